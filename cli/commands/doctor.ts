@@ -1,0 +1,17 @@
+import { renderDoctor } from '../../report/doctor-text.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { RunCommand } from '../invocation.ts';
+import { openLabFile } from './open-lab-file.ts';
+
+/** Exit 3 when something is missing that every lab needs, or that the named lab needs. */
+export const run: RunCommand = async (invocation) => {
+  const { lab, operands, output } = invocation;
+  const file = operands[0];
+  const plan = file === undefined ? null : await lab.planLabFile(await openLabFile(invocation, file));
+  const capabilities = await lab.doctor(plan);
+  const lacks = capabilities.filter((capability) => !capability.ok && (capability.required || plan !== null));
+  output.document({ ok: lacks.length === 0, lab: plan?.name ?? null, capabilities });
+  output.data(renderDoctor(capabilities, output.style, output.columns));
+  if (lacks.length === 0) output.next(file === undefined ? 'cnilab init my-lab' : `cnilab up ${file} --verify`);
+  return lacks.length === 0 ? exitCodes.ok : exitCodes.environment;
+};

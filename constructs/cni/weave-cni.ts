@@ -1,0 +1,41 @@
+import type { WeaveCniSpec } from '../../topology/spec.ts';
+import type { Cni } from './cni.ts';
+
+export interface WeaveCniProps {
+  /**
+   * IPALLOC_RANGE: the range that the nodes split between them; equal to the pod CIDR or inside it.
+   * @default the pod CIDR
+   */
+  readonly range?: string;
+  /**
+   * MTU of the pods, in bytes.
+   * @default 1376
+   */
+  readonly mtu?: number;
+}
+
+/**
+ * Weave Net: one L2 domain over all nodes, carried by a mesh of VXLAN links on UDP 6784.
+ *
+ * @example
+ * ```ts
+ * import { Cluster, Lab, PodsPerNode, WeaveCni } from 'cnilab';
+ *
+ * const lab = new Lab({ name: 'mesh' });
+ * const cluster = new Cluster(lab, 'c1', { kubernetesVersion: '1.32', podCIDR: '10.50.0.0/16', cni: new WeaveCni() });
+ * new PodsPerNode(cluster, 'web', { count: 2 });
+ * export default lab;
+ * ```
+ */
+export class WeaveCni implements Cni {
+  readonly props: WeaveCniProps;
+
+  constructor(props: WeaveCniProps = {}) {
+    this.props = props;
+  }
+
+  /** The CNI as plain JSON. */
+  toSpec(): WeaveCniSpec {
+    return { type: 'weave', ...this.props };
+  }
+}

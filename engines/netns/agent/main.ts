@@ -1,0 +1,82 @@
+/**
+ * The agent: one process inside the lab's holder that builds, probes and reads the lab. Started by the engine through nsenter, it speaks JSON lines on
+ * stdin and stdout, one request at a time, and ends with its stdin.
+ */
+import { writeSync } from 'node:fs';
+import { LabError } from '../../../topology/errors.ts';
+import { applyDelta } from './apply.ts';
+import { cniCheck } from './cni.ts';
+import { runProbe } from './probe.ts';
+import { runProcess } from './processes.ts';
+import type { AgentFailure, AgentLine, AgentMethods, AgentRequest } from './protocol.ts';
+import { takeSnapshot } from './snapshot.ts';
+import { stepFailed } from './step-error.ts';
+
+const NEWLINE = 0x0a;
+
+type Emit<M extends keyof AgentMethods> = (event: AgentMethods[M]['event']) => void;
+
+const methods: { readonly [M in keyof AgentMethods]: (params: AgentMethods[M]['params'], emit: Emit<M>) => Promise<AgentMethods[M]['result']> } = {
+  apply: async (params, emit) => await applyDelta(params, emit),
+  probe: async (params, emit) => await runProbe(params, emit),
+  snapshot: async (params) => await takeSnapshot(params),
+  run: async ({ netns, argv: [program, ...rest], ...options }) => await runProcess(netns, [program ?? '', ...rest], options),
+  check: async ({ ops }) => {
+    for (const op of ops) await cniCheck(op).catch((error: unknown) => { throw stepFailed('check', op, error); });
+    return { checked: ops.length };
+  },
+};
+
+/** Synchronous: batches cannot pile up in memory when the other side reads slowly. */
+function write(line: AgentLine): void {
+  const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      // A non-blocking pipe that is full says EAGAIN: wait a little, blocking, since nothing else is to be done.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) process.exit(0);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
+function failureOf(error: unknown): AgentFailure {
+  if (!(error instanceof LabError)) {
+    return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: 'this is a bug of cnilab', details: { stack: error instanceof Error ? error.stack : '' } };
+  }
+  const { step, errno } = error.details;
+  return {
+    code: error.code, message: error.message, hint: error.hint, details: error.details,
+    ...(typeof step === 'string' ? { step } : {}), ...(typeof errno === 'number' ? { errno } : {}),
+  };
+}
+
+async function answer(text: string): Promise<void> {
+  const { id, method, params } = JSON.parse(text) as AgentRequest;
+  try {
+    if (!Object.hasOwn(methods, method)) {
+      throw new LabError({ code: 'INTERNAL', message: `the agent has no method ${method}`, hint: `it has ${Object.keys(methods).join(', ')}` });
+    }
+    // The two sides are built together and share these types; nothing else speaks to the agent.
+    const run = methods[method as keyof AgentMethods] as (params: unknown, emit: (event: unknown) => void) => Promise<unknown>;
+    write({ id, result: await run(params, (event) => write({ id, event })) });
+  } catch (error) {
+    write({ id, error: failureOf(error) });
+  }
+}
+
+let queue = Promise.resolve();
+let pending: Buffer[] = [];
+process.stdin.on('data', (chunk: Buffer) => {
+  let from = 0;
+  for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+    const text = Buffer.concat([...pending, chunk.subarray(from, end)]).toString();
+    pending = [];
+    from = end + 1;
+    queue = queue.then(async () => await answer(text));
+  }
+  pending.push(chunk.subarray(from));
+});
+process.stdin.on('end', () => process.exit(0));
+write({ ready: true, pid: process.pid });

@@ -1,0 +1,43 @@
+/** The agent's lines: one JSON value per line on stdin and stdout. */
+import type { CommandResult, EngineEvent, ProbeRequest, ProbeSummary, Snapshot } from '../../port.ts';
+import type { EncodedBatch } from '../../probe-batch.ts';
+import type { Op, OpsDelta } from '../ops.ts';
+import type { ApplyResult } from './apply.ts';
+import type { SnapshotRequest } from './snapshot.ts';
+
+export interface RunRequest {
+  readonly netns: string;
+  readonly argv: readonly string[];
+  readonly input?: string;
+  readonly timeoutMs?: number;
+}
+
+/** Every method: what it takes, what it tells on the way, what it answers. */
+export interface AgentMethods {
+  apply: { readonly params: OpsDelta; readonly event: EngineEvent; readonly result: ApplyResult };
+  probe: { readonly params: ProbeRequest; readonly event: EncodedBatch; readonly result: ProbeSummary };
+  snapshot: { readonly params: SnapshotRequest; readonly event: never; readonly result: Snapshot };
+  run: { readonly params: RunRequest; readonly event: never; readonly result: CommandResult };
+  /** CNI CHECK of pods that were attached by ADD. */
+  check: { readonly params: { readonly ops: readonly Extract<Op, { readonly op: 'cni' }>[] }; readonly event: never; readonly result: { readonly checked: number } };
+}
+
+export interface AgentRequest { readonly id: number; readonly method: string; readonly params: unknown }
+
+/** The first line. */
+export interface AgentReady { readonly ready: true; readonly pid: number }
+
+export interface AgentFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly step?: string;
+  readonly errno?: number;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export type AgentLine =
+  | AgentReady
+  | { readonly id: number; readonly event: unknown }
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: AgentFailure };

@@ -1,0 +1,75 @@
+/** Kernel state of namespaces, read at once: the material of diagnosis. */
+import type { LinkSnapshot, NamespaceSnapshot, Snapshot } from '../../port.ts';
+import { type Namespace, netns } from './namespaces.ts';
+import { findProgram, runProcess } from './processes.ts';
+import { readLinkTable } from './read-links.ts';
+import { readAddressTable, readForwardingTable, readNeighbourTable } from './read-neighbours.ts';
+import { readCounters, readListening } from './read-proc.ts';
+import { readRouteTable } from './read-routes.ts';
+import { readSysctls } from './sysctls.ts';
+
+export interface SnapshotRequest {
+  readonly namespaces: readonly string[];
+  /** Also list the packet filters: three processes per namespace. */
+  readonly rules: boolean;
+}
+
+/** Namespaces whose packet filters are listed at the same time. */
+const SIDE_BY_SIDE = 4;
+const RULES_TIMEOUT_MS = 20_000;
+
+const GLOBAL_SYSCTLS = [
+  'net/ipv4/ip_forward', 'net/ipv4/icmp_ratelimit', 'net/ipv4/ping_group_range', 'net/ipv6/conf/all/forwarding', 'net/ipv6/icmp/ratelimit', 'net/ipv6/conf/all/disable_ipv6',
+  'net/bridge/bridge-nf-call-iptables', 'net/bridge/bridge-nf-call-ip6tables',
+] as const;
+
+/** @throws KernelError when a namespace does not exist */
+export async function takeSnapshot(request: SnapshotRequest): Promise<Snapshot> {
+  const tables = request.namespaces.map((name) => readTables(netns(name)));
+  const rules: NamespaceSnapshot['rules'][] = [];
+  for (let at = 0; at < tables.length; at += SIDE_BY_SIDE) {
+    rules.push(...await Promise.all(tables.slice(at, at + SIDE_BY_SIDE).map(async (table) => (request.rules ? await readRules(table) : NO_RULES))));
+  }
+  const namespaces = Object.fromEntries(tables.map((table, at) => [table.netns, { ...table, rules: rules[at] ?? NO_RULES }]));
+  return { takenAt: new Date().toISOString(), namespaces };
+}
+
+const NO_RULES: NamespaceSnapshot['rules'] = { iptables: '', ip6tables: '', nft: '' };
+
+/** Everything but the packet filters: in one synchronous go, so that it belongs together. */
+function readTables(namespace: Namespace): Omit<NamespaceSnapshot, 'rules'> {
+  const links = readLinkTable(namespace);
+  const names = new Map(links.map(({ index, name }) => [index, name]));
+  return {
+    netns: namespace.name, links,
+    addresses: readAddressTable(namespace, names), routes: readRouteTable(namespace, names), neighbours: readNeighbourTable(namespace, names),
+    fdb: readForwardingTable(namespace, names), sysctls: readSysctls(namespace, sysctlKeys(links)), counters: readCounters(namespace),
+    listening: readListening(namespace),
+  };
+}
+
+function sysctlKeys(links: readonly LinkSnapshot[]): string[] {
+  const devices = ['all', 'default', ...links.map(({ name }) => name)];
+  return [
+    ...GLOBAL_SYSCTLS, ...devices.map((dev) => `net/ipv4/conf/${dev}/rp_filter`), ...devices.map((dev) => `net/ipv4/conf/${dev}/proxy_arp`),
+    ...devices.map((dev) => `net/ipv4/conf/${dev}/forwarding`), ...links.map(({ name }) => `net/ipv6/conf/${name}/disable_ipv6`),
+  ];
+}
+
+/** With counters. A program that is not installed, or fails, lists nothing. */
+async function readRules(table: Omit<NamespaceSnapshot, 'rules'>): Promise<NamespaceSnapshot['rules']> {
+  const hasIpv6 = table.addresses.some(({ family }) => family === 'ipv6');
+  const [iptables, ip6tables, nft] = await Promise.all([
+    listing(table.netns, ['iptables-nft-save', 'iptables-save'], ['-c']),
+    hasIpv6 ? listing(table.netns, ['ip6tables-nft-save', 'ip6tables-save'], ['-c']) : '',
+    listing(table.netns, ['nft'], ['list', 'ruleset']),
+  ]);
+  return { iptables, ip6tables, nft };
+}
+
+async function listing(ns: string, names: readonly string[], args: readonly string[]): Promise<string> {
+  const program = findProgram(names);
+  if (program === null) return '';
+  const { exitCode, stdout } = await runProcess(ns, [program, ...args], { timeoutMs: RULES_TIMEOUT_MS });
+  return exitCode === 0 ? stdout : '';
+}

@@ -1,0 +1,50 @@
+/** Takes ops back. What is gone already is fine: an interrupted run, or a removed namespace, may have taken it along. */
+import type { Op } from '../ops.ts';
+import { changeAddress, changeForwarding, changeNeighbour } from './addresses.ts';
+import { stopBird } from './bird.ts';
+import { cniDelete } from './cni.ts';
+import { removeLabFile } from './files.ts';
+import { KernelError } from './kernel-error.ts';
+import { deleteLink } from './links.ts';
+import { netns, removeNetns } from './namespaces.ts';
+import { deleteRoute } from './routes.ts';
+import { removeRules } from './rules.ts';
+import { ERRNO } from './sys.ts';
+
+const GONE: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ENODEV, ERRNO.ESRCH, ERRNO.EADDRNOTAVAIL, ERRNO.ENXIO]);
+
+/** @throws KernelError, CommandError or EngineError when the thing is there and cannot be removed */
+export async function undoOp(op: Op): Promise<void> {
+  try {
+    await remove(op);
+  } catch (error) {
+    if (!(error instanceof KernelError && GONE.has(error.errno))) throw error;
+  }
+}
+
+async function remove(op: Op): Promise<void> {
+  switch (op.op) {
+    case 'netns':
+      await stopBird(op.ns);
+      return removeNetns(op.ns);
+    case 'bridge':
+    case 'veth':
+    case 'vxlan':
+    case 'ipip': return deleteLink(op.ns, op.name);
+    case 'address': return changeAddress(op, 'delete');
+    case 'route': return deleteRoute(op);
+    case 'neigh': return changeNeighbour(op, 'delete');
+    case 'fdb': return changeForwarding(op, 'delete');
+    case 'rules':
+      netns(op.ns);
+      return await removeRules(op);
+    case 'cni':
+      netns(op.node);
+      return await cniDelete(op);
+    case 'file': return removeLabFile(op.path);
+    case 'bird': return await stopBird(op.ns);
+    // A sysctl has no earlier value that would be known; waiting leaves nothing behind.
+    case 'sysctl':
+    case 'await-routes':
+  }
+}

@@ -1,0 +1,65 @@
+/** LabPlan → stages of ops. Pure: same plan, same ops. Nothing is decided here that the plan has decided. */
+import type { ClusterPlan, LabPlan, NodePlan, PodPlan } from '../../topology/plan.ts';
+import { bgpOps, convergenceOps } from './compile-bgp.ts';
+import type { AttachedPod } from './compile-data-path.ts';
+import { fabricOps, machineOps } from './compile-machines.ts';
+import { podNeighbourOps, underlayNeighbourOps } from './compile-neighbours.ts';
+import { kernelTraits, type CompileOptions } from './compile-options.ts';
+import { namespaceSysctls } from './compile-sysctls.ts';
+import { dataPaths } from './cni/index.ts';
+import type { Op, Stage } from './ops.ts';
+
+/**
+ * Stages in the order in which they depend on each other: `fabric` (switches), `nodes` (nodes, hosts and routers on them), `data-path` (bridges, overlay
+ * devices, pod routes, packet filter), `bgp` (BIRD starts and converges while pods are made), `pods`, `neighbours` (permanent entries, where the plan
+ * has them), `convergence` (the routes that BGP brings). Empty stages are left out.
+ */
+export function compile(plan: LabPlan, options: CompileOptions = {}): readonly Stage[] {
+  const kernel = kernelTraits(options);
+  const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
+  const pods = plan.clusters.reduce((sum, cluster) => sum + attachedPods(cluster).length, 0);
+  const permanent = plan.neighbours.mode === 'permanent';
+  const stages: Stage[] = [
+    { name: 'fabric', title: `laying ${count(plan.segments.length, 'segment')}`, ops: fabricOps(plan, kernel) },
+    {
+      name: 'nodes', title: `wiring ${count(nodes.length + plan.machines.length, 'machine')}`,
+      // Without them a full mesh of BGP sessions overflows the neighbour table before there is a single pod.
+      ops: [...machineOps(plan, kernel), ...(permanent ? underlayNeighbourOps(plan) : [])],
+    },
+    {
+      name: 'data-path', title: `building the data path of ${count(nodes.length, 'node')}`,
+      ops: plan.clusters.flatMap((cluster) => cluster.nodes.flatMap((node) => dataPaths[cluster.cni.type].node(cluster, node))),
+    },
+    { name: 'bgp', title: 'starting BGP', ops: plan.clusters.flatMap(bgpOps) },
+    {
+      name: 'pods', title: `connecting ${count(pods, 'pod')}`,
+      ops: [
+        ...plan.clusters.flatMap((cluster) => attachedPods(cluster).flatMap((pod): Op[] => [
+          { op: 'netns', ns: pod.netns },
+          ...namespaceSysctls(pod.netns, { forwarding: false, ipv6: cluster.families.includes('ipv6'), bridgedFramesFiltered: true }, kernel),
+        ])),
+        ...plan.clusters.flatMap((cluster) => podOps(cluster, options)),
+      ],
+    },
+    { name: 'neighbours', title: 'writing permanent neighbours', ops: permanent ? plan.clusters.flatMap(podNeighbourOps) : [] },
+    { name: 'convergence', title: 'waiting for BGP routes', ops: plan.clusters.flatMap(convergenceOps) },
+  ];
+  return stages.filter((stage) => stage.ops.length > 0);
+}
+
+function podOps(cluster: ClusterPlan, options: CompileOptions): Op[] {
+  const nodes = new Map<string, NodePlan>(cluster.nodes.map((node) => [node.name, node]));
+  const dataPath = dataPaths[cluster.cni.type];
+  return attachedPods(cluster).flatMap((pod) => {
+    const node = nodes.get(pod.node);
+    return node === undefined ? [] : [...dataPath.pod(cluster, node, pod, options)];
+  });
+}
+
+function attachedPods(cluster: ClusterPlan): AttachedPod[] {
+  return cluster.pods.filter((pod: PodPlan): pod is AttachedPod => pod.interface !== null && !pod.hostNetwork);
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

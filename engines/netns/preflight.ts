@@ -1,0 +1,40 @@
+/** The part of `doctor` that `up` does before it touches anything: only what can be seen in a few file look-ups. Kernel features are found by using them. */
+import { EnvironmentError } from '../../topology/errors.ts';
+import type { LabPlan } from '../../topology/plan.ts';
+import { findBird, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import { planNeeds } from './plan-needs.ts';
+import { REMEDIES } from './remedies.ts';
+
+interface Lack {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+/** @throws EnvironmentError that names everything the plan needs and this machine lacks */
+export function preflight(plan: LabPlan, sourceDirectory: string): void {
+  const lacks = process.platform === 'linux' ? lacksOf(plan, sourceDirectory) : [{ what: `a Linux kernel (this is ${process.platform})`, remedy: REMEDIES.linux(process.platform) }];
+  if (lacks.length === 0) return;
+  throw new EnvironmentError({
+    code: 'ENVIRONMENT_LACKS',
+    message: `lab ${plan.name} needs what this machine lacks: ${lacks.map((lack) => lack.what).join('; ')}`,
+    hint: [...new Set(lacks.map((lack) => lack.remedy))].join('\n'),
+    details: { lacks },
+  });
+}
+
+function lacksOf(plan: LabPlan, sourceDirectory: string): Lack[] {
+  const needs = planNeeds(plan, sourceDirectory);
+  const programs: readonly (readonly [name: string, found: string | null, remedy: string])[] = [
+    ['unshare and nsenter', findProgram(['unshare']) && findProgram(['nsenter']), REMEDIES.utilLinux],
+    ['bash', findProgram(['bash']), REMEDIES.bash],
+    ...(needs.filters.includes('ipv4') ? [['iptables-restore', findProgram(['iptables-nft-restore', 'iptables-restore']), REMEDIES.iptables] as const] : []),
+    ...(needs.filters.includes('ipv6') ? [['ip6tables-restore', findProgram(['ip6tables-nft-restore', 'ip6tables-restore']), REMEDIES.iptables] as const] : []),
+    ...(needs.bird ? [['BIRD 2 (calico without encapsulation)', findBird(), REMEDIES.bird] as const] : []),
+  ];
+  return [
+    ...programs.filter(([, found]) => found === null).map(([what, , remedy]) => ({ what, remedy })),
+    ...needs.plugins.filter(({ name, folders }) => findPlugin(name, folders) === null).map(({ name, folders, neededBy }) => ({
+      what: `CNI plugin ${name} (${neededBy}; looked in ${pluginFolders(folders).join(', ')})`, remedy: REMEDIES.plugins,
+    })),
+  ];
+}

@@ -1,0 +1,43 @@
+/** The commands that mend a lack. None of them starts a service or changes the machine's network. */
+import { existsSync } from 'node:fs';
+import { cacheDirectory } from './agent-environment.ts';
+
+/** dnf where there is no apt: Fedora, RHEL and their kin. */
+function install(apt: string, dnf: string): string {
+  return existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dnf') ? `sudo apt-get install -y ${apt}` : `sudo dnf install -y ${dnf}`;
+}
+
+/** Installing BIRD would start its service on this machine: it is unpacked into cnilab's cache instead. */
+function unpackBird(): string {
+  const into = `${cacheDirectory()}/bird`;
+  return existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dnf')
+    ? `mkdir -p ${into} && cd ${into} && apt-get download bird2 && dpkg -x bird2_*.deb .`
+    : `mkdir -p ${into} && cd ${into} && dnf download bird && rpm2cpio bird-2*.rpm | cpio -idm`;
+}
+
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  darwin: 'run cnilab inside a Linux virtual machine: `brew install lima && limactl start && lima`, or an OrbStack machine (`orb create debian`)',
+  win32: 'run cnilab inside WSL 2: `wsl --install -d Debian`, then start it there',
+};
+
+export const REMEDIES: Readonly<Record<'wsl1' | 'utilLinux' | 'bash' | 'iptables' | 'nftables' | 'iproute' | 'plugins' | 'bird' | 'birdLibraries' | 'bridgeNetfilter' | 'neighbours' | 'files' | 'koffi' | 'node', string>> & {
+  readonly linux: (platform: string) => string;
+  readonly module: (name: string) => string;
+} = {
+  linux: (platform: string): string => ELSEWHERE[platform] ?? 'run cnilab inside a Linux virtual machine',
+  wsl1: 'WSL 1 has no Linux kernel: `wsl --set-version DISTRIBUTION 2`',
+  utilLinux: install('util-linux', 'util-linux'),
+  bash: install('bash', 'bash'),
+  iptables: install('iptables', 'iptables-nft'),
+  nftables: install('nftables', 'nftables'),
+  iproute: install('iproute2', 'iproute'),
+  plugins: install('containernetworking-plugins', 'containernetworking-plugins'),
+  bird: unpackBird(),
+  birdLibraries: install('libssh-gcrypt-4 libreadline8', 'libssh readline'),
+  bridgeNetfilter: 'sudo modprobe br_netfilter',
+  module: (name: string): string => `sudo modprobe ${name} (where the kernel has it: a kernel without it needs another one, e.g. the distribution's)`,
+  neighbours: 'nothing: cnilab writes permanent neighbours above half of it; root may raise it with `sudo sysctl -w net.ipv4.neigh.default.gc_thresh3=16384`',
+  files: 'ulimit -n 65536 (the hard limit is in /etc/security/limits.conf, or LimitNOFILE= of the unit)',
+  koffi: 'npm install (koffi has prebuilt packages for Linux with glibc and musl on x64 and arm64)',
+  node: 'install Node.js 20.19 or newer',
+};

@@ -1,0 +1,252 @@
+/** What every engine offers. Verification sees an engine only through these types. */
+import type { Family } from '../topology/spec.ts';
+import type { LabPlan } from '../topology/plan.ts';
+
+/** Progress of an engine, rendered by the CLI. */
+export interface EngineEvent {
+  readonly step: string;
+  readonly phase: 'start' | 'progress' | 'end' | 'failed';
+  readonly detail?: string;
+  readonly ms?: number;
+}
+export type OnEvent = (event: EngineEvent) => void;
+
+/** Something this machine has or lacks, found by trying it. */
+export interface Capability {
+  readonly id: string;
+  readonly title: string;
+  readonly ok: boolean;
+  /** What was tried and what came back. */
+  readonly detail: string;
+  /** A command or instruction that mends the lack; empty when ok. */
+  readonly remedy: string;
+  /** Without it: nothing works, or only what is named in `neededBy` fails. */
+  readonly required: boolean;
+  readonly neededBy: string;
+}
+
+/** What an engine does not do for real. */
+export interface FidelityStatement {
+  readonly engine: string;
+  readonly real: readonly string[];
+  readonly sameMechanism: readonly string[];
+  readonly absent: readonly string[];
+}
+
+/** How to find a running lab again. JSON, kept in the lab's state. */
+export interface EngineHandle {
+  readonly engine: string;
+  readonly [key: string]: string | number | boolean;
+}
+
+export interface CommandResult { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
+
+/** One end of a probe. */
+export interface Endpoint {
+  /** `cluster/namespace/pod` or `cluster/node` or a host's name. */
+  readonly id: string;
+  readonly kind: 'pod' | 'node' | 'host';
+  readonly netns: string;
+  /** One address per family that is dialled when this endpoint is the server. */
+  readonly addresses: readonly { readonly family: Family; readonly address: string }[];
+}
+
+export type ProbeProtocol = 'tcp' | 'udp' | 'icmp';
+
+/**
+ * A set of probes of one protocol and family. Every probe is a fresh socket with a fresh source port; nothing is retried.
+ * The engine opens one responder per server endpoint (TCP and UDP on `port`; ICMP is observed by a raw socket), probes, and closes them.
+ */
+export interface ProbeRequest {
+  readonly protocol: ProbeProtocol;
+  readonly family: Family;
+  /** Port of the responders, 1-65535; ignored for icmp. */
+  readonly port: number;
+  readonly endpoints: readonly Endpoint[];
+  /** Indexes into `endpoints`; `matrix` is every client × every server (self included when an index is in both). */
+  readonly pairs: { readonly kind: 'matrix'; readonly clients: readonly number[]; readonly servers: readonly number[]; readonly self: boolean }
+    | { readonly kind: 'list'; readonly pairs: readonly (readonly [client: number, server: number])[] };
+  /** Fresh probes per pair. */
+  readonly attempts: number;
+  /** One common deadline for all unanswered probes, counted from the last one sent. */
+  readonly deadlineMs: number;
+  /** Payload bytes there (UDP and ICMP: both ways), at least 16. With `df` the datagram must not be fragmented. @default 16 */
+  readonly payloadBytes?: number;
+  readonly df?: boolean;
+  /** TCP only: after the exchange, stream that many bytes both ways. */
+  readonly streamBytes?: number;
+  /**
+   * listen: responders are opened (normal). none: no responder is opened: a control that must be refused or stay silent.
+   */
+  readonly responders: 'listen' | 'none';
+  /** Dial this address instead of the server endpoint's (control: an address that nobody has). */
+  readonly dial?: string;
+  /** After the probes, read conntrack on these namespaces and return what is not symmetric. */
+  readonly conntrack: readonly string[];
+}
+
+/** Outcome of one probe as the client saw it, before anything is judged. */
+export const OUTCOMES = ['ok', 'refused', 'silent', 'no-route', 'unreachable', 'no-host', 'too-big', 'stalled', 'error', 'not-run'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** One probe, both ends. Fields that do not exist for an outcome are '' or 0. */
+export interface ProbeRecord {
+  readonly client: number;
+  readonly server: number;
+  readonly attempt: number;
+  readonly outcome: Outcome;
+  /** errno of the client (Linux numbers), or 0. */
+  readonly errno: number;
+  readonly rttUs: number;
+  /** Client socket's own view: getsockname() after connect. For icmp the port is the echo id. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly dialledAddress: string;
+  readonly dialledPort: number;
+  /** What the server's socket saw. '' when the server saw nothing of this probe (matched by nonce). */
+  readonly seenSourceAddress: string;
+  readonly seenSourcePort: number;
+  readonly seenDestinationAddress: string;
+  readonly seenDestinationPort: number;
+  /** TTL or hop limit at the server; 0 where it was not read (tcp). */
+  readonly seenTtl: number;
+  /** Index of the endpoint that says it answered; -1 when nobody did. */
+  readonly answeredBy: number;
+  /** Where the reply came from, as the client's socket saw it ('' for tcp, whose socket accepts no other). */
+  readonly replyFromAddress: string;
+  /** The server got the client's nonce; the client got the server's echo of it. */
+  readonly nonceThere: boolean;
+  readonly nonceBack: boolean;
+}
+
+/**
+ * Records in columns: 999 000 probes must not be 999 000 objects. `at(i)` makes one object on demand; hot loops read the columns.
+ * Addresses are indexes into `addresses` (0 = '').
+ */
+export interface ProbeBatch {
+  readonly length: number;
+  readonly addresses: readonly string[];
+  readonly client: Uint32Array;
+  readonly server: Uint32Array;
+  readonly attempt: Uint8Array;
+  /** Index into OUTCOMES. */
+  readonly outcome: Uint8Array;
+  readonly errno: Int16Array;
+  readonly rttUs: Uint32Array;
+  readonly localAddress: Uint32Array;
+  readonly localPort: Uint16Array;
+  readonly dialledAddress: Uint32Array;
+  readonly dialledPort: Uint16Array;
+  readonly seenSourceAddress: Uint32Array;
+  readonly seenSourcePort: Uint16Array;
+  readonly seenDestinationAddress: Uint32Array;
+  readonly seenDestinationPort: Uint16Array;
+  readonly seenTtl: Uint8Array;
+  readonly answeredBy: Int32Array;
+  readonly replyFromAddress: Uint32Array;
+  /** Bit 0: nonceThere, bit 1: nonceBack. */
+  readonly nonce: Uint8Array;
+  at(index: number): ProbeRecord;
+}
+
+export interface ConntrackTuple { readonly source: string; readonly destination: string; readonly sourcePort: number; readonly destinationPort: number }
+
+/** A conntrack entry whose reply tuple is not the exact reverse of the original. */
+export interface ConntrackEntry {
+  readonly netns: string;
+  readonly protocol: ProbeProtocol;
+  readonly original: ConntrackTuple;
+  readonly reply: ConntrackTuple;
+  readonly replied: boolean;
+}
+
+export interface ConntrackReading {
+  readonly netns: string;
+  /** Entries of the probed protocol seen in this namespace; 0 where conntrack is not active (no nat or ct rule). */
+  readonly entries: number;
+  readonly asymmetric: readonly ConntrackEntry[];
+  /** Set when the table could not be read. */
+  readonly error: string | null;
+}
+
+export interface ProbeSummary {
+  readonly probes: number;
+  readonly elapsedMs: number;
+  readonly conntrack: readonly ConntrackReading[];
+  /** Endpoints whose responder or self test on the own address failed: id → reason. Their pairs are inconclusive. */
+  readonly unusable: Readonly<Record<string, string>>;
+}
+
+export interface LinkSnapshot {
+  readonly index: number; readonly name: string; readonly mac: string; readonly mtu: number; readonly up: boolean; readonly carrier: boolean;
+  readonly master: string | null; readonly kind: string;
+  readonly vxlan: { readonly vni: number; readonly port: number; readonly local: string; readonly learning: boolean } | null;
+  readonly hairpin: boolean | null;
+  readonly statistics: { readonly rxPackets: number; readonly txPackets: number; readonly rxDropped: number; readonly txDropped: number };
+}
+export interface AddressSnapshot { readonly dev: string; readonly family: Family; readonly address: string; readonly prefixLength: number }
+export interface RouteSnapshot {
+  readonly family: Family; readonly to: string; readonly via: string | null; readonly dev: string | null; readonly type: string; readonly proto: number;
+  readonly metric: number; readonly table: number; readonly onlink: boolean;
+}
+export interface NeighbourSnapshot { readonly dev: string; readonly family: Family; readonly address: string; readonly mac: string; readonly state: string }
+export interface FdbSnapshot { readonly dev: string; readonly mac: string; readonly dst: string | null; readonly permanent: boolean }
+
+/** Kernel state of one namespace, read at once. */
+export interface NamespaceSnapshot {
+  readonly netns: string;
+  readonly links: readonly LinkSnapshot[];
+  readonly addresses: readonly AddressSnapshot[];
+  readonly routes: readonly RouteSnapshot[];
+  readonly neighbours: readonly NeighbourSnapshot[];
+  readonly fdb: readonly FdbSnapshot[];
+  /** net/ipv4/ip_forward → '1'. Keys as in the sysctl op. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** `iptables-save -c`, `ip6tables-save -c`, `nft list ruleset`; '' where not asked for or not there. */
+  readonly rules: { readonly iptables: string; readonly ip6tables: string; readonly nft: string };
+  /** /proc/net/snmp and /proc/net/netstat: IpExtInNoRoutes → n. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Listening TCP sockets, `address:port`. */
+  readonly listening: readonly string[];
+}
+export interface Snapshot { readonly takenAt: string; readonly namespaces: Readonly<Record<string, NamespaceSnapshot>> }
+
+/** A running lab, opened. Close it; the lab stays up. */
+export interface EngineSession {
+  /** Records arrive in batches, in no particular order. */
+  probe(request: ProbeRequest, onBatch: (batch: ProbeBatch) => void): Promise<ProbeSummary>;
+  /** `rules: true` also lists the packet filters (a process per namespace). */
+  snapshot(namespaces: readonly string[], options: { readonly rules: boolean }): Promise<Snapshot>;
+  /** Runs a program in a namespace of the lab, output captured. */
+  run(netns: string, argv: readonly string[], options?: { readonly input?: string; readonly timeoutMs?: number }): Promise<CommandResult>;
+  close(): Promise<void>;
+}
+
+export interface UpContext {
+  /** Private directory of this incarnation of the lab, existing, 0700. The engine may put files there. */
+  readonly directory: string;
+  /** Folder of the lab file, for relative plugin folders. */
+  readonly sourceDirectory: string;
+  readonly onEvent: OnEvent;
+  /** Called as soon as there is something to clean up, before it is used; the state is on disk when it resolves. */
+  readonly onHandle: (handle: EngineHandle) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+export interface Engine {
+  readonly name: string;
+  readonly title: string;
+  /** What the machine can do, found by trying; with a plan only what that plan needs. */
+  capabilities(plan: LabPlan | null): Promise<readonly Capability[]>;
+  fidelity(plan: LabPlan): FidelityStatement;
+  /** Creates the lab. Throws EngineError; what was created stays reachable through the handle, for `destroy`. */
+  create(plan: LabPlan, context: UpContext): Promise<EngineHandle>;
+  /** Turns the running lab of `from` into `to`. */
+  change(handle: EngineHandle, from: LabPlan, to: LabPlan, context: UpContext): Promise<void>;
+  status(handle: EngineHandle): 'up' | 'lost';
+  open(handle: EngineHandle, plan: LabPlan): Promise<EngineSession>;
+  /** argv that enters a namespace of the lab, to be run with inherited stdio (exec, shell). */
+  enter(handle: EngineHandle, netns: string, argv: readonly string[]): readonly string[];
+  /** Removes everything; fine when it is already gone. `handle` null: only the directory of the incarnation is known. Proves absence, else throws. */
+  destroy(handle: EngineHandle | null, directory: string): Promise<void>;
+}

@@ -1,0 +1,69 @@
+import { LabError } from '../topology/errors.ts';
+import { FABRIC_NETNS } from '../topology/plan.ts';
+import type { LabState } from './lab-state.ts';
+import { loadEngine, type LoadEngine } from './load-engine.ts';
+import { readLab } from './read.ts';
+import { requireUp } from './require-up.ts';
+
+/** A place of a lab in which programs can be run. */
+export interface Target {
+  /** Network namespace. */
+  readonly netns: string;
+  /** Identity: `cluster/namespace/pod`, `cluster/node`, or the name of a host or router. */
+  readonly id: string;
+}
+
+interface Named extends Target {
+  /** All that it can be called, shortest first. */
+  readonly names: readonly string[];
+}
+
+function everything(state: LabState): readonly Named[] {
+  const { machines, clusters } = state.plan;
+  return [
+    ...clusters.flatMap((cluster) => cluster.pods.map((pod): Named => ({ id: pod.id, netns: pod.netns, names: [pod.name, `${pod.namespace}/${pod.name}`, pod.id] }))),
+    ...clusters.flatMap((cluster) => cluster.nodes.map((node): Named => ({ id: node.id, netns: node.netns, names: [node.name, node.id] }))),
+    ...machines.map((machine): Named => ({ id: machine.id, netns: machine.netns, names: [machine.name] })),
+    { id: FABRIC_NETNS, netns: FABRIC_NETNS, names: [FABRIC_NETNS] },
+  ];
+}
+
+const SHOWN = 20;
+
+function listed(ids: readonly string[]): string {
+  return ids.length <= SHOWN ? ids.join(', ') : `${ids.slice(0, SHOWN).join(', ')} and ${ids.length - SHOWN} more`;
+}
+
+/**
+ * What a word means in a lab: POD, NAMESPACE/POD, CLUSTER/NAMESPACE/POD, NODE, CLUSTER/NODE, a host, a router, or `fabric`, where the switches are.
+ *
+ * @throws LabError TARGET_UNKNOWN listing what it could mean, or all that there is
+ */
+export function resolveTarget(state: LabState, target: string): Target {
+  const all = everything(state);
+  // A full identity means one thing, even where it is also part of another's name.
+  const exact = all.filter((one) => one.id === target);
+  const found = exact.length > 0 ? exact : all.filter((one) => one.names.includes(target));
+  const [only, ...others] = found;
+  if (only !== undefined && others.length === 0) return { netns: only.netns, id: only.id };
+  if (only !== undefined) {
+    const ids = found.map((one) => one.id);
+    throw new LabError({ code: 'TARGET_UNKNOWN', message: `${target} can be ${found.length} things in lab ${state.name}`, hint: `say which: ${listed(ids)}`, details: { candidates: ids } });
+  }
+  const near = all.filter((one) => one.names.some((name) => name.includes(target))).map((one) => one.id);
+  const candidates = near.length > 0 && target !== '' ? near : all.map((one) => one.id);
+  throw new LabError({ code: 'TARGET_UNKNOWN', message: `lab ${state.name} has no ${JSON.stringify(target)}`, hint: `there is: ${listed(candidates)}`, details: { candidates } });
+}
+
+/**
+ * The argument vector that runs a program in a place of a running lab, to be started with inherited stdio.
+ *
+ * @throws LabError LAB_UNKNOWN, LAB_LOST, TARGET_UNKNOWN
+ */
+export async function enterArgv(name: string, target: string, argv: readonly string[], options: { readonly loadEngine?: LoadEngine } = {}): Promise<readonly string[]> {
+  const state = await readLab(name, options);
+  const { netns } = resolveTarget(state, target);
+  const handle = requireUp(state);
+  const engine = await (options.loadEngine ?? loadEngine)(state.engine);
+  return engine.enter(handle, netns, argv);
+}

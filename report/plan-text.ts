@@ -1,0 +1,114 @@
+/** A plan for people: what will exist, in tables. */
+import type { ClusterPlan, InterfacePlan, LabPlan, MachinePlan, NodePlan, RoutePlan } from '../topology/plan.ts';
+import { counted, printable, table } from './layout.ts';
+import type { Style } from './style.ts';
+
+/** Pods and routes listed; the rest is counted. `--json` has them all. */
+export const PODS_LISTED = 40;
+const ROUTES_LISTED = 40;
+
+/** Renders a {@link LabPlan}, ending with a newline. Tables keep their columns whole, whatever the width. */
+export function renderPlan(plan: LabPlan, style: Style): string {
+  const pods = plan.clusters.flatMap((cluster) => cluster.pods);
+  const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
+  const sections = [
+    heading(plan, style),
+    section('segments', ['name', 'cidr', 'mtu', 'switch'], plan.segments.map((s) => [s.name, s.cidrs.join(' '), String(s.mtuBytes), s.bridge]), style),
+    section('machines', ['name', 'role', 'addresses', 'mtu', 'forwarding'], plan.machines.map(machineRow), style),
+    ...plan.clusters.map((cluster) => clusterLines(cluster, style)),
+    routes([...plan.machines, ...nodes], style),
+    podLines(pods, style),
+  ];
+  return `${sections.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function heading(plan: LabPlan, style: Style): string[] {
+  const pods = plan.clusters.reduce((sum, cluster) => sum + cluster.pods.length, 0);
+  const nodes = plan.clusters.reduce((sum, cluster) => sum + cluster.nodes.length, 0);
+  const counts = [counted(plan.clusters.length, 'cluster'), counted(nodes, 'node'), counted(pods, 'pod'), counted(plan.machines.length, 'other machine')];
+  const neighbours = `neighbours ${plan.neighbours.mode} (about ${String(plan.neighbours.estimate)} entries, budget ${String(plan.neighbours.budget)})`;
+  return [
+    `${style.strong(plan.name)}${plan.description === '' ? '' : `  ${printable(plan.description)}`}`,
+    [...counts, plan.families.join(' '), neighbours].join(` ${style.symbols.separator} `),
+  ];
+}
+
+function clusterLines(cluster: ClusterPlan, style: Style): string[] {
+  const proxy = cluster.kubeProxy.scheduler === null ? cluster.kubeProxy.mode : `${cluster.kubeProxy.mode} (${cluster.kubeProxy.scheduler})`;
+  const facts = [
+    ['  CNI', cniText(cluster)], ['  pods', `${cluster.podCIDRs.join(' ')}, per node /${cluster.nodeMasks.join(' /')}`],
+    ['  services', `${cluster.serviceCIDRs.join(' ')}, DNS ${cluster.dnsServiceIPs.join(' ')} ${cluster.dnsDomain}, kube-proxy ${proxy}`],
+  ];
+  const columns: readonly (readonly [string, (node: NodePlan) => string])[] = [
+    ['node', (n) => n.name], ['role', (n) => n.role], ['addresses', (n) => addresses(n)], ['pod cidr', (n) => [...n.podCIDRs, ...n.blocks].filter((c, i, all) => all.indexOf(c) === i).join(' ')],
+    ['gateway', (n) => n.gateways.join(' ')],
+    ['bridge', (n) => (n.bridge === null ? '' : `${n.bridge.name} ${n.bridge.addresses.map((a) => a.address).join(' ')} mtu ${String(n.bridge.mtuBytes)}`)],
+    ['tunnel', (n) => tunnel(n)],
+  ];
+  const used = columns.filter(([, value]) => cluster.nodes.some((node) => value(node).trim() !== ''));
+  return [
+    `${style.strong(`cluster ${cluster.name}`)}  Kubernetes ${cluster.kubernetesVersion}`, ...table([], facts),
+    ...head(table(used.map(([name]) => name), cluster.nodes.map((node) => used.map(([, value]) => value(node))), { indent: 2 }), style),
+  ];
+}
+
+function cniText({ cni }: ClusterPlan): string {
+  const mtu = `MTU ${String(cni.mtuBytes)}`;
+  switch (cni.type) {
+    case 'bridge': return `bridge ${cni.bridge}, routes on the ${cni.routesOn}, ${cni.masquerade ? 'masquerade' : 'no masquerade'}, ${mtu}`;
+    case 'flannel': return cni.backend === 'vxlan' ? `flannel vxlan, VNI ${String(cni.vni)}, UDP ${String(cni.port)}${cni.directRouting ? ', direct routing' : ''}, ${mtu}` : `flannel ${cni.backend}, ${mtu}`;
+    case 'calico': return `calico, encapsulation ${cni.encapsulation}, blocks /${String(cni.blockSize)}, AS ${String(cni.asNumber)}${cni.routeReflectors.length > 0 ? `, reflectors ${cni.routeReflectors.join(' ')}` : ''}, ${mtu}`;
+    case 'weave': return `weave, range ${cni.range}, UDP ${String(cni.port)}, ${mtu}`;
+    case 'raw': return `raw network configuration list, routes on ${cni.routesOn}, ${mtu}`;
+  }
+}
+
+function tunnel(node: NodePlan): string {
+  const vxlans = node.vxlans.map((v) => `${v.name} VNI ${String(v.vni)} ${v.addresses.map((a) => a.address).join(' ')} mtu ${String(v.mtuBytes)}`);
+  return [...vxlans, ...(node.ipip === null ? [] : [`${node.ipip.name} mtu ${String(node.ipip.mtuBytes)}`])].map((text) => text.replace(/ {2,}/g, ' ')).join('; ');
+}
+
+function machineRow(machine: MachinePlan): string[] {
+  return [machine.name, machine.role, addresses(machine), unique(machine.interfaces.map((i) => String(i.mtuBytes))).join(' '), machine.forwarding ? 'yes' : 'no'];
+}
+
+function addresses(machine: MachinePlan): string {
+  const one = (i: InterfacePlan): string => `${i.name} ${i.addresses.map((a) => `${a.address}/${String(a.prefixLength)}`).join(' ')}`;
+  return machine.interfaces.map(one).join(', ');
+}
+
+function routes(machines: readonly (MachinePlan | NodePlan)[], style: Style): string[] {
+  const rows = machines.flatMap((machine) => [...machine.routes, ...('podRoutes' in machine ? machine.podRoutes : [])].map((route) => [machine.id, route.to, hop(route), route.origin]));
+  const lines = section('routes', ['on', 'to', 'via', 'from'], rows.slice(0, ROUTES_LISTED), style);
+  return rows.length <= ROUTES_LISTED ? lines : [...lines, more(rows.length - ROUTES_LISTED, 'route', style)];
+}
+
+function hop(route: RoutePlan): string {
+  if (route.type === 'blackhole') return 'blackhole';
+  return [route.via, route.dev === null ? null : `dev ${route.dev}`, route.onlink ? 'onlink' : null].filter((part) => part !== null).join(' ');
+}
+
+function podLines(pods: ClusterPlan['pods'], style: Style): string[] {
+  const rows = pods.slice(0, PODS_LISTED).map((pod) => [
+    pod.id, pod.node, pod.interface === null ? 'host network' : pod.interface.addresses.map((a) => `${a.address}/${String(a.prefixLength)}`).join(' '),
+    pod.interface?.mac ?? '', pod.interface === null ? '' : String(pod.interface.mtuBytes),
+  ]);
+  const lines = section('pods', ['pod', 'node', 'address', 'mac', 'mtu'], rows, style);
+  return pods.length <= PODS_LISTED ? lines : [...lines, more(pods.length - PODS_LISTED, 'pod', style)];
+}
+
+function section(title: string, header: readonly string[], rows: readonly (readonly string[])[], style: Style): string[] {
+  return rows.length === 0 ? [] : [style.strong(title), ...head(table(header, rows, { indent: 2 }), style)];
+}
+
+function head([first, ...rest]: readonly string[], style: Style): string[] {
+  return first === undefined ? [] : [style.dim(first), ...rest];
+}
+
+function more(n: number, noun: string, style: Style): string {
+  return style.dim(`  ${style.symbols.ellipsis} and ${counted(n, `more ${noun}`)} (--json lists all)`);
+}
+
+function unique(items: readonly string[]): string[] {
+  return [...new Set(items)];
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+// Prepares a fresh machine and then runs the command after `--`. Node's own modules only: nothing is installed when this starts.
+// What the machine lacks is what `cnilab doctor` says, and mending it is running doctor's remedies: there is no second list here.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const args = process.argv.slice(2);
+const dashes = args.indexOf('--');
+const own = dashes < 0 ? args : args.slice(0, dashes);
+const command = dashes < 0 ? [] : args.slice(dashes + 1);
+// `npm run quickstart -- --yes` puts --yes behind the command.
+const yes = [...own, ...command].includes('--yes') || /^(1|true)$/i.test(process.env.CI ?? '');
+const all = own.includes('--all');
+
+const say = (text) => process.stderr.write(`${text}\n`);
+const stop = (text, code) => {
+  say(text);
+  process.exit(code);
+};
+const run = (argv, options = {}) => spawnSync(argv[0], argv.slice(1), { cwd: root, stdio: ['inherit', 2, 'inherit'], ...options });
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) stop(`cnilab needs Node 20.19 or newer, this is ${process.versions.node}: see https://nodejs.org/en/download`, 3);
+
+function dependenciesAreCurrent() {
+  const installed = `${root}node_modules/.package-lock.json`;
+  if (!existsSync(installed)) return false;
+  const have = JSON.parse(readFileSync(installed, 'utf8')).packages;
+  const want = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8')).packages;
+  return Object.entries(want).every(([path, entry]) => path === '' || entry.optional === true || have[path]?.version === entry.version);
+}
+
+if (!dependenciesAreCurrent()) {
+  say('installing the dependencies of package-lock.json');
+  if (run(['npm', 'ci', '--no-audit', '--no-fund']).status !== 0) stop('npm ci failed: see above', 3);
+}
+if (run([process.execPath, `${root}node_modules/@typescript/native/bin/tsc`, '-p', `${root}tsconfig.build.json`]).status !== 0) stop('the build failed: see above', 70);
+
+function lacks() {
+  const doctor = spawnSync(process.execPath, [`${root}dist/cli/main.js`, 'doctor', '--json'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (doctor.error !== undefined || doctor.stdout.trim() === '') stop('cnilab doctor did not answer', 70);
+  return JSON.parse(doctor.stdout).capabilities.filter((c) => !c.ok && (c.required || (all && c.installable)));
+}
+
+const missing = lacks();
+const remedies = [...new Set(missing.filter((c) => c.installable).map((c) => c.remedy))];
+for (const c of missing) say(`missing: ${c.title}, needed by ${c.neededBy}${c.remedy === '' ? '' : `\n  ${c.remedy}`}`);
+if (remedies.length > 0) {
+  let agreed = yes;
+  if (!agreed && process.stdin.isTTY) {
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    agreed = /^(y|yes)$/i.test((await terminal.question('Run these commands now? [y/N] ')).trim());
+    terminal.close();
+  }
+  if (!agreed) stop('Nothing was installed. Run the commands above, or answer with --yes or CI=true.', 3);
+  const root0 = process.getuid?.() === 0;
+  for (const remedy of remedies) {
+    say(`+ ${remedy}`);
+    // Remedies are written for a user with sudo; root has no need of it, and small images have none.
+    run(['sh', '-c', root0 ? `sudo() { "$@"; }; ${remedy}` : remedy], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+  }
+}
+const left = lacks().filter((c) => c.required);
+if (left.length > 0) stop(left.map((c) => `still missing: ${c.title}: ${c.detail}${c.remedy === '' ? '' : `\n  ${c.remedy}`}`).join('\n'), 3);
+
+if (command.length > 0) {
+  const result = spawnSync(command[0], command.slice(1).filter((a) => a !== '--yes'), { cwd: root, stdio: 'inherit', env: process.env });
+  process.exit(result.status ?? 1);
+}

@@ -1,0 +1,60 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandNames, commands } from '../../cli/command-table.ts';
+import { completionScript, shells, type Shell } from '../../cli/completion.ts';
+
+const present = (shell: Shell): boolean => spawnSync(shell, ['--version'], { stdio: 'ignore' }).error === undefined;
+
+let directory = '';
+beforeAll(() => { directory = mkdtempSync(join(tmpdir(), 'cnilab-completion-')); });
+afterAll(() => { rmSync(directory, { recursive: true, force: true }); });
+
+function written(shell: Shell): string {
+  const file = join(directory, shell);
+  writeFileSync(file, completionScript(shell));
+  return file;
+}
+
+/** What bash offers after these words; the last one is being typed. */
+function offered(...typed: string[]): string[] {
+  const script = `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _cnilab 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const out = execFileSync('bash', ['-c', script, 'bash', written('bash'), 'cnilab', ...typed], { encoding: 'utf8', env: { ...process.env, XDG_STATE_HOME: join(directory, 'state') } });
+  return out.split('\n').filter((word) => word !== '').sort();
+}
+
+describe('completion', () => {
+  it.each(shells)('%s: names every command and option', (shell) => {
+    const script = completionScript(shell);
+    for (const name of commandNames) {
+      for (const word of name.split(' ')) expect(script).toContain(word);
+      for (const option of commands[name].options) expect(script).toContain(option.flags.replace(/ .*/, '').replace('--', ''));
+    }
+  });
+
+  it.each(shells)('%s: is valid where the shell is there, else balanced', (shell) => {
+    const file = written(shell);
+    if (present(shell)) {
+      expect(() => execFileSync(shell, ['-n', file], { stdio: 'pipe' })).not.toThrow();
+      return;
+    }
+    const script = completionScript(shell).replaceAll("'\\''", '').replaceAll("\\'", '');
+    expect(script.split("'").length % 2, 'quotes are paired').toBe(1);
+    if (shell === 'zsh') expect(script.match(/\bcase /g)?.length).toBe(script.match(/\besac\b/g)?.length);
+    if (shell === 'fish') expect(script.split('\n').filter((line) => line !== '' && !/^(complete -c cnilab |function |end$|#|  )/.test(line))).toEqual([]);
+  });
+
+  it('offers commands, members, options, values and running labs', () => {
+    mkdirSync(join(directory, 'state/cnilab/labs/three'), { recursive: true });
+    expect(offered('v')).toEqual(['validate', 'verify']);
+    expect(offered('fault', '')).toEqual(['inject', 'list', 'undo']);
+    expect(offered('verify', '--pro')).toEqual(['--profile', '--protocol']);
+    expect(offered('verify', 'three', '--profile', '')).toEqual(['classic', 'current', 'strict']);
+    expect(offered('down', '')).toEqual(['three']);
+    expect(offered('fault', 'inject', 'th')).toEqual(['three']);
+    expect(offered('completion', '')).toEqual(['bash', 'fish', 'zsh']);
+    expect(offered('exec', 'three', '')).toEqual([]);
+  });
+});

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import type { Op } from '../../engines/netns/ops.ts';
+import { lacking } from '../requires.ts';
+import { AgentError, startAgentLab } from './agent-lab.ts';
+
+type CniOp = Extract<Op, { readonly op: 'cni' }>;
+const reason = lacking('root', 'plugins');
+
+const families = {
+  ipv4: { subnets: ['10.244.1.0/24'], gateways: ['10.244.1.1'], ips: ['10.244.1.77'], routes: ['0.0.0.0/0'], prefix: [24] },
+  ipv6: { subnets: ['fd00:10:244:1::/64'], gateways: ['fd00:10:244:1::1'], ips: ['fd00:10:244:1::4d'], routes: ['::/0'], prefix: [64] },
+  dual: {
+    subnets: ['10.244.1.0/24', 'fd00:10:244:1::/64'], gateways: ['10.244.1.1', 'fd00:10:244:1::1'], ips: ['10.244.1.77', 'fd00:10:244:1::4d'],
+    routes: ['0.0.0.0/0', '::/0'], prefix: [24, 64],
+  },
+} as const;
+
+const node: readonly Op[] = [
+  { op: 'netns', ns: 'node' },
+  { op: 'sysctl', ns: 'node', key: 'net/ipv4/ip_forward', value: '1' },
+  { op: 'sysctl', ns: 'node', key: 'net/ipv6/conf/all/forwarding', value: '1' },
+  // The plugin gives the bridge its IPv6 address with duplicate address detection, which would keep it unusable for a second.
+  { op: 'sysctl', ns: 'node', key: 'net/ipv6/conf/all/accept_dad', value: '0' },
+  { op: 'sysctl', ns: 'node', key: 'net/ipv6/conf/default/accept_dad', value: '0' },
+  { op: 'bridge', ns: 'node', name: 'cni0', mac: '02:00:00:00:00:01', mtu: 1500 },
+];
+
+function podOp(family: (typeof families)[keyof typeof families], change: Partial<CniOp> = {}, bridge: Readonly<Record<string, unknown>> = {}): CniOp {
+  return {
+    op: 'cni', node: 'node', ns: 'pod', containerId: 'a'.repeat(64), ifname: 'eth0', ips: family.ips, mac: '02:00:00:00:00:aa', portMappings: [],
+    pod: { namespace: 'default', name: 'web-0' }, pluginDirs: [], lane: null,
+    list: {
+      cniVersion: '1.0.0', name: 'lab', plugins: [{
+        type: 'bridge', bridge: 'cni0', isGateway: true, hairpinMode: true, mtu: 1500, capabilities: { mac: true },
+        ipam: {
+          type: 'host-local', dataDir: '/run/cnilab/ipam/node', ranges: family.subnets.map((subnet, i) => [{ subnet, gateway: family.gateways[i] }]),
+          routes: family.routes.map((dst) => ({ dst })),
+        },
+        ...bridge,
+      }],
+    },
+    ...change,
+  };
+}
+
+describe.skipIf(reason !== null)(`CNI plugins, called as a runtime does${reason === null ? '' : ` (${reason})`}`, () => {
+  it.each(Object.keys(families) as (keyof typeof families)[])('%s: the pod gets the planned addresses and MAC, CHECK passes, DEL frees them', async (name) => {
+    const family = families[name];
+    await using lab = await startAgentLab();
+    const op = podOp(family);
+    await lab.apply([...node, { op: 'netns', ns: 'pod' }, op]);
+
+    const pod = await lab.snapshot('pod');
+    const eth0 = pod.links.find((link) => link.name === 'eth0');
+    expect(eth0).toMatchObject({ mac: '02:00:00:00:00:aa', mtu: 1500, up: true, kind: 'veth' });
+    const planned = pod.addresses.filter(({ dev, address }) => dev === 'eth0' && !address.startsWith('fe80'));
+    expect(planned.map(({ address, prefixLength }) => ({ address, prefixLength }))).toEqual(family.ips.map((address, i) => ({ address, prefixLength: family.prefix[i] })));
+    for (const gateway of family.gateways) await lab.sh('pod', `ping -c1 -W2 ${gateway}`);
+    expect((await lab.snapshot('node')).links.filter((link) => link.master === 'cni0')).toMatchObject([{ hairpin: true, up: true }]);
+
+    await lab.restart();
+    expect(await lab.call('check', { ops: [op] })).toEqual({ checked: 1 });
+    await lab.sh('pod', `ip address del ${family.ips[0]}/${family.prefix[0]} dev eth0`);
+    await expect(lab.call('check', { ops: [op] })).rejects.toThrow(/^pod default\/web-0 on node: CNI plugin bridge failed at CHECK: .*code/);
+
+    await lab.apply([], [op]);
+    expect((await lab.snapshot('node')).links.filter((link) => link.master === 'cni0')).toEqual([]);
+    const used = await lab.sh('node', 'ls /run/cnilab/ipam/node/lab | grep -v -e lock -e last_reserved || true; ls /run/cnilab/cni');
+    expect(used.trim()).toBe('');
+    await lab.apply([], [op]);
+  });
+
+  it('attaches many pods side by side, and portmap opens a host port', async () => {
+    await using lab = await startAgentLab();
+    const pods = Array.from({ length: 8 }, (_, i) => ({ ns: `pod${i}`, ip: `10.244.1.${10 + i}`, mac: `02:00:00:00:01:0${i}` }));
+    const base = podOp(families.ipv4);
+    const list = { ...base.list, plugins: [...base.list['plugins'] as unknown[], { type: 'portmap', capabilities: { portMappings: true } }] };
+    await lab.apply([
+      ...node, ...pods.map(({ ns }): Op => ({ op: 'netns', ns })),
+      ...pods.map(({ ns, ip, mac }, i): Op => ({
+        ...base, list, ns, mac, ips: [ip], containerId: `${i}`.repeat(64), lane: 'node',
+        portMappings: i === 0 ? [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] : [],
+      })),
+    ]);
+    const macs = (await lab.sh('node', 'for i in 0 1 2 3 4 5 6 7; do ping -c1 -W2 10.244.1.1$i >/dev/null || echo lost $i; done; ip neigh | sort')).trim();
+    expect(macs).not.toContain('lost');
+    for (const { ip, mac } of pods) expect(macs).toContain(`${ip} dev cni0 lladdr ${mac}`);
+    expect((await lab.snapshot('node', true)).rules.iptables).toMatch(/--dport 8080 .*DNAT --to-destination 10\.244\.1\.10:80/);
+    expect(lab.events.filter(({ phase }) => phase === 'progress').at(-1)?.detail).toBe('8/8 pods');
+  });
+
+  it('reports what a plugin says, with a command to repeat it, and leaves nothing behind', async () => {
+    await using lab = await startAgentLab();
+    await lab.apply([...node, { op: 'netns', ns: 'pod' }]);
+    const taken = podOp(families.ipv4, { ips: ['10.244.9.9'] });
+    const error = await lab.apply([taken]).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(AgentError);
+    const { failure } = error as AgentError;
+    expect(failure.message).toMatch(/^pod default\/web-0 on node: CNI plugin bridge failed at ADD: .*10\.244\.9\.9.* \[code \d+\]$/);
+    expect(failure.step).toBe('test');
+    expect(failure.details?.['command']).toMatch(/^nsenter --net=\/run\/netns\/node env CNI_COMMAND=ADD .*\/bridge <<'EOF'\n\{/);
+    expect((await lab.snapshot('node')).links.map(({ name }) => name)).toEqual(['lo', 'cni0']);
+
+    await expect(lab.apply([podOp(families.ipv4, {}, { type: 'no-such-plugin' })])).rejects.toThrow(/CNI plugin "no-such-plugin" was not found in .*\/opt\/cni\/bin/);
+    await expect(lab.apply([podOp(families.ipv4, {}, { type: '../../bin/sh' })])).rejects.toThrow(/was not found/);
+    await lab.apply([podOp(families.ipv4)]);
+  });
+
+  it('leaves static addresses to the list', async () => {
+    await using lab = await startAgentLab();
+    const ipam = { type: 'static', addresses: [{ address: '10.244.1.77/24', gateway: '10.244.1.1' }] };
+    await lab.apply([...node, { op: 'netns', ns: 'pod' }, podOp(families.ipv4, {}, { ipam })]);
+    expect((await lab.snapshot('pod')).addresses.map(({ address }) => address)).toContain('10.244.1.77');
+    await expect(lab.apply([{ op: 'netns', ns: 'pod2' }, podOp(families.ipv4, { ns: 'pod2', ips: ['10.244.1.5'], containerId: 'b'.repeat(64) }, { ipam })]))
+      .rejects.toThrow(/gave it 10\.244\.1\.77 instead of the planned 10\.244\.1\.5/);
+  });
+});

@@ -1,0 +1,103 @@
+import type { ClusterPlan, LabPlan, MachinePlan, NodePlan, PodPlan } from './plan.ts';
+
+export interface PlanChange {
+  readonly kind: 'add' | 'remove' | 'change';
+  readonly object: 'lab' | 'segment' | 'cluster' | 'node' | 'pod' | 'host' | 'router';
+  /** Identity. */
+  readonly id: string;
+  /** false: the lab must be replaced for it. */
+  readonly inPlace: boolean;
+  readonly reason: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface PlanDiff {
+  readonly changes: readonly PlanChange[];
+  /** Some change needs the whole lab to be replaced. */
+  readonly replace: boolean;
+  readonly empty: boolean;
+  /** Pods that are taken down and attached anew, because what they are has changed. */
+  readonly recreate: readonly string[];
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value) ?? '');
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+function byKey<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<string, T> {
+  return new Map(items.map((item) => [key(item), item]));
+}
+
+/** What was added, removed and kept between two lists of things with identities. */
+function compare<T>(from: readonly T[], to: readonly T[], key: (item: T) => string): { added: readonly T[]; removed: readonly T[]; kept: readonly (readonly [T, T])[] } {
+  const before = byKey(from, key);
+  const after = byKey(to, key);
+  return {
+    added: to.filter((t) => !before.has(key(t))),
+    removed: from.filter((f) => !after.has(key(f))),
+    kept: from.flatMap((f) => { const t = after.get(key(f)); return t === undefined ? [] : [[f, t] as const]; }),
+  };
+}
+
+/** Fields of a cluster that its running nodes and pods are built on. */
+const CLUSTER_FIELDS = ['kubernetesVersion', 'podCIDRs', 'serviceCIDRs', 'nodeMasks', 'cni', 'kubeProxy', 'dnsDomain'] as const;
+
+function clusterFieldChanges(from: ClusterPlan, to: ClusterPlan): readonly PlanChange[] {
+  return CLUSTER_FIELDS.filter((field) => !same(from[field], to[field])).map((field) => ({
+    kind: 'change', object: 'cluster', id: from.name, inPlace: false, reason: `${field} of a running cluster cannot change`, from: text(from[field]), to: text(to[field]),
+  }));
+}
+
+/** What a machine is, without the tables that follow from its peers. */
+const machineIdentity = (m: MachinePlan): unknown => [m.role, m.interfaces, m.forwarding];
+const nodeIdentity = (n: NodePlan): unknown => [machineIdentity(n), n.podCIDRs.slice(0, n.blocks.length > 0 ? 1 : undefined), n.gateways, n.bridge];
+const podShape = (p: PodPlan): unknown => [p.node, p.hostNetwork, p.interface, p.ports];
+
+/**
+ * What turns the running plan into the wanted one, object by object. Added and removed pods, nodes, hosts and clusters are applied in place, with
+ * the tables of the others following; a change of what something running is built on needs a replacement.
+ */
+export function diffPlans(from: LabPlan, to: LabPlan): PlanDiff {
+  const changes: PlanChange[] = [];
+  const recreate: string[] = [];
+  const segments = compare(from.segments, to.segments, (s) => s.name);
+  for (const s of segments.added) changes.push({ kind: 'add', object: 'segment', id: s.name, inPlace: true, reason: 'new segment' });
+  for (const s of segments.removed) changes.push({ kind: 'remove', object: 'segment', id: s.name, inPlace: true, reason: 'no longer in the lab file' });
+  for (const [a, b] of segments.kept) {
+    if (!same(a, b)) changes.push({ kind: 'change', object: 'segment', id: a.name, inPlace: false, reason: 'everything on a segment is addressed from it', from: `${a.cidrs.join(', ')} mtu ${a.mtuBytes}`, to: `${b.cidrs.join(', ')} mtu ${b.mtuBytes}` });
+  }
+  if (!same(from.families, to.families)) changes.push({ kind: 'change', object: 'lab', id: to.name, inPlace: false, reason: 'address families of a running lab cannot change', from: from.families.join(', '), to: to.families.join(', ') });
+  if (from.neighbours.mode !== to.neighbours.mode) changes.push({ kind: 'change', object: 'lab', id: to.name, inPlace: true, reason: 'the number of neighbours crosses half of the kernel\'s table', from: from.neighbours.mode, to: to.neighbours.mode });
+  const machines = compare(from.machines, to.machines, (m) => m.id);
+  const kindOf = (m: MachinePlan): 'host' | 'router' => (m.kind === 'router' ? 'router' : 'host');
+  for (const m of machines.added) changes.push({ kind: 'add', object: kindOf(m), id: m.id, inPlace: true, reason: 'new in the lab file' });
+  for (const m of machines.removed) changes.push({ kind: 'remove', object: kindOf(m), id: m.id, inPlace: true, reason: 'no longer in the lab file' });
+  for (const [a, b] of machines.kept) {
+    if (!same(machineIdentity(a), machineIdentity(b))) changes.push({ kind: 'change', object: kindOf(a), id: a.id, inPlace: false, reason: 'its interfaces or its role change', from: addressesOf(a), to: addressesOf(b) });
+    else if (!same(a.routes, b.routes)) changes.push({ kind: 'change', object: kindOf(a), id: a.id, inPlace: true, reason: 'its routes change' });
+  }
+  const clusters = compare(from.clusters, to.clusters, (c) => c.name);
+  for (const c of clusters.added) changes.push({ kind: 'add', object: 'cluster', id: c.name, inPlace: true, reason: `new, ${c.nodes.length} nodes and ${c.pods.length} pods` });
+  for (const c of clusters.removed) changes.push({ kind: 'remove', object: 'cluster', id: c.name, inPlace: true, reason: `no longer in the lab file, ${c.nodes.length} nodes and ${c.pods.length} pods` });
+  for (const [a, b] of clusters.kept) {
+    changes.push(...clusterFieldChanges(a, b));
+    const nodes = compare(a.nodes, b.nodes, (n) => n.id);
+    for (const n of nodes.added) changes.push({ kind: 'add', object: 'node', id: n.id, inPlace: true, reason: `joins with ${n.podCIDRs.join(', ')}; the other nodes learn its routes` });
+    for (const n of nodes.removed) changes.push({ kind: 'remove', object: 'node', id: n.id, inPlace: true, reason: 'leaves; the other nodes forget its routes' });
+    for (const [x, y] of nodes.kept) {
+      if (!same(nodeIdentity(x), nodeIdentity(y))) changes.push({ kind: 'change', object: 'node', id: x.id, inPlace: false, reason: 'its role, addresses or pod range change', from: `${addressesOf(x)} ${x.podCIDRs.join(', ')}`, to: `${addressesOf(y)} ${y.podCIDRs.join(', ')}` });
+    }
+    const pods = compare(a.pods, b.pods, (p) => p.id);
+    for (const p of pods.added) changes.push({ kind: 'add', object: 'pod', id: p.id, inPlace: true, reason: `on ${p.node}, asked for by ${p.owner}` });
+    for (const p of pods.removed) changes.push({ kind: 'remove', object: 'pod', id: p.id, inPlace: true, reason: 'no longer asked for' });
+    for (const [x, y] of pods.kept) {
+      if (same(podShape(x), podShape(y))) continue;
+      recreate.push(x.id);
+      changes.push({ kind: 'change', object: 'pod', id: x.id, inPlace: true, reason: 'attached anew', from: shapeText(x), to: shapeText(y) });
+    }
+  }
+  return { changes, replace: changes.some((c) => !c.inPlace), empty: changes.length === 0, recreate };
+}
+
+const addressesOf = (m: MachinePlan): string => m.interfaces.flatMap((i) => i.addresses.map((a) => a.address)).join(', ');
+const shapeText = (p: PodPlan): string => `${p.node} ${p.interface?.addresses.map((a) => a.address).join(', ') ?? 'host network'}`;

@@ -1,0 +1,217 @@
+import { AddressPool, gatewayOf } from './allocate.ts';
+import {
+  addressAt, cidrContains, cidrsOverlap, formatCidr, parseCidr, splitRange, subnetAt, subnetCount, type Cidr,
+} from './cidr.ts';
+import { cnis } from './cni/index.ts';
+import type { CniContext, CniNode, CniPlanner, RouterRoutes } from './cni/cni.ts';
+import type { Diagnostic } from './diagnostic.ts';
+import { cidrsOf, clusterFamilies, DEFAULTS, defaultCidrs, nodeDrafts, type NodeDraft } from './draft.ts';
+import { InternalError, SpecError } from './errors.ts';
+import { netnsName, stableHash } from './names.ts';
+import type { ClusterPlan, CniPlan, NodePlan, PodPlan, RoutePlan } from './plan.ts';
+import { defaultRoutes, type UnderlayPlan } from './plan-underlay.ts';
+import type { ClusterSpec, CniSpec, Family, LabSpec } from './spec.ts';
+import { fits, lowerWorkloads, podsOf, type PodDraft } from './workloads.ts';
+
+export interface ClusterPlanning { readonly cluster: ClusterPlan; readonly routers: RouterRoutes; readonly findings: readonly Diagnostic[] }
+
+/** Puts pods on nodes: a pod that runs stays; the others go to the fitting node with the fewest pods, first node first. */
+function schedule(drafts: readonly PodDraft[], nodes: readonly NodeDraft[], previous: ClusterPlan | null, tainted: boolean, path: readonly (string | number)[]): ReadonlyMap<PodDraft, string> {
+  const placed = new Map<PodDraft, string>();
+  const load = new Map(nodes.map((n) => [n.name, 0]));
+  const before = new Map((previous?.pods ?? []).map((p) => [`${p.namespace}/${p.name}`, p.node]));
+  const place = (pod: PodDraft, node: string): void => {
+    placed.set(pod, node);
+    load.set(node, (load.get(node) ?? 0) + 1);
+  };
+  const problems: Diagnostic[] = [];
+  for (const pod of drafts) {
+    const kept = pod.node ?? before.get(`${pod.namespace}/${pod.name}`);
+    const node = nodes.find((n) => n.name === kept);
+    if (node !== undefined && (pod.node !== null || fits(pod, node, tainted))) place(pod, node.name);
+  }
+  for (const pod of drafts) {
+    if (placed.has(pod)) continue;
+    const fitting = nodes.filter((n) => fits(pod, n, tainted));
+    const best = fitting.reduce<NodeDraft | null>((a, b) => (a !== null && (load.get(a.name) ?? 0) <= (load.get(b.name) ?? 0) ? a : b), null);
+    if (best !== null) place(pod, best.name);
+    else {
+      problems.push({
+        severity: 'error', code: 'POD_UNSCHEDULABLE', path: [...path, 'objects'], message: `no node takes pod ${pod.namespace}/${pod.name} of ${pod.owner}`,
+        hint: 'change its nodeSelector or nodeName, add a toleration for the control plane, or add a worker',
+      });
+    }
+  }
+  if (problems.length > 0) throw new SpecError(problems, 'lab');
+  return placed;
+}
+
+/** Shares the pod range out: subnets of the node mask, calico blocks by need, or equal parts of weave's ring. Ranges that nodes have are kept. */
+function nodeRanges(
+  planner: CniPlanner<CniSpec, CniPlan>, cni: CniPlan, podCIDRs: readonly Cidr[], masks: Readonly<Record<Family, number>>, nodes: readonly NodeDraft[],
+  podsOn: ReadonlyMap<string, number>, previous: ClusterPlan | null,
+): ReadonlyMap<string, readonly Cidr[]> {
+  const result = new Map<string, readonly Cidr[]>();
+  const before = (name: string): readonly Cidr[] => (previous?.nodes.find((n) => n.name === name)?.podCIDRs ?? []).map(parseCidr);
+  if (planner.ranges === 'ring' && cni.type === 'weave') {
+    // Sixteen parts at least, so that a node that joins takes a free part and moves nobody.
+    const parts = splitRange(parseCidr(cni.range), Math.max(16, nodes.length));
+    const kept = new Map(nodes.map((n) => [n.name, before(n.name)[0]]));
+    const taken = new Set([...kept.values()].map((c) => (c === undefined ? '' : formatCidr(c))));
+    for (const node of nodes) {
+      const mine = kept.get(node.name) ?? parts.find((p) => !taken.has(formatCidr(p)));
+      if (mine === undefined) throw new InternalError('the ring has fewer parts than nodes');
+      taken.add(formatCidr(mine));
+      result.set(node.name, [mine]);
+    }
+    return result;
+  }
+  for (const podCIDR of podCIDRs) {
+    const length = planner.ranges === 'blocks' && cni.type === 'calico' ? cni.blockSize : masks[podCIDR.family];
+    const perBlock = 2 ** (podCIDR.bits - length);
+    const taken = new Set<bigint>();
+    const claim = (node: NodeDraft, range: Cidr): void => {
+      taken.add(range.base);
+      result.set(node.name, [...(result.get(node.name) ?? []), range]);
+    };
+    // Explicit and kept ranges first: a node that joins must not be given one of them.
+    for (const node of nodes) {
+      const explicit = node.podCIDRs.map(parseCidr).filter((c) => c.family === podCIDR.family);
+      const kept = before(node.name).filter((c) => c.family === podCIDR.family && c.prefixLength === length && cidrContains(podCIDR, c));
+      for (const range of explicit.length > 0 ? explicit : kept) claim(node, range);
+    }
+    let index = 0n;
+    const count = subnetCount(podCIDR, length);
+    for (const node of nodes) {
+      const wanted = planner.ranges === 'blocks' ? Math.max(1, Math.ceil(((podsOn.get(node.name) ?? 0) + 1) / perBlock)) : 1;
+      while ((result.get(node.name) ?? []).filter((c) => c.family === podCIDR.family).length < wanted) {
+        while (index < count && taken.has(subnetAt(podCIDR, length, index).base)) index += 1n;
+        if (index >= count) {
+          throw new SpecError([{
+            severity: 'error', code: 'POD_CIDR_EXHAUSTED', path: ['clusters', previous?.name ?? '', 'podCIDR'],
+            message: `${formatCidr(podCIDR)} holds ${count} ranges of /${length}, fewer than the nodes need`, hint: `use a larger pod CIDR or ranges smaller than /${length}`,
+          }], 'lab');
+        }
+        claim(node, subnetAt(podCIDR, length, index));
+      }
+    }
+  }
+  return result;
+}
+
+/** Gives every pod of a node an address per family; what a pod has it keeps. */
+function podAddresses(planner: CniPlanner<CniSpec, CniPlan>, ranges: readonly Cidr[], families: readonly Family[], pods: readonly string[], before: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, readonly string[]> {
+  const result = new Map<string, string[]>(pods.map((p) => [p, []]));
+  for (const family of families) {
+    const pools = ranges.filter((r) => r.family === family).map((range) => {
+      const blocks = planner.ranges === 'blocks';
+      const pool = new AddressPool(range, planner.firstPodIndex, family === 'ipv4' && !blocks ? -2n : -1n);
+      if (!blocks) pool.take(gatewayOf(range));
+      return pool;
+    });
+    const open = new Set(pods);
+    for (const pod of pods) {
+      const address = before.get(pod)?.find((a) => (family === 'ipv6') === a.includes(':'));
+      if (address !== undefined && pools.some((pool) => pool.take(address))) {
+        result.get(pod)?.push(address);
+        open.delete(pod);
+      }
+    }
+    for (const pod of open) {
+      let address: string | null = null;
+      for (const pool of pools) address ??= pool.next();
+      if (address === null) {
+        throw new SpecError([{
+          severity: 'error', code: 'NODE_RANGE_FULL', path: ['clusters'], message: `${ranges.map(formatCidr).join(', ')} has no address left for pod ${pod}`,
+          hint: 'use a smaller nodeMask (a larger range per node), more nodes, or fewer pods',
+        }], 'lab');
+      }
+      result.get(pod)?.push(address);
+    }
+  }
+  return result;
+}
+
+function overlapsAny(cidr: Cidr, others: readonly Cidr[]): boolean {
+  return others.some((other) => cidrsOverlap(cidr, other));
+}
+
+/** Plans one cluster on the underlay. The spec has been validated; what remains are ranges that run full. */
+export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan, previous: ClusterPlan | null): ClusterPlanning {
+  const source: ClusterSpec | undefined = spec.clusters?.[index];
+  if (source === undefined) throw new InternalError(`no cluster ${index}`);
+  const families = clusterFamilies(source);
+  const defaults = defaultCidrs(index, families);
+  const podCIDRs = source.podCIDR === undefined ? defaults.pod.map(parseCidr) : cidrsOf(source.podCIDR);
+  const serviceCIDRs = source.serviceCIDR === undefined ? defaults.service.map(parseCidr) : cidrsOf(source.serviceCIDR);
+  const drafts = nodeDrafts(spec, source);
+  const tainted = drafts.some((n) => n.role === 'worker');
+  const objects = lowerWorkloads(source);
+  const podDrafts = podsOf(objects, drafts, tainted);
+  const placement = schedule(podDrafts, drafts, previous, tainted, ['clusters', index]);
+
+  // Which CNI it is decides the types; below this line they agree by construction.
+  const planner = cnis[source.cni.type] as unknown as CniPlanner<CniSpec, CniPlan>;
+  const segmentsUsed = new Set(drafts.map((n) => n.segment));
+  const underlayMtu = Math.min(...underlay.segments.filter((s) => segmentsUsed.has(s.name)).map((s) => s.mtuBytes));
+  const cni = planner.resolve(source.cni, { underlayMtu, podCIDRs, families });
+  const ownPods = (node: string): readonly PodDraft[] => podDrafts.filter((p) => placement.get(p) === node && !p.hostNetwork);
+  const masks = { ipv4: source.nodeMask?.ipv4 ?? DEFAULTS.nodeMask.ipv4, ipv6: source.nodeMask?.ipv6 ?? DEFAULTS.nodeMask.ipv6 };
+  const ranges = nodeRanges(planner, cni, podCIDRs, masks, drafts, new Map(drafts.map((n) => [n.name, ownPods(n.name).length])), previous);
+  const cniNodes = drafts.map((n): CniNode => {
+    const eth0 = underlay.nodeInterfaces.get(`${source.name}/${n.name}`);
+    if (eth0 === undefined) throw new InternalError(`node ${n.name} has no interface`);
+    return { id: `${source.name}/${n.name}`, name: n.name, role: n.role, segment: n.segment, interface: eth0, ranges: ranges.get(n.name) ?? [] };
+  });
+  const context: CniContext<CniPlan> = { cluster: source.name, cni, podCIDRs, families, nodes: cniNodes, routersOn: (segment) => underlay.routersOn.get(segment) ?? [] };
+  const podId = (p: PodDraft): string => `${source.name}/${p.namespace}/${p.name}`;
+  const before = new Map((previous?.pods ?? []).map((p) => [p.id, p.interface?.addresses.map((a) => a.address) ?? []]));
+
+  const pods = new Map<string, PodPlan>();
+  const nodes = cniNodes.map((node, n): NodePlan => {
+    const network = planner.node(context, node);
+    const draft = drafts[n];
+    const netns = netnsName('node', source.name, node.name);
+    const mine = podDrafts.filter((p) => placement.get(p) === node.name);
+    const addresses = podAddresses(planner, node.ranges, families, mine.filter((p) => !p.hostNetwork).map(podId), before);
+    for (const p of mine) {
+      const id = podId(p);
+      pods.set(id, {
+        id, cluster: source.name, namespace: p.namespace, name: p.name, node: node.name, netns: p.hostNetwork ? netns : netnsName('pod', source.name, p.namespace, p.name),
+        hostNetwork: p.hostNetwork, labels: p.labels, owner: p.owner, ports: p.ports, containerId: stableHash(id, 64),
+        interface: p.hostNetwork ? null : planner.podInterface(context, node, network, id, addresses.get(id) ?? []),
+      });
+    }
+    const routes: RoutePlan[] = [...defaultRoutes(underlay, node.segment, node.interface.name)];
+    for (const service of serviceCIDRs) {
+      // The kernel routes before nat OUTPUT sees a packet: without a route a node could not reach a ClusterIP. By the underlay, never by the pods' bridge.
+      if (!routes.some((r) => r.family === service.family) && !overlapsAny(service, node.ranges)) {
+        routes.push({ family: service.family, to: formatCidr(service), via: null, dev: node.interface.name, onlink: false, type: 'unicast', origin: 'static' });
+      }
+    }
+    return {
+      id: node.id, name: node.name, kind: 'node', role: node.role, netns, interfaces: [node.interface], routes, forwarding: true, cluster: source.name,
+      labels: draft?.labels ?? {}, podCIDRs: node.ranges.map(formatCidr), blocks: planner.ranges === 'blocks' ? node.ranges.map(formatCidr) : [], ...network,
+    };
+  });
+  return {
+    cluster: {
+      name: source.name,
+      kubernetesVersion: source.kubernetesVersion ?? DEFAULTS.kubernetesVersion,
+      families,
+      podCIDRs: podCIDRs.map(formatCidr),
+      serviceCIDRs: serviceCIDRs.map(formatCidr),
+      nodeMasks: podCIDRs.map((c) => masks[c.family]),
+      apiServiceIPs: serviceCIDRs.map((c) => addressAt(c, 1)),
+      dnsServiceIPs: serviceCIDRs.map((c) => addressAt(c, 10)),
+      cni,
+      kubeProxy: { mode: source.kubeProxy?.mode ?? 'iptables', scheduler: source.kubeProxy?.mode === 'ipvs' ? source.kubeProxy.scheduler ?? 'rr' : null },
+      dnsDomain: source.dnsDomain ?? DEFAULTS.dnsDomain,
+      nodes,
+      pods: podDrafts.flatMap((p) => pods.get(podId(p)) ?? []),
+      objects,
+    },
+    routers: planner.routers(context),
+    findings: planner.findings?.(context) ?? [],
+  };
+}

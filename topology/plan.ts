@@ -1,0 +1,221 @@
+/** The lab as it will exist: every name, address, MAC, MTU and route chosen. Plain JSON, no `undefined`, frozen. */
+import type {
+  Family, HostRole, IpvsScheduler, KubernetesObject, NodeRole, ProxyMode,
+} from './spec.ts';
+import type { Diagnostic } from './diagnostic.ts';
+
+export const PLAN_SCHEMA = 'cnilab.plan/1';
+
+export interface LabPlan {
+  readonly schema: typeof PLAN_SCHEMA;
+  readonly name: string;
+  readonly description: string;
+  /** Families in use, primary first. */
+  readonly families: readonly Family[];
+  /**
+   * learned: neighbours are resolved by ARP and ND, as in life. permanent: the estimate exceeds half of the kernel's one neighbour table
+   * (gc_thresh3, 1024 by default, shared by all network namespaces), so every entry is written by hand.
+   */
+  readonly neighbours: { readonly mode: 'learned' | 'permanent'; readonly estimate: number; readonly budget: number };
+  readonly segments: readonly SegmentPlan[];
+  /** Hosts, routers and the outside; cluster nodes are in `clusters`. */
+  readonly machines: readonly MachinePlan[];
+  readonly clusters: readonly ClusterPlan[];
+  /** Warnings and notes of planning; errors never reach a plan. */
+  readonly findings: readonly Diagnostic[];
+}
+
+export interface AddressPlan {
+  readonly family: Family;
+  /** Canonical text, RFC 5952 for IPv6. */
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+export interface SegmentPlan {
+  readonly name: string;
+  readonly cidrs: readonly string[];
+  readonly mtuBytes: number;
+  /** The bridge that plays the switch, in the fabric namespace (≤ 15 bytes). */
+  readonly bridge: string;
+}
+
+export interface InterfacePlan {
+  readonly name: string;
+  readonly segment: string;
+  readonly mac: string;
+  readonly mtuBytes: number;
+  readonly addresses: readonly AddressPlan[];
+  /** The switch's end of the cable, in the fabric namespace (≤ 15 bytes). */
+  readonly switchPort: string;
+}
+
+export interface RoutePlan {
+  readonly family: Family;
+  /** Destination CIDR. */
+  readonly to: string;
+  /** Next hop, or null for on-link and blackhole routes. */
+  readonly via: string | null;
+  /** Device, or null for blackhole routes. */
+  readonly dev: string | null;
+  readonly onlink: boolean;
+  readonly type: 'unicast' | 'blackhole';
+  /** Who owns it: `static` (the plan), `bgp` (BIRD learns it; the plan only expects it), `kernel`-like protocols are not planned. */
+  readonly origin: 'static' | 'bgp';
+}
+
+export interface MachinePlan {
+  /** Identity: the name of a host or router, `cluster/node` for a node. */
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'host' | 'router' | 'node';
+  readonly role: HostRole | NodeRole | 'router';
+  /** Name of its network namespace in the lab's private /run/netns (≤ 60 bytes, `[a-z0-9.-]`). */
+  readonly netns: string;
+  readonly interfaces: readonly InterfacePlan[];
+  readonly routes: readonly RoutePlan[];
+  readonly forwarding: boolean;
+}
+
+export interface BridgePlan {
+  readonly name: string;
+  readonly mac: string;
+  readonly mtuBytes: number;
+  readonly addresses: readonly AddressPlan[];
+}
+
+/** A VXLAN device of a node (RFC 7348), and the peers its tables must know. */
+export interface VxlanPlan {
+  /** Family of the outer packets. */
+  readonly family: Family;
+  readonly name: string;
+  readonly mac: string;
+  readonly mtuBytes: number;
+  readonly vni: number;
+  readonly port: number;
+  /** Outer source address, an address of `dev`. */
+  readonly local: string;
+  readonly dev: string;
+  readonly addresses: readonly AddressPlan[];
+  /** Name of the bridge it is a port of (weave), else null. */
+  readonly master: string | null;
+  readonly learning: boolean;
+  readonly peers: readonly VxlanPeerPlan[];
+}
+
+export interface VxlanPeerPlan {
+  /** Identity of the peer node. */
+  readonly node: string;
+  /** Its VTEP MAC; null when every frame is flooded to it (weave's head-end replication uses 00:00:00:00:00:00). */
+  readonly mac: string | null;
+  /** Its VTEP address inside the overlay, the next hop of the routes; null when there is none. */
+  readonly address: string | null;
+  /** Outer destination: its underlay address. */
+  readonly underlay: string;
+}
+
+export interface IpipPlan {
+  readonly name: string;
+  readonly mtuBytes: number;
+  readonly local: string;
+  readonly dev: string;
+}
+
+export interface BgpPlan {
+  readonly routerId: string;
+  readonly asNumber: number;
+  /** Is this node a route reflector? */
+  readonly reflector: boolean;
+  /** passive: this side waits, so that each pair opens one session only. */
+  readonly peers: readonly { readonly node: string; readonly address: string; readonly passive: boolean; readonly reflectorClient: boolean }[];
+  /** What this node announces: its blocks. */
+  readonly announces: readonly string[];
+}
+
+export interface NodePlan extends MachinePlan {
+  readonly kind: 'node';
+  readonly role: NodeRole;
+  readonly cluster: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The node's share of the pod CIDR, per family in the order of the plan's families. */
+  readonly podCIDRs: readonly string[];
+  /** calico: the IPAM blocks the node owns; else empty. */
+  readonly blocks: readonly string[];
+  /** Next hops that its pods use, per family (bridge address; 169.254.1.1 for calico). */
+  readonly gateways: readonly string[];
+  readonly bridge: BridgePlan | null;
+  readonly vxlans: readonly VxlanPlan[];
+  readonly ipip: IpipPlan | null;
+  readonly bgp: BgpPlan | null;
+  /** Routes to other nodes' pods (and blackholes of own blocks), in the order in which they are added. */
+  readonly podRoutes: readonly RoutePlan[];
+  /** CNI network configuration list handed to the real plugins; null when the CNI attaches pods without them. */
+  readonly conflist: Readonly<Record<string, unknown>> | null;
+}
+
+export interface PodPlan {
+  /** `cluster/namespace/pod`. */
+  readonly id: string;
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Name of the node (not its identity). */
+  readonly node: string;
+  /** Its own network namespace; its node's when hostNetwork. */
+  readonly netns: string;
+  readonly hostNetwork: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly owner: string;
+  readonly ports: readonly { readonly name: string; readonly containerPort: number; readonly protocol: 'TCP' | 'UDP'; readonly hostPort: number | null }[];
+  /** CNI container id: 64 hex digits derived from the identity. */
+  readonly containerId: string;
+  /** null when hostNetwork. */
+  readonly interface: PodInterfacePlan | null;
+}
+
+export interface PodInterfacePlan {
+  readonly name: string;
+  readonly mac: string;
+  readonly mtuBytes: number;
+  readonly addresses: readonly AddressPlan[];
+  readonly gateways: readonly string[];
+  /** Node's end of the veth pair where the plan names it (calico, weave); null where the CNI plugin does. */
+  readonly hostName: string | null;
+  readonly hostMac: string | null;
+}
+
+export interface ClusterPlan {
+  readonly name: string;
+  readonly kubernetesVersion: string;
+  readonly families: readonly Family[];
+  readonly podCIDRs: readonly string[];
+  readonly serviceCIDRs: readonly string[];
+  readonly nodeMasks: readonly number[];
+  /** First address of the service CIDR, per family. */
+  readonly apiServiceIPs: readonly string[];
+  /** Tenth address of the service CIDR, per family. */
+  readonly dnsServiceIPs: readonly string[];
+  readonly cni: CniPlan;
+  readonly kubeProxy: { readonly mode: ProxyMode; readonly scheduler: IpvsScheduler | null };
+  readonly dnsDomain: string;
+  readonly nodes: readonly NodePlan[];
+  readonly pods: readonly PodPlan[];
+  readonly objects: readonly KubernetesObject[];
+}
+
+/** The CNI with every option filled in. */
+export type CniPlan =
+  | { readonly type: 'bridge'; readonly bridge: string; readonly routesOn: 'nodes' | 'router'; readonly mtuBytes: number; readonly masquerade: boolean }
+  | { readonly type: 'flannel'; readonly backend: 'vxlan' | 'host-gw'; readonly vni: number; readonly port: number; readonly directRouting: boolean; readonly mtuBytes: number }
+  | { readonly type: 'calico'; readonly encapsulation: 'none' | 'vxlan' | 'crossSubnet' | 'ipip'; readonly blockSize: number; readonly routeReflectors: readonly string[]; readonly asNumber: number; readonly natOutgoing: boolean; readonly vni: number; readonly port: number; readonly mtuBytes: number }
+  | { readonly type: 'weave'; readonly range: string; readonly port: number; readonly vni: number; readonly mtuBytes: number }
+  | {
+    readonly type: 'raw'; readonly pluginDirs: readonly string[]; readonly routesOn: 'nodes' | 'none'; readonly mtuBytes: number;
+    /** The list as written, before it is filled in per node. */
+    readonly conflist: Readonly<Record<string, unknown>>;
+  };
+
+export type CniName = CniPlan['type'];
+
+/** Name of the namespace in which the segments' bridges (the switches) live. */
+export const FABRIC_NETNS = 'fabric';

@@ -1,0 +1,169 @@
+/** The diagnoses this version can make. The names are those of the fault table in docs/faults.md; they say what was found. */
+export interface DiagnosisKind {
+  readonly title: string;
+  /** Checks that such a fault makes fail. */
+  readonly checks: readonly string[];
+  /** warn: works, but worse than planned. */
+  readonly severity: 'fail' | 'warn';
+  /** Diagnoses with the same symptom at the client. */
+  readonly lookAlikes: readonly string[];
+}
+
+export const diagnosisKinds = {
+  'pod-source-rewritten': {
+    title: 'pod traffic is source-NATed on its way to another pod',
+    checks: ['r1-pod-to-pod', 'r3-self-view'], severity: 'fail', lookAlikes: ['proxy-in-path', 'hidden-double-nat'],
+  },
+  'hidden-double-nat': {
+    title: 'pod traffic is source-NATed on one node and turned back on another',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['pod-source-rewritten'],
+  },
+  'source-port-rewritten': {
+    title: 'NAT keeps the source address of a pod and changes its port',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['proxy-in-path', 'pod-source-rewritten'],
+  },
+  'source-rewritten-for-one-protocol': {
+    title: 'one protocol of pod traffic is source-NATed, the others are not',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['pod-source-rewritten', 'proxy-in-path'],
+  },
+  'node-source-rewritten': {
+    title: "a node's own traffic to pods is source-NATed",
+    checks: ['r2-node-to-pod'], severity: 'fail', lookAlikes: ['pod-source-rewritten'],
+  },
+  'proxy-in-path': {
+    title: 'a proxy on the node accepts connections meant for a pod',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['pod-source-rewritten'],
+  },
+  'forwarding-disabled': {
+    title: 'the node does not forward packets',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['route-is-blackhole', 'forward-policy-drops'],
+  },
+  'forward-policy-drops': {
+    title: 'the FORWARD policy drops pod traffic',
+    checks: ['r1-pod-to-pod', 'r2-node-to-pod'], severity: 'fail', lookAlikes: ['forwarding-disabled', 'route-is-blackhole', 'policy-drops'],
+  },
+  'policy-drops': {
+    title: 'a filter rule drops pod traffic',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['no-return-route', 'forward-policy-drops'],
+  },
+  'filter-rejects': {
+    title: 'a filter rule rejects pod traffic',
+    checks: ['r1-pod-to-pod', 'controls'], severity: 'fail', lookAlikes: ['port-not-listening'],
+  },
+  'port-not-listening': {
+    title: 'nothing listens on the port',
+    checks: ['controls'], severity: 'fail', lookAlikes: ['filter-rejects'],
+  },
+  'cni-reverse-path-filter-drops': {
+    title: 'a reverse path rule of the packet filter drops pod traffic',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['reverse-path-filter-drops'],
+  },
+  'no-route-to-pod-cidr': {
+    title: 'a node has no route to the pods of another',
+    checks: ['r1-pod-to-pod', 'r2-node-to-pod'], severity: 'fail', lookAlikes: ['bgp-peer-down', 'route-is-blackhole'],
+  },
+  'no-return-route': {
+    title: 'replies find no route back to the pods of the client',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['policy-drops', 'reverse-path-filter-drops'],
+  },
+  'route-is-blackhole': {
+    title: 'the route to the pods of another node is a blackhole',
+    checks: ['r1-pod-to-pod', 'r2-node-to-pod'], severity: 'fail', lookAlikes: ['forwarding-disabled', 'forward-policy-drops'],
+  },
+  'route-points-elsewhere': {
+    title: 'the route to the pods of another node has another next hop or device than planned',
+    checks: ['r1-pod-to-pod', 'r2-node-to-pod'], severity: 'fail', lookAlikes: ['reverse-path-filter-drops'],
+  },
+  'pod-cidr-overlaps': {
+    title: 'a foreign route takes part of the pod range',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['route-points-elsewhere'],
+  },
+  'reverse-path-filter-drops': {
+    title: 'strict reverse path filtering drops pod traffic that comes in by another way than it would go out',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['cni-reverse-path-filter-drops', 'no-return-route'],
+  },
+  'bgp-peer-down': {
+    title: 'a BGP session is down: the routes of both its ends are missing',
+    checks: ['r1-pod-to-pod', 'r2-node-to-pod'], severity: 'fail', lookAlikes: ['no-route-to-pod-cidr'],
+  },
+  'path-mtu-below-pod-mtu': {
+    title: 'the path is narrower than the pods believe; the path MTU is learned',
+    checks: ['size-sweep'], severity: 'warn', lookAlikes: ['mtu-blackhole', 'overlay-packets-fragmented'],
+  },
+  'mtu-blackhole': {
+    title: 'packets as large as the MTU of the pod vanish on the way',
+    checks: ['size-sweep', 'r1-pod-to-pod'], severity: 'fail', lookAlikes: ['path-mtu-below-pod-mtu', 'overlay-packets-fragmented'],
+  },
+  'overlay-packets-fragmented': {
+    title: 'the outer packets of the overlay are fragmented',
+    checks: ['size-sweep'], severity: 'warn', lookAlikes: ['mtu-blackhole', 'path-mtu-below-pod-mtu'],
+  },
+  'duplicate-pod-ip': {
+    title: 'two pods hold the same address',
+    checks: ['r1-pod-to-pod', 'r3-self-view'], severity: 'fail', lookAlikes: ['stale-neighbour'],
+  },
+  'duplicate-mac': {
+    title: 'two pods of one bridge have the same MAC',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['duplicate-pod-ip'],
+  },
+  'address-differs-from-plan': {
+    title: 'an address on the interface is not the planned one',
+    checks: ['r3-self-view', 'r1-pod-to-pod'], severity: 'fail', lookAlikes: ['address-not-assigned', 'duplicate-pod-ip'],
+  },
+  'address-not-assigned': {
+    title: 'nobody has the address: the interface of the pod is gone or down',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['address-differs-from-plan', 'stale-neighbour'],
+  },
+  'stale-neighbour': {
+    title: 'a neighbour entry holds a wrong MAC',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['duplicate-pod-ip', 'gateway-mac-changed'],
+  },
+  'gateway-mac-changed': {
+    title: 'a pod holds a wrong MAC for its gateway',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['stale-neighbour'],
+  },
+  'fdb-points-elsewhere': {
+    title: 'a forwarding entry of the overlay leads to a wrong node',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['vtep-mac-wrong', 'overlay-port-blocked', 'vni-mismatch'],
+  },
+  'vtep-mac-wrong': {
+    title: 'the overlay addresses a wrong MAC',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['fdb-points-elsewhere', 'overlay-port-blocked', 'vni-mismatch'],
+  },
+  'vni-mismatch': {
+    title: 'two ends of the overlay have different VXLAN network identifiers',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['overlay-port-blocked', 'encapsulation-filtered'],
+  },
+  'overlay-mismatch': {
+    title: 'port or local address of an overlay device are not as planned',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['vni-mismatch', 'overlay-port-blocked'],
+  },
+  'overlay-port-blocked': {
+    title: 'a filter drops the outer packets of the overlay',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['vni-mismatch', 'encapsulation-filtered'],
+  },
+  'encapsulation-filtered': {
+    title: 'a router between the nodes drops the outer packets of the overlay',
+    checks: ['r1-pod-to-pod'], severity: 'fail', lookAlikes: ['vni-mismatch', 'overlay-port-blocked'],
+  },
+  'overlay-checksum-bad': {
+    title: 'outer packets of the overlay arrive with a bad checksum',
+    checks: ['r1-pod-to-pod', 'loss'], severity: 'fail', lookAlikes: ['packet-loss'],
+  },
+  'link-down': {
+    title: 'a planned link of a node is down or missing',
+    checks: ['r1-pod-to-pod', 'r2-node-to-pod'], severity: 'fail', lookAlikes: ['no-route-to-pod-cidr'],
+  },
+  'packet-loss': {
+    title: 'packets are lost at random',
+    checks: ['loss', 'r1-pod-to-pod'], severity: 'fail', lookAlikes: ['overlay-checksum-bad'],
+  },
+} as const;
+
+export type DiagnosisName = keyof typeof diagnosisKinds;
+
+/** The entry of a diagnosis, typed alike for all. */
+export function diagnosisKind(name: DiagnosisName): DiagnosisKind {
+  const kind: DiagnosisKind = diagnosisKinds[name];
+  return kind;
+}

@@ -1,0 +1,17 @@
+/** Kernel counters around the failing probes (/proc/net/snmp and /proc/net/netstat; RFC 4293 and the kernel's snmp_counter.rst name them). */
+import { type LabView, namespaceOf } from './lab-view.ts';
+
+/** By how much a counter rose while the failing probes were repeated; null when it was not read before and after. */
+export function rise(view: LabView, netns: string, counter: string): number | null {
+  const before = view.before?.namespaces[netns]?.counters[counter];
+  const after = namespaceOf(view, netns)?.counters[counter];
+  return before === undefined || after === undefined ? null : after - before;
+}
+
+/** `IpInAddrErrors +12 on worker1`, for evidence; nothing where the counter was not read or did not move. */
+export function riseEvidence(view: LabView, machine: { readonly name: string; readonly netns: string }, counters: readonly string[]): readonly string[] {
+  return counters.flatMap((counter) => {
+    const by = rise(view, machine.netns, counter);
+    return by === null || by <= 0 ? [] : [`${counter} rose by ${by} on ${machine.name} around the failing probes`];
+  });
+}

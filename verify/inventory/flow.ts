@@ -1,0 +1,74 @@
+/** Who wanted to talk to whom: the failures of a verification, with both ends looked up. */
+import type { Outcome, ProbeProtocol } from '../../engines/port.ts';
+import type { LabPlan } from '../../topology/plan.ts';
+import type { Family } from '../../topology/spec.ts';
+import type { Failure } from '../report.ts';
+import type { EndpointView, LabView } from './lab-view.ts';
+
+/** A failure whose client is known; `server` is null for findings about one thing. */
+export interface Flow {
+  readonly failure: Failure;
+  readonly client: EndpointView;
+  readonly server: EndpointView | null;
+  readonly family: Family;
+  readonly protocol: ProbeProtocol;
+}
+
+/** A flow with two ends. */
+export interface PairFlow extends Flow { readonly server: EndpointView }
+
+/** Looks both ends of each failure up; a failure about something that is no endpoint of the plan is left out. */
+export function flowsOf(view: LabView, failures: readonly Failure[]): readonly Flow[] {
+  return failures.flatMap((failure) => {
+    const client = view.endpoints.get(failure.client);
+    if (client === undefined) return [];
+    const server = failure.server === '' ? null : view.endpoints.get(failure.server) ?? null;
+    return [{ failure, client, server, family: failure.family ?? primaryFamily(view.plan), protocol: failure.protocol ?? 'tcp' }];
+  });
+}
+
+/** Does the flow have two ends? */
+export function isPair(flow: Flow): flow is PairFlow {
+  return flow.server !== null;
+}
+
+const LOST: ReadonlySet<string> = new Set<Outcome>(['silent', 'no-route', 'unreachable', 'no-host', 'stalled', 'error']);
+
+/** The probe did not come back. */
+export function isLost(flow: Flow): boolean {
+  return LOST.has(flow.failure.class);
+}
+
+/** The probe came back, or was seen, with other addresses or ports. */
+export function isRewritten(flow: Flow): boolean {
+  return flow.failure.class === 'rewritten' || flow.failure.class === 'hidden-nat';
+}
+
+/** Do the packets of the flow leave their node? */
+export function crossesNodes(flow: PairFlow): boolean {
+  return flow.client.node.id !== flow.server.node.id;
+}
+
+/** Is the flow between these two nodes, from the first to the second? */
+export function goes(flow: Flow, from: string, to: string): boolean {
+  return flow.client.node.id === from && flow.server?.node.id === to;
+}
+
+/** Is the flow between these two nodes, either way? */
+export function joins(flow: Flow, one: string, other: string): boolean {
+  return goes(flow, one, other) || goes(flow, other, one);
+}
+
+/** Is the thing one of the ends? */
+export function touches(flow: Flow, id: string): boolean {
+  return flow.client.id === id || flow.server?.id === id;
+}
+
+/** Is one of the ends on the node (or the node itself)? */
+export function touchesNode(flow: Flow, node: string): boolean {
+  return flow.client.node.id === node || flow.server?.node.id === node;
+}
+
+function primaryFamily(plan: LabPlan): Family {
+  return plan.families[0] ?? 'ipv4';
+}

@@ -1,0 +1,156 @@
+/** Neighbour and forwarding entries against the truth: VTEP MACs and their nodes (RFC 7348), MACs of pods, the gateway's MAC in each pod. */
+import type { NamespaceSnapshot, NeighbourSnapshot } from '../../engines/port.ts';
+import type { NodePlan, PodPlan, VxlanPeerPlan, VxlanPlan } from '../../topology/plan.ts';
+import { holdersOf } from './addresses.ts';
+import { riseEvidence } from './counters.ts';
+import type { Finding } from './finding.ts';
+import { isLost, joins, touches } from './flow.ts';
+import { execCommand, execInPod, familyOf, type LabView, namespaceOf, podsOn } from './lab-view.ts';
+
+const FLOOD = '00:00:00:00:00:00';
+/** States in which an entry has no usable MAC. */
+const UNRESOLVED: ReadonlySet<string> = new Set(['failed', 'incomplete', 'none']);
+
+/** Overlay entries first, then neighbours on nodes and in pods. */
+export function inventoryNeighbours(view: LabView): readonly Finding[] {
+  return [...overlayEntries(view), ...nodeNeighbours(view), ...podNeighbours(view)];
+}
+
+function overlayEntries(view: LabView): readonly Finding[] {
+  return view.nodes.flatMap((node) => node.vxlans.flatMap((device) => {
+    const namespace = namespaceOf(view, node.netns);
+    if (namespace?.links.some((link) => link.name === device.name) !== true) return [];
+    return [
+      ...device.peers.flatMap((peer) => [...peerNeighbour(view, node, device, peer, namespace), ...peerForwarding(view, node, device, peer, namespace)]),
+      ...strayForwarding(view, node, device, namespace),
+      ...ownMac(view, node, device, namespace),
+    ];
+  }));
+}
+
+/** The device's own MAC is what all peers address. */
+function ownMac(view: LabView, node: NodePlan, device: VxlanPlan, namespace: NamespaceSnapshot): readonly Finding[] {
+  const mac = namespace.links.find((link) => link.name === device.name)?.mac;
+  if (mac === undefined || mac === device.mac || device.peers.every((peer) => peer.mac === null)) return [];
+  return [{
+    name: 'vtep-mac-wrong', where: [node.id], evidence: [`${device.name} of ${node.name} has the MAC ${mac}; its peers address ${device.mac}`], certainty: 'certain',
+    mend: execCommand(view, node, ['ip', 'link', 'set', device.name, 'address', device.mac]),
+    explains: (flow) => isLost(flow) && device.peers.some((peer) => joins(flow, node.id, peer.node)),
+  }];
+}
+
+function peerNeighbour(view: LabView, node: NodePlan, device: VxlanPlan, peer: VxlanPeerPlan, namespace: NamespaceSnapshot): readonly Finding[] {
+  if (peer.mac === null || peer.address === null) return [];
+  const entry = namespace.neighbours.find((one) => one.dev === device.name && one.address === peer.address);
+  if (entry !== undefined && entry.mac === peer.mac) return [];
+  const found = entry === undefined ? 'has no entry' : entry.mac === '' ? `is ${entry.state}` : `is ${entry.mac}`;
+  return [{
+    name: 'vtep-mac-wrong', where: [node.id], certainty: 'certain',
+    evidence: [
+      `neighbour ${peer.address} on ${device.name} of ${node.name} ${found}; the device of ${peer.node} has ${peer.mac}`,
+      ...droppedEvidence(view, node, device),
+    ],
+    mend: execCommand(view, node, ['ip', ...ipv6Flag(peer.address), 'neigh', 'replace', peer.address, 'lladdr', peer.mac, 'dev', device.name, 'nud', 'permanent']),
+    explains: (flow) => isLost(flow) && joins(flow, node.id, peer.node),
+  }];
+}
+
+function droppedEvidence(view: LabView, node: NodePlan, device: VxlanPlan): readonly string[] {
+  const read = (snapshot: LabView['before']): number | undefined => snapshot?.namespaces[node.netns]?.links.find((one) => one.name === device.name)?.statistics.txDropped;
+  const before = read(view.before);
+  const after = read(view.snapshot);
+  return before === undefined || after === undefined || after <= before ? [] : [`${device.name} of ${node.name} dropped ${after - before} packets on sending: no forwarding entry for that MAC`];
+}
+
+function peerForwarding(view: LabView, node: NodePlan, device: VxlanPlan, peer: VxlanPeerPlan, namespace: NamespaceSnapshot): readonly Finding[] {
+  const mac = peer.mac ?? FLOOD;
+  const entries = namespace.fdb.filter((one) => one.dev === device.name && one.mac === mac && one.dst !== null);
+  if (entries.some((one) => one.dst === peer.underlay)) return [];
+  const others = new Set(device.peers.map((one) => one.underlay));
+  const wrong = peer.mac === null ? entries.filter((one) => !others.has(one.dst ?? '')) : entries;
+  const found = wrong.length === 0 ? 'has no entry' : `leads to ${wrong.map((one) => one.dst).join(', ')}`;
+  return [{
+    name: 'fdb-points-elsewhere', where: [node.id], certainty: 'certain',
+    evidence: [
+      `forwarding entry ${mac} on ${device.name} of ${node.name} ${found}; ${peer.node} is at ${peer.underlay}`,
+      ...namespace.neighbours.filter((one) => wrong.some((entry) => entry.dst === one.address) && UNRESOLVED.has(one.state)).map((one) => `nobody answers for ${one.address} on ${one.dev} (${one.state})`),
+    ],
+    mend: execCommand(view, node, ['bridge', 'fdb', peer.mac === null ? 'append' : 'replace', mac, 'dev', device.name, 'dst', peer.underlay, 'self', 'permanent']),
+    explains: (flow) => isLost(flow) && joins(flow, node.id, peer.node),
+  }];
+}
+
+/** Entries for single MACs, learned or written, on a device that floods: they must lead to the node where the MAC is. */
+function strayForwarding(view: LabView, node: NodePlan, device: VxlanPlan, namespace: NamespaceSnapshot): readonly Finding[] {
+  if (device.peers.some((peer) => peer.mac !== null)) return [];
+  const underlays = new Map(device.peers.map((peer) => [peer.node, peer.underlay]));
+  return view.pods.flatMap((pod) => {
+    const home = view.nodes.find((one) => one.cluster === pod.cluster && one.name === pod.node);
+    const truth = home === undefined ? undefined : underlays.get(home.id);
+    if (home === undefined || truth === undefined || pod.interface === null) return [];
+    const { mac } = pod.interface;
+    return namespace.fdb.filter((one) => one.dev === device.name && one.mac === mac && one.dst !== null && one.dst !== truth).map((one): Finding => ({
+      name: 'fdb-points-elsewhere', where: [node.id], certainty: 'certain',
+      evidence: [`forwarding entry ${mac} (${pod.id}) on ${device.name} of ${node.name} leads to ${one.dst}${one.permanent ? ', permanently' : ''}; ${home.name} is at ${truth}`],
+      mend: execCommand(view, node, ['bridge', 'fdb', 'del', mac, 'dev', device.name, 'dst', one.dst ?? '', 'self']),
+      explains: (flow) => isLost(flow) && touches(flow, pod.id) && joins(flow, node.id, home.id),
+    }));
+  });
+}
+
+function nodeNeighbours(view: LabView): readonly Finding[] {
+  const holders = holdersOf(view);
+  return view.nodes.flatMap((node) => {
+    const namespace = namespaceOf(view, node.netns);
+    if (namespace === undefined) return [];
+    const expected = [
+      ...view.pods.filter((pod) => pod.cluster === node.cluster).flatMap((pod) => (pod.interface?.addresses ?? []).map((one) => ({ address: one.address, mac: pod.interface?.mac ?? '', pod, peer: null }))),
+      ...view.nodes.flatMap((peer) => (peer.id === node.id ? [] : peer.interfaces.flatMap((link) => link.addresses.map((one) => ({ address: one.address, mac: link.mac, pod: null, peer }))))),
+    ];
+    return expected.flatMap(({ address, mac, pod, peer }): readonly Finding[] => {
+      const entry = namespace.neighbours.find((one) => one.address === address && one.mac !== '' && !UNRESOLVED.has(one.state));
+      if (entry === undefined || entry.mac === mac || actualHolder(view, holders.get(address), entry)) return [];
+      return [{
+        name: 'stale-neighbour', where: [node.id], certainty: 'certain',
+        evidence: [
+          `neighbour ${address} on ${entry.dev} of ${node.name} is ${entry.mac} (${entry.state}); ${pod?.id ?? peer?.name} has ${mac}`,
+          ...riseEvidence(view, node, ['IpForwDatagrams']),
+        ],
+        mend: execCommand(view, node, ['ip', ...ipv6Flag(address), 'neigh', 'del', address, 'dev', entry.dev]),
+        explains: (flow) => (pod !== null ? touches(flow, pod.id) && flow.failure.class !== 'address-differs' : isLost(flow) && peer !== null && joins(flow, node.id, peer.id)),
+      }];
+    });
+  });
+}
+
+/** The entry is right when a pod that holds the address has that MAC: then the address is the trouble, not the entry. */
+function actualHolder(view: LabView, holders: readonly { readonly pod: PodPlan }[] | undefined, entry: NeighbourSnapshot): boolean {
+  return (holders ?? []).some(({ pod }) => namespaceOf(view, pod.netns)?.links.some((link) => link.mac === entry.mac) === true);
+}
+
+function podNeighbours(view: LabView): readonly Finding[] {
+  const holders = holdersOf(view);
+  return view.nodes.flatMap((node) => podsOn(view, node).flatMap((pod) => {
+    const namespace = namespaceOf(view, pod.netns);
+    const planned = pod.interface;
+    if (namespace === undefined || planned === null) return [];
+    const gatewayMac = planned.hostMac !== null && node.bridge === null ? planned.hostMac : node.bridge?.mac ?? null;
+    const peers = view.pods.filter((one) => one.cluster === pod.cluster && one.id !== pod.id);
+    return namespace.neighbours.filter((one) => one.mac !== '' && !UNRESOLVED.has(one.state)).flatMap((entry): readonly Finding[] => {
+      const gateway = planned.gateways.includes(entry.address);
+      const peer = gateway ? undefined : peers.find((one) => one.interface?.addresses.some((has) => has.address === entry.address));
+      const truth = gateway ? gatewayMac : peer?.interface?.mac ?? null;
+      if (truth === null || truth === entry.mac || actualHolder(view, holders.get(entry.address), entry)) return [];
+      return [{
+        name: gateway ? 'gateway-mac-changed' : 'stale-neighbour', where: [pod.id], certainty: 'certain',
+        evidence: [`neighbour ${entry.address} in ${pod.id} is ${entry.mac} (${entry.state}); ${gateway ? `the gateway on ${node.name}` : peer?.id} has ${truth}`],
+        mend: execInPod(view, pod, ['ip', ...ipv6Flag(entry.address), 'neigh', 'del', entry.address, 'dev', entry.dev]),
+        explains: (flow) => isLost(flow) && touches(flow, pod.id) && (gateway || peer === undefined || touches(flow, peer.id)),
+      }];
+    });
+  }));
+}
+
+function ipv6Flag(address: string): readonly string[] {
+  return familyOf(address) === 'ipv6' ? ['-6'] : [];
+}

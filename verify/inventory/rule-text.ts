@@ -1,0 +1,31 @@
+/** A rule in words, and the command that takes it away. */
+import type { NodePlan } from '../../topology/plan.ts';
+import { splitWords } from './iptables-text.ts';
+import type { Hit } from './walk-rules.ts';
+
+/** The rule with its counter, as its own program writes it. */
+export function ruleEvidence(node: NodePlan, hit: Hit): readonly string[] {
+  const { chain, rule } = hit;
+  const place = chain.program === 'iptables' ? `${chain.table}/${chain.name}` : `nft table ${familyWord(hit)} ${chain.table}, chain ${chain.name}`;
+  if (rule === null) return [`the policy of ${place} on ${node.name} is DROP${chain.policyPackets === null || chain.policyPackets === 0 ? '' : ` (${chain.policyPackets} packets)`}`];
+  return [
+    `${place} on ${node.name}: "${rule.text}"${rule.packets === null ? '' : `, ${rule.packets} packets`}`,
+    ...(hit.probability < 1 ? [`it takes ${Math.round(hit.probability * 100)} % of the packets at random`] : []),
+    ...(hit.certain ? [] : ['a match of it could not be evaluated; its counter shows that it is met']),
+  ];
+}
+
+/** argv that removes the rule, or lifts the policy. */
+export function removeRule(hit: Hit): readonly string[] {
+  const { chain, rule } = hit;
+  const iptables = chain.family === 'ipv6' ? 'ip6tables' : 'iptables';
+  if (chain.program === 'iptables') {
+    if (rule === null) return [iptables, '-t', chain.table, '-P', chain.name, 'ACCEPT'];
+    return [iptables, ...splitWords(rule.text).map((word) => (word === '-A' ? '-D' : word))];
+  }
+  return ['nft', rule === null ? 'list' : '-a', ...(rule === null ? [] : ['list']), 'chain', familyWord(hit), chain.table, chain.name];
+}
+
+function familyWord({ chain }: Hit): string {
+  return chain.family === 'ipv4' ? 'ip' : chain.family === 'ipv6' ? 'ip6' : 'inet';
+}

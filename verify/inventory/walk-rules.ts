@@ -1,0 +1,152 @@
+/** Follows one packet through the packet filter of a namespace, as the kernel would (netfilter hooks in order of priority). */
+import { cidrContains, tryParseAddress, tryParseCidr } from '../../topology/cidr.ts';
+import type { Family } from '../../topology/spec.ts';
+import type { FilterChain, FilterRule, Hook, Match } from './packet-filter.ts';
+
+/** A probe's packet as one namespace sees it. null: not known. */
+export interface Packet {
+  readonly family: Family;
+  readonly source: string;
+  readonly destination: string;
+  /** Is the address one of this namespace's own? */
+  readonly sourceLocal: boolean;
+  readonly destinationLocal: boolean;
+  readonly protocol: string;
+  readonly destinationPort: number | null;
+  readonly in: string | null;
+  readonly out: string | null;
+  readonly state: 'new' | 'established';
+}
+
+/** A rule that decides about the packet, or a chain's policy (`rule` null). */
+export interface Hit {
+  readonly chain: FilterChain;
+  readonly rule: FilterRule | null;
+  /** false: a match of the rule, or of one that leads to it, could not be evaluated. */
+  readonly certain: boolean;
+  /** The share of packets that it takes, 1 without a random match. */
+  readonly probability: number;
+}
+
+type Truth = 'yes' | 'no' | 'maybe';
+
+/**
+ * What the rules of a hook do with the packet: every rule that may decide, up to the first that certainly does.
+ * A nat decision ends the nat chains of the hook; a drop ends the hook.
+ */
+export function walkHook(chains: readonly FilterChain[], hook: Hook, nat: boolean, packet: Packet): readonly Hit[] {
+  const bases = chains
+    .filter((chain) => chain.hook === hook && chain.nat === nat && (chain.family === 'inet' || chain.family === packet.family))
+    .sort((a, b) => a.priority - b.priority);
+  const hits: Hit[] = [];
+  for (const base of bases) {
+    const end = walkChain(chains, base, packet, { certain: true, probability: 1 }, hits, 0);
+    if (end === 'stop') break;
+    if (end === 'fell-through' && base.policy === 'drop') { hits.push({ chain: base, rule: null, certain: true, probability: 1 }); break; }
+  }
+  return hits;
+}
+
+interface Path { readonly certain: boolean; readonly probability: number }
+/** accepted: this base chain lets it pass; stop: the hook is over; fell-through: the end of the chain. */
+type End = 'accepted' | 'stop' | 'fell-through';
+
+function walkChain(chains: readonly FilterChain[], chain: FilterChain, packet: Packet, path: Path, hits: Hit[], depth: number): End {
+  for (const rule of depth > 32 ? [] : chain.rules) {
+    const { truth, probability } = judge(rule.matches, packet);
+    if (truth === 'no') continue;
+    const here: Path = { certain: path.certain && truth === 'yes', probability: path.probability * probability };
+    const decided = truth === 'yes' && probability === 1;
+    const { action } = rule;
+    switch (action.kind) {
+      case 'continue': break;
+      case 'return': if (decided) return 'fell-through'; break;
+      case 'accept': if (decided) return 'accepted'; break;
+      case 'queue': if (decided) return 'accepted'; break;
+      case 'jump': case 'goto': {
+        const target = chains.find((one) => one.name === action.chain && one.table === chain.table && one.family === chain.family && one.program === chain.program);
+        if (target === undefined) break;
+        const end = walkChain(chains, target, packet, here, hits, depth + 1);
+        if (decided && end !== 'fell-through') return end;
+        if (decided && action.kind === 'goto') return 'fell-through';
+        break;
+      }
+      case 'drop': case 'reject': case 'masquerade': case 'snat': case 'dnat': case 'redirect': case 'tproxy':
+        hits.push({ chain, rule, ...here });
+        if (decided) return 'stop';
+        break;
+    }
+  }
+  return 'fell-through';
+}
+
+function judge(matches: readonly Match[], packet: Packet): { readonly truth: Truth; readonly probability: number } {
+  let truth: Truth = 'yes';
+  let probability = 1;
+  for (const match of matches) {
+    if (match.kind === 'random') { probability *= match.not ? 1 - match.probability : match.probability; continue; }
+    const plain = holds(match, packet);
+    const one = match.not ? negate(plain) : plain;
+    if (one === 'no') return { truth: 'no', probability };
+    if (one === 'maybe') truth = 'maybe';
+  }
+  return { truth, probability };
+}
+
+function holds(match: Match, packet: Packet): Truth {
+  switch (match.kind) {
+    case 'always': return 'yes';
+    case 'source': return inside(match.cidrs, packet.source);
+    case 'destination': return inside(match.cidrs, packet.destination);
+    case 'in': return named(match.names, packet.in);
+    case 'out': return named(match.names, packet.out);
+    case 'protocol': return yesNo(match.protocols.includes(packet.protocol) || match.protocols.includes(PROTOCOL_NUMBERS[packet.protocol] ?? ''));
+    case 'source-port': return packet.protocol === 'icmp' || (match.protocol !== null && match.protocol !== packet.protocol) ? 'no' : 'maybe';
+    case 'destination-port': {
+      const port = packet.destinationPort;
+      if (packet.protocol === 'icmp' || (match.protocol !== null && match.protocol !== packet.protocol)) return 'no';
+      return port === null ? 'maybe' : yesNo(match.ports.some((range) => port >= range.first && port <= range.last));
+    }
+    case 'source-local': return yesNo(packet.sourceLocal);
+    case 'destination-local': return yesNo(packet.destinationLocal);
+    case 'state': return yesNo(match.states.includes(packet.state));
+    // Nothing marks a probe, except rules of the packet filter itself, which are not followed.
+    case 'mark': return yesNo((0 & match.mask) === match.value);
+    // Probes are echo requests; errors are not probes.
+    case 'icmp-type': return packet.protocol === 'icmp' ? yesNo(match.types.some((type) => ECHO.has(type))) : 'no';
+    case 'reverse-path-fails': case 'unknown': case 'random': return 'maybe';
+  }
+}
+
+const PROTOCOL_NUMBERS: Readonly<Record<string, string>> = { tcp: '6', udp: '17', icmp: '1' };
+const ECHO: ReadonlySet<string> = new Set(['8', '8/0', 'echo-request', '0', '0/0', 'echo-reply', '128', '129', 'any']);
+
+function inside(cidrs: readonly string[], address: string): Truth {
+  let unread = false;
+  for (const text of cidrs) {
+    if (text.includes('/')) {
+      const range = tryParseCidr(text);
+      if (!range.ok) unread = true;
+      else if (cidrContains(range.cidr, address)) return 'yes';
+    } else if (tryParseAddress(text).ok) {
+      if (text === address) return 'yes';
+    } else {
+      unread = true;
+    }
+  }
+  return unread ? 'maybe' : 'no';
+}
+
+/** iptables ends a prefix with +, nft with *. */
+function named(names: readonly string[], name: string | null): Truth {
+  if (name === null) return 'maybe';
+  return yesNo(names.some((one) => (/[+*]$/.test(one) ? name.startsWith(one.slice(0, -1)) : one === name)));
+}
+
+function yesNo(value: boolean): Truth {
+  return value ? 'yes' : 'no';
+}
+
+function negate(truth: Truth): Truth {
+  return truth === 'yes' ? 'no' : truth === 'no' ? 'yes' : 'maybe';
+}

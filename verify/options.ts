@@ -1,0 +1,105 @@
+import type { FidelityStatement, OnEvent, ProbeProtocol } from '../engines/port.ts';
+import { LabError } from '../topology/errors.ts';
+import type { LabPlan } from '../topology/plan.ts';
+import type { Family } from '../topology/spec.ts';
+import type { Profile } from './report.ts';
+import { profiles } from './requirements.ts';
+
+export interface VerifyOptions {
+  /** @default classic */
+  readonly profile?: Profile;
+  /** Fresh connections per pair and protocol; all must pass. 1 to 1000. @default 3 */
+  readonly attempts?: number;
+  /** @default tcp, udp and icmp */
+  readonly protocols?: readonly ProbeProtocol[];
+  /** @default every family of each cluster */
+  readonly families?: readonly Family[];
+  /** One common deadline per set of probes, 10 to 60000. @default 1000 */
+  readonly deadlineMs?: number;
+  /** Regular expression over the ids of checks: only these run. */
+  readonly only?: string | RegExp;
+  /** Regular expression over the ids of checks: these do not run. */
+  readonly skip?: string | RegExp;
+  /** At most about that many pairs per kind of pairs, spread over all pairs of nodes. @default all pairs */
+  readonly sample?: number;
+  readonly onProgress?: OnEvent;
+  /** Stops between two sets of probes. */
+  readonly signal?: AbortSignal;
+  /** Name of the engine, for the report. @default the one in `fidelity` */
+  readonly engine?: string;
+  /** What the engine says it cannot show, for the report. */
+  readonly fidelity?: FidelityStatement;
+}
+
+/** Options with every default filled in. */
+export interface SettledOptions {
+  readonly profile: Profile;
+  readonly attempts: number;
+  readonly protocols: readonly ProbeProtocol[];
+  readonly families: readonly Family[];
+  readonly deadlineMs: number;
+  readonly only: RegExp | null;
+  readonly skip: RegExp | null;
+  readonly sample: number | null;
+  readonly onProgress: OnEvent;
+  readonly signal: AbortSignal | null;
+  readonly engine: string;
+  readonly fidelity: FidelityStatement;
+}
+
+/** TCP and UDP port of the responders: below the ephemeral range (32768) and the NodePort range (30000), used by nothing a lab runs. */
+export const PROBE_PORT = 7000;
+/** A port on which nothing listens, for the control that must be refused. */
+export const CLOSED_PORT = 7001;
+
+const PROTOCOLS: readonly ProbeProtocol[] = ['tcp', 'udp', 'icmp'];
+
+/**
+ * Fills the defaults in and refuses what makes no sense.
+ * @throws {LabError} USAGE
+ */
+export function settleOptions(plan: LabPlan, options: VerifyOptions, checkIds: readonly string[]): SettledOptions {
+  const attempts = numberBetween('attempts', options.attempts ?? 3, 1, 1000);
+  const deadlineMs = numberBetween('deadline', options.deadlineMs ?? 1000, 10, 60_000);
+  const profile = options.profile ?? 'classic';
+  if (!Object.hasOwn(profiles, profile)) throw usage(`unknown profile "${profile}"`, `the profiles are ${Object.keys(profiles).join(', ')}`);
+  const protocols = PROTOCOLS.filter((protocol) => options.protocols?.includes(protocol) ?? true);
+  if (protocols.length === 0) throw usage('no protocol is left to probe', `choose from ${PROTOCOLS.join(', ')}`);
+  const inUse = plan.families.filter((family) => plan.clusters.length === 0 || plan.clusters.some((cluster) => cluster.families.includes(family)));
+  const families = inUse.filter((family) => options.families?.includes(family) ?? true);
+  if (families.length === 0) throw usage('no address family is left to probe', `this lab has ${inUse.join(' and ')}`);
+  const only = pattern('--only', options.only);
+  const skip = pattern('--skip', options.skip);
+  if (!checkIds.some((id) => isSelected(id, { only, skip }))) throw usage('no check is left to run', `the checks are ${checkIds.join(', ')}`);
+  const engine = options.engine ?? options.fidelity?.engine ?? 'netns';
+  return {
+    profile, attempts, protocols, families, deadlineMs, only, skip, engine,
+    sample: options.sample === undefined ? null : numberBetween('sample', options.sample, 1, Number.MAX_SAFE_INTEGER),
+    onProgress: options.onProgress ?? (() => {}),
+    signal: options.signal ?? null,
+    fidelity: options.fidelity ?? { engine, real: [], sameMechanism: [], absent: [] },
+  };
+}
+
+/** Is a check to run under `--only` and `--skip`? */
+export function isSelected(id: string, options: Pick<SettledOptions, 'only' | 'skip'>): boolean {
+  return (options.only === null || id.search(options.only) >= 0) && (options.skip === null || id.search(options.skip) < 0);
+}
+
+function pattern(name: string, value: string | RegExp | undefined): RegExp | null {
+  if (value === undefined) return null;
+  try {
+    return new RegExp(value);
+  } catch (cause) {
+    throw new LabError({ code: 'USAGE', message: `${name}: ${String(value)} is not a regular expression`, hint: 'write a JavaScript regular expression, for example ^r1', cause });
+  }
+}
+
+function numberBetween(name: string, value: number, low: number, high: number): number {
+  if (Number.isInteger(value) && value >= low && value <= high) return value;
+  throw usage(`${name} ${value} is out of range`, `give a whole number from ${low} to ${high}`);
+}
+
+function usage(message: string, hint: string): LabError {
+  return new LabError({ code: 'USAGE', message, hint });
+}
