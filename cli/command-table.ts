@@ -34,7 +34,9 @@ const FILE = { name: '<file>', summary: 'lab file: .ts, .js, .yaml or .json', co
 const LAB = { name: '<lab>', summary: 'name of a running lab', completes: 'lab' } as const satisfies ArgumentRow;
 const TARGET = { name: '<target>', summary: 'POD, NAMESPACE/POD, CLUSTER/NAMESPACE/POD, a node or a host' } as const satisfies ArgumentRow;
 const PROFILE = {
-  flags: '--profile <name>', value: 'text', choices: ['classic', 'current', 'strict'],
+  flags: '--profile <name>',
+  value: 'text',
+  choices: ['classic', 'current', 'strict'],
   summary: 'what is required: classic (every node to every pod), current (a node to its own pods), strict (pods to nodes as well)',
 } as const satisfies OptionRow;
 const JUNIT = { flags: '--junit <file>', value: 'text', completes: 'file', summary: 'also write the report as JUnit XML' } as const satisfies OptionRow;
@@ -43,29 +45,55 @@ const PODS = { flags: '--pods', summary: 'expand the matrix to pairs of pods' } 
 const STOP_GRACE_MS = 10_000;
 
 export type CommandName =
-  | 'init' | 'labs' | 'validate' | 'plan' | 'up' | 'verify' | 'ls' | 'inspect' | 'exec' | 'shell' | 'down' | 'doctor' | 'schema'
-  | 'fault list' | 'fault inject' | 'fault undo' | 'completion';
+  | 'init'
+  | 'labs'
+  | 'validate'
+  | 'plan'
+  | 'up'
+  | 'verify'
+  | 'ls'
+  | 'inspect'
+  | 'exec'
+  | 'shell'
+  | 'down'
+  | 'doctor'
+  | 'schema'
+  | 'fault list'
+  | 'fault inject'
+  | 'fault undo'
+  | 'completion';
 
 export const commands: Readonly<Record<CommandName, CommandRow>> = {
   init: {
     summary: 'write a commented lab to start from',
     arguments: [{ name: '<directory>', summary: 'folder to make; must be empty or new', completes: 'directory' }],
-    options: [{ flags: '--yaml', summary: 'a YAML lab instead of TypeScript' }, { flags: '--force', summary: 'write into a folder that is not empty' }],
-    examples: ['cnilab init my-lab', 'cnilab init my-lab --yaml'], graceMs: 0,
+    options: [
+      { flags: '--yaml', summary: 'a YAML lab instead of TypeScript' },
+      { flags: '--force', summary: 'write into a folder that is not empty' },
+    ],
+    examples: ['cnilab init my-lab', 'cnilab init my-lab --yaml'],
+    graceMs: 0,
   },
   labs: {
     summary: 'list the lab files of a folder',
     arguments: [{ name: '[directory]', summary: 'folder with lab files (default: labs)', completes: 'directory' }],
-    options: [], examples: ['cnilab labs', 'cnilab labs ../course --json'], graceMs: 0,
+    options: [],
+    examples: ['cnilab labs', 'cnilab labs ../course --json'],
+    graceMs: 0,
   },
   validate: {
     summary: 'find every problem of lab files, without touching the machine',
-    arguments: [{ ...FILE, name: '<files...>' }], options: [], examples: ['cnilab validate labs/*.ts', 'cnilab validate lab.yaml --json'], graceMs: 0,
+    arguments: [{ ...FILE, name: '<files...>' }],
+    options: [],
+    examples: ['cnilab validate labs/*.ts', 'cnilab validate lab.yaml --json'],
+    graceMs: 0,
   },
   plan: {
     summary: 'show what will exist, and what changes for a running lab',
     arguments: [{ name: '<file|lab>', summary: 'lab file, or a running lab (planned anew from its file)', completes: 'file-or-lab' }],
-    options: [], examples: ['cnilab plan labs/flannel-vxlan.ts', 'cnilab plan flannel-vxlan --json'], graceMs: 0,
+    options: [],
+    examples: ['cnilab plan labs/flannel-vxlan.ts', 'cnilab plan flannel-vxlan --json'],
+    graceMs: 0,
   },
   up: {
     summary: 'bring a lab up, or change a running one',
@@ -75,10 +103,13 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
       { flags: '--verify', summary: 'verify the network model once it is up' },
       { flags: '--replace', summary: 'take the running lab down when a change is not possible in place' },
       { flags: '--retain', summary: 'keep what was built when bringing up fails, to look at it' },
-      PROFILE, JUNIT, PODS,
+      PROFILE,
+      JUNIT,
+      PODS,
     ],
     examples: ['cnilab up labs/flannel-vxlan.ts', 'cnilab up lab.yaml --verify --junit report.xml', 'cnilab up lab.yaml --replace --timeout 60'],
-    details: 'A second `up` of the same file changes nothing. Pods, workloads and nodes are added and removed in place; what is not possible in place is refused (exit 6) with the reason, unless --replace is given.',
+    details:
+      'A second `up` of the same file changes nothing. Pods, workloads and nodes are added and removed in place; what is not possible in place is refused (exit 6) with the reason, unless --replace is given.',
     graceMs: STOP_GRACE_MS,
   },
   verify: {
@@ -90,47 +121,87 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
       { flags: '--protocol <list>', value: 'list', choices: ['tcp', 'udp', 'icmp'], summary: 'protocols, comma-separated (default: all)' },
       { flags: '--family <list>', value: 'list', choices: ['ipv4', 'ipv6'], summary: 'address families, comma-separated (default: those of the lab)' },
       { flags: '--deadline <ms>', value: 'milliseconds', summary: 'how long unanswered probes are waited for, all together (default: 1000)' },
+      { flags: '--sample <n>', value: 'integer', summary: 'probe about that many pairs of each kind, spread over all node pairs (default: all)' },
       { flags: '--only <regex>', value: 'regex', summary: 'run only the checks whose name matches' },
       { flags: '--skip <regex>', value: 'regex', summary: 'leave out the checks whose name matches' },
-      JUNIT, PODS,
+      JUNIT,
+      PODS,
     ],
-    examples: ['cnilab verify flannel-vxlan', 'cnilab verify flannel-vxlan --profile strict --junit report.xml', 'cnilab verify flannel-vxlan --attempts 100 --protocol udp --only r1'],
+    examples: [
+      'cnilab verify flannel-vxlan',
+      'cnilab verify flannel-vxlan --profile strict --junit report.xml',
+      'cnilab verify flannel-vxlan --attempts 100 --protocol udp --only r1',
+    ],
     details: 'Exit 0: every requirement holds; 1: one does not; 5: something could not be judged.',
     graceMs: 0,
   },
   ls: { summary: 'list the labs that are up', arguments: [], options: [], examples: ['cnilab ls', 'cnilab ls --json'], graceMs: 0 },
-  inspect: { summary: 'show a running lab: state, faults, addresses', arguments: [LAB], options: [], examples: ['cnilab inspect flannel-vxlan', 'cnilab inspect flannel-vxlan --json'], graceMs: 0 },
+  inspect: {
+    summary: 'show a running lab: state, faults, addresses',
+    arguments: [LAB],
+    options: [],
+    examples: ['cnilab inspect flannel-vxlan', 'cnilab inspect flannel-vxlan --json'],
+    graceMs: 0,
+  },
   exec: {
     summary: 'run a program inside a pod or node',
     arguments: [LAB, TARGET, { name: '<argv...>', summary: 'program and its arguments, after --' }],
-    options: [], examples: ['cnilab exec flannel-vxlan worker1 -- ip route', 'cnilab exec flannel-vxlan default/web-1 -- ping -c 1 10.244.2.2'],
-    details: 'The exit code is the one of the program. --json has no effect on what the program prints.', graceMs: 0,
+    options: [],
+    examples: ['cnilab exec flannel-vxlan worker1 -- ip route', 'cnilab exec flannel-vxlan default/web-1 -- ping -c 1 10.244.2.2'],
+    details: 'The exit code is the one of the program. --json has no effect on what the program prints.',
+    graceMs: 0,
   },
   shell: { summary: 'open a shell inside a pod or node', arguments: [LAB, TARGET], options: [], examples: ['cnilab shell flannel-vxlan worker1'], graceMs: 0 },
   down: {
     summary: 'take labs down; needs no lab file',
-    arguments: [{ ...LAB, name: '[labs...]' }], options: [{ flags: '--all', summary: 'every lab of this user' }],
-    examples: ['cnilab down flannel-vxlan', 'cnilab down --all'], details: 'Taking down what is not up is fine.', graceMs: STOP_GRACE_MS,
+    arguments: [{ ...LAB, name: '[labs...]' }],
+    options: [{ flags: '--all', summary: 'every lab of this user' }],
+    examples: ['cnilab down flannel-vxlan', 'cnilab down --all'],
+    details: 'Taking down what is not up is fine.',
+    graceMs: STOP_GRACE_MS,
   },
   doctor: {
     summary: 'what this machine can run, found by trying, and how to mend the rest',
-    arguments: [{ ...FILE, name: '[file]', summary: 'look only at what this lab needs' }], options: [], examples: ['cnilab doctor', 'cnilab doctor labs/calico-bgp.ts'], graceMs: 0,
+    arguments: [{ ...FILE, name: '[file]', summary: 'look only at what this lab needs' }],
+    options: [],
+    examples: ['cnilab doctor', 'cnilab doctor labs/calico-bgp.ts'],
+    graceMs: 0,
   },
   schema: { summary: 'print the JSON Schema of lab files', arguments: [], options: [], examples: ['cnilab schema > lab.schema.json'], graceMs: 0 },
-  'fault list': { summary: 'list the faults that can be injected', arguments: [{ ...LAB, name: '[lab]', summary: 'say which apply to this running lab, and which are injected' }], options: [], examples: ['cnilab fault list', 'cnilab fault list flannel-vxlan'], graceMs: 0 },
+  'fault list': {
+    summary: 'list the faults that can be injected',
+    arguments: [{ ...LAB, name: '[lab]', summary: 'say which apply to this running lab, and which are injected' }],
+    options: [],
+    examples: ['cnilab fault list', 'cnilab fault list flannel-vxlan'],
+    graceMs: 0,
+  },
   'fault inject': {
     summary: 'break a running lab in a known way',
     arguments: [LAB, { name: '<fault>', summary: 'name from `cnilab fault list`' }],
-    options: [{ flags: '--node <name>', value: 'text', summary: 'node to break (default: chosen by the fault)' }, { flags: '--pod <name>', value: 'text', summary: 'pod to break (default: chosen by the fault)' }],
-    examples: ['cnilab fault inject flannel-vxlan stale-fdb', 'cnilab fault inject flannel-vxlan ip-forward-off --node worker1'], graceMs: STOP_GRACE_MS,
+    options: [
+      { flags: '--node <name>', value: 'text', summary: 'node to break (default: chosen by the fault)' },
+      { flags: '--pod <name>', value: 'text', summary: 'pod to break (default: chosen by the fault)' },
+    ],
+    examples: ['cnilab fault inject flannel-vxlan stale-fdb', 'cnilab fault inject flannel-vxlan ip-forward-off --node worker1'],
+    graceMs: STOP_GRACE_MS,
   },
   'fault undo': {
-    summary: 'mend injected faults', arguments: [LAB, { name: '[fault]', summary: 'only this one (default: all)' }], options: [],
-    examples: ['cnilab fault undo flannel-vxlan', 'cnilab fault undo flannel-vxlan stale-fdb'], graceMs: STOP_GRACE_MS,
+    summary: 'mend injected faults',
+    arguments: [LAB, { name: '[fault]', summary: 'only this one (default: all)' }],
+    options: [],
+    examples: ['cnilab fault undo flannel-vxlan', 'cnilab fault undo flannel-vxlan stale-fdb'],
+    graceMs: STOP_GRACE_MS,
   },
   completion: {
-    summary: 'print a completion script for a shell', arguments: [{ name: '<shell>', summary: 'bash, zsh or fish', completes: ['bash', 'zsh', 'fish'] }], options: [],
-    examples: ['source <(cnilab completion bash)', 'cnilab completion zsh > "${fpath[1]}/_cnilab"', 'cnilab completion fish > ~/.config/fish/completions/cnilab.fish'], graceMs: 0,
+    summary: 'print a completion script for a shell',
+    arguments: [{ name: '<shell>', summary: 'bash, zsh or fish', completes: ['bash', 'zsh', 'fish'] }],
+    options: [],
+    examples: [
+      'source <(cnilab completion bash)',
+      'cnilab completion zsh > "${fpath[1]}/_cnilab"',
+      'cnilab completion fish > ~/.config/fish/completions/cnilab.fish',
+    ],
+    graceMs: 0,
   },
 };
 

@@ -11,9 +11,12 @@ export function isShell(word: string): word is Shell {
 /** The script for a shell, to be sourced. */
 export function completionScript(shell: Shell): string {
   switch (shell) {
-    case 'bash': return bash();
-    case 'zsh': return zsh();
-    case 'fish': return fish();
+    case 'bash':
+      return bash();
+    case 'zsh':
+      return zsh();
+    case 'fish':
+      return fish();
   }
 }
 
@@ -48,12 +51,21 @@ function operandKinds(name: CommandName): string[] {
 
 function bash(): string {
   const cases = commandNames.map((name) => {
-    const kinds = operandKinds(name).map((kind) => `'${kind}'`).join(' ');
+    const kinds = operandKinds(name)
+      .map((kind) => `'${kind}'`)
+      .join(' ');
     return `    '${name}') options='${optionsOf(name).flatMap(words).join(' ')}'; kinds=(${kinds}) ;;`;
   });
-  const values = [...new Map(commandNames.flatMap((name) => commands[name].options).map((option) => [words(option).at(-1), option])).entries()]
-    .flatMap(([word, option]) => (option.choices !== undefined ? [`    ${word ?? ''}) COMPREPLY=($(compgen -W '${option.choices.join(' ')}' -- "$current")); return ;;`]
-      : option.completes === 'file' ? [`    ${word ?? ''}) compopt -o default; return ;;`] : option.value !== undefined ? [`    ${word ?? ''}) return ;;`] : []));
+  const values = [...new Map(commandNames.flatMap((name) => commands[name].options).map((option) => [words(option).at(-1), option])).entries()].flatMap(
+    ([word, option]) =>
+      option.choices !== undefined
+        ? [`    ${word ?? ''}) COMPREPLY=($(compgen -W '${option.choices.join(' ')}' -- "$current")); return ;;`]
+        : option.completes === 'file'
+          ? [`    ${word ?? ''}) compopt -o default; return ;;`]
+          : option.value !== undefined
+            ? [`    ${word ?? ''}) return ;;`]
+            : [],
+  );
   return `# bash completion for cnilab: source <(cnilab completion bash)
 _cnilab_labs() { ls ${LABS_DIRECTORY} 2>/dev/null; }
 _cnilab() {
@@ -64,11 +76,17 @@ _cnilab() {
     COMPREPLY=($(compgen -W '${[...topWords(), 'help', '--help', '--version'].join(' ')}' -- "$current")); return
   fi
   case "$command" in
-${Object.keys(commandGroups).map((group) => `    ${group})
+${Object.keys(commandGroups)
+  .map(
+    (group) => `    ${group})
       if [ "$COMP_CWORD" -eq 2 ]; then
-        COMPREPLY=($(compgen -W '${members(group).map((name) => name.slice(group.length + 1)).join(' ')}' -- "$current")); return
+        COMPREPLY=($(compgen -W '${members(group)
+          .map((name) => name.slice(group.length + 1))
+          .join(' ')}' -- "$current")); return
       fi
-      command="$command \${COMP_WORDS[2]}"; first=3 ;;`).join('\n')}
+      command="$command \${COMP_WORDS[2]}"; first=3 ;;`,
+  )
+  .join('\n')}
   esac
   case "$previous" in
 ${[...values, '    --timeout) return ;;'].join('\n')}
@@ -107,33 +125,46 @@ function zshText(text: string): string {
 
 function zshAction(completes: string | undefined): string {
   switch (completes) {
-    case undefined: case 'none': return ' ';
-    case 'file': return '_files';
-    case 'directory': return '_files -/';
-    case 'lab': return '_cnilab_labs';
-    case 'file-or-lab': return '_cnilab_files_or_labs';
-    default: return `(${completes})`;
+    case undefined:
+    case 'none':
+      return ' ';
+    case 'file':
+      return '_files';
+    case 'directory':
+      return '_files -/';
+    case 'lab':
+      return '_cnilab_labs';
+    case 'file-or-lab':
+      return '_cnilab_files_or_labs';
+    default:
+      return `(${completes})`;
   }
 }
 
 function zshArguments(name: CommandName): string {
-  const options = optionsOf(name).flatMap((option) => words(option).map((word) => {
-    const value = /<(.*)>/.exec(option.flags)?.[1];
-    const action = option.choices !== undefined ? `(${option.choices.join(' ')})` : option.completes === 'file' ? '_files' : ' ';
-    return `'${word}[${zshText(option.summary)}]${value === undefined ? '' : `:${value}:${action}`}'`;
-  }));
-  const operands = commands[name].arguments.map(({ name: shown, summary }, i) => `'${shown.includes('...') ? '*' : String(i + 1)}:${zshText(summary)}:${zshAction(operandKinds(name)[i])}'`);
+  const options = optionsOf(name).flatMap((option) =>
+    words(option).map((word) => {
+      const value = /<(.*)>/.exec(option.flags)?.[1];
+      const action = option.choices !== undefined ? `(${option.choices.join(' ')})` : option.completes === 'file' ? '_files' : ' ';
+      return `'${word}[${zshText(option.summary)}]${value === undefined ? '' : `:${value}:${action}`}'`;
+    }),
+  );
+  const operands = commands[name].arguments.map(
+    ({ name: shown, summary }, i) => `'${shown.includes('...') ? '*' : String(i + 1)}:${zshText(summary)}:${zshAction(operandKinds(name)[i])}'`,
+  );
   return `_arguments ${[...options, ...operands].join(' \\\n        ')}`;
 }
 
 function zsh(): string {
   const described = (names: readonly (readonly [string, string])[]): string => names.map(([word, summary]) => `'${word}:${zshText(summary)}'`).join(' ');
-  const groupCases = Object.keys(commandGroups).map((group) => `    ${group})
+  const groupCases = Object.keys(commandGroups).map(
+    (group) => `    ${group})
       if (( CURRENT == 2 )); then
         local -a members=(${described(members(group).map((name) => [name.slice(group.length + 1), commands[name].summary]))})
         _describe -t commands command members; return
       fi
-      command="$command $words[2]"; shift words; (( CURRENT-- )) ;;`);
+      command="$command $words[2]"; shift words; (( CURRENT-- )) ;;`,
+  );
   return `#compdef cnilab
 # zsh completion for cnilab: cnilab completion zsh > "\${fpath[1]}/_cnilab"
 _cnilab_labs() { local -a labs=(\${(f)"$(ls ${LABS_DIRECTORY} 2>/dev/null)"}); _describe -t labs lab labs; }
@@ -163,21 +194,39 @@ function fishText(text: string): string {
 function fish(): string {
   const lines = [
     '# fish completion for cnilab: cnilab completion fish > ~/.config/fish/completions/cnilab.fish',
-    'function __cnilab_labs', '  set -l state $XDG_STATE_HOME', '  test -n "$state"; or set state ~/.local/state', '  command ls $state/cnilab/labs 2>/dev/null', 'end',
+    'function __cnilab_labs',
+    '  set -l state $XDG_STATE_HOME',
+    '  test -n "$state"; or set state ~/.local/state',
+    '  command ls $state/cnilab/labs 2>/dev/null',
+    'end',
     'complete -c cnilab -f',
     ...topWords().map((word) => `complete -c cnilab -n __fish_use_subcommand -a ${word} -d ${fishText(summaryOf(word))}`),
   ];
   for (const group of Object.keys(commandGroups)) {
     const seen = members(group).map((name) => name.slice(group.length + 1));
     for (const name of members(group)) {
-      lines.push(`complete -c cnilab -n '__fish_seen_subcommand_from ${group}; and not __fish_seen_subcommand_from ${seen.join(' ')}' -a ${name.slice(group.length + 1)} -d ${fishText(commands[name].summary)}`);
+      lines.push(
+        `complete -c cnilab -n '__fish_seen_subcommand_from ${group}; and not __fish_seen_subcommand_from ${seen.join(' ')}' -a ${name.slice(group.length + 1)} -d ${fishText(commands[name].summary)}`,
+      );
     }
   }
   for (const name of commandNames) {
-    const condition = `-n '${name.split(' ').map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ')}'`;
+    const condition = `-n '${name
+      .split(' ')
+      .map((word) => `__fish_seen_subcommand_from ${word}`)
+      .join('; and ')}'`;
     for (const option of optionsOf(name)) {
-      const names = words(option).map((word) => (word.startsWith('--') ? `-l ${word.slice(2)}` : `-s ${word.slice(1)}`)).join(' ');
-      const value = option.choices !== undefined ? ` -x -a ${fishText(option.choices.join(' '))}` : option.completes === 'file' ? ' -r -F' : option.value !== undefined ? ' -x' : '';
+      const names = words(option)
+        .map((word) => (word.startsWith('--') ? `-l ${word.slice(2)}` : `-s ${word.slice(1)}`))
+        .join(' ');
+      const value =
+        option.choices !== undefined
+          ? ` -x -a ${fishText(option.choices.join(' '))}`
+          : option.completes === 'file'
+            ? ' -r -F'
+            : option.value !== undefined
+              ? ' -x'
+              : '';
       lines.push(`complete -c cnilab ${condition} ${names}${value} -d ${fishText(option.summary)}`);
     }
     for (const kind of new Set(operandKinds(name))) {

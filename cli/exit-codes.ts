@@ -29,13 +29,31 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
 };
 
 const byCode: Readonly<Record<LabErrorCode, number>> = {
-  LAB_INVALID: exitCodes.usage, LAB_FILE_NOT_FOUND: exitCodes.usage, LAB_FILE_THROWS: exitCodes.usage, LAB_FILE_EXPORTS_NOTHING: exitCodes.usage,
-  LAB_FILE_TIMEOUT: exitCodes.usage, LAB_FILE_SYNTAX: exitCodes.usage, LAB_UNKNOWN: exitCodes.usage, LAB_EXISTS: exitCodes.usage, TARGET_UNKNOWN: exitCodes.usage,
-  USAGE: exitCodes.usage, FAULT_UNKNOWN: exitCodes.usage, FAULT_NOT_APPLICABLE: exitCodes.usage,
-  ENVIRONMENT_LACKS: exitCodes.environment, STATE_NEWER: exitCodes.environment, ENGINE_UNSUPPORTED: exitCodes.environment,
-  LAB_LOCKED: exitCodes.engine, LAB_LOST: exitCodes.engine, STATE_BROKEN: exitCodes.engine, COMMAND_FAILED: exitCodes.engine, ENGINE_STEP_FAILED: exitCodes.engine,
-  ENGINE_GONE: exitCodes.engine, TIMEOUT: exitCodes.engine,
-  REPLACE_NEEDED: exitCodes.replaceNeeded, INTERRUPTED: exitCodes.interrupted, INTERNAL: exitCodes.bug,
+  LAB_INVALID: exitCodes.usage,
+  LAB_FILE_NOT_FOUND: exitCodes.usage,
+  LAB_FILE_THROWS: exitCodes.usage,
+  LAB_FILE_EXPORTS_NOTHING: exitCodes.usage,
+  LAB_FILE_TIMEOUT: exitCodes.usage,
+  LAB_FILE_SYNTAX: exitCodes.usage,
+  LAB_UNKNOWN: exitCodes.usage,
+  LAB_EXISTS: exitCodes.usage,
+  TARGET_UNKNOWN: exitCodes.usage,
+  USAGE: exitCodes.usage,
+  FAULT_UNKNOWN: exitCodes.usage,
+  FAULT_NOT_APPLICABLE: exitCodes.usage,
+  ENVIRONMENT_LACKS: exitCodes.environment,
+  STATE_NEWER: exitCodes.environment,
+  ENGINE_UNSUPPORTED: exitCodes.environment,
+  LAB_LOCKED: exitCodes.engine,
+  LAB_LOST: exitCodes.engine,
+  STATE_BROKEN: exitCodes.engine,
+  COMMAND_FAILED: exitCodes.engine,
+  ENGINE_STEP_FAILED: exitCodes.engine,
+  ENGINE_GONE: exitCodes.engine,
+  TIMEOUT: exitCodes.engine,
+  REPLACE_NEEDED: exitCodes.replaceNeeded,
+  INTERRUPTED: exitCodes.interrupted,
+  INTERNAL: exitCodes.bug,
 };
 
 /** The exit code for whatever a command threw. What is not a {@link LabError} is a bug. */

@@ -15,7 +15,9 @@ export function helpTopic(argv: readonly string[]): HelpTopic | undefined {
   if (words[0] !== 'help' && !words.includes('--help') && !words.includes('-h')) return undefined;
   const [first = '', second = ''] = words.filter((word, i) => !word.startsWith('-') && !(i === 0 && word === 'help'));
   if (first === '') return '';
-  return commandNames.find((name) => name === `${first} ${second}`) ?? commandNames.find((name) => name === first) ?? (second === '' ? groupNamed(first) : undefined);
+  return (
+    commandNames.find((name) => name === `${first} ${second}`) ?? commandNames.find((name) => name === first) ?? (second === '' ? groupNamed(first) : undefined)
+  );
 }
 
 /** Help for a topic, ending with a newline. */
@@ -33,30 +35,60 @@ function programHelp(): string {
   const shown: (readonly [string, string])[] = commandNames.filter((name) => !name.includes(' ')).map((name) => [name, commands[name].summary]);
   shown.splice(-1, 0, ...Object.entries(commandGroups));
   return text([
-    'cnilab: Kubernetes network labs, planned, brought up and proven.', '', 'Usage: cnilab <command> [options]', '', 'Commands:', ...columns(shown), '',
-    'Options of every command:', ...optionLines(globalOptions), ...columns([['-h, --help', 'help, with examples'], ['-V, --version', 'print the version']]), '',
-    'Exit codes:', ...columns((Object.keys(exitCodes) as (keyof typeof exitCodes)[]).map((key) => [String(exitCodes[key]), exitCodeMeanings[key]])), '',
-    'Start:', '  cnilab init my-lab', '  cnilab up my-lab/lab.ts --verify', '  cnilab <command> --help',
+    'cnilab: Kubernetes network labs, planned, brought up and proven.',
+    '',
+    'Usage: cnilab <command> [options]',
+    '',
+    'Commands:',
+    ...columns(shown),
+    '',
+    'Options of every command:',
+    ...optionLines(globalOptions),
+    ...columns([
+      ['-h, --help', 'help, with examples'],
+      ['-V, --version', 'print the version'],
+    ]),
+    '',
+    'Exit codes:',
+    ...columns((Object.keys(exitCodes) as (keyof typeof exitCodes)[]).map((key) => [String(exitCodes[key]), exitCodeMeanings[key]])),
+    '',
+    'Start:',
+    '  cnilab init my-lab',
+    '  cnilab up my-lab/lab.ts --verify',
+    '  cnilab <command> --help',
   ]);
 }
 
 function groupHelp(group: string): string {
   const members = commandNames.filter((name) => name.startsWith(`${group} `));
   return text([
-    `cnilab ${group}: ${new Map<string, string>(Object.entries(commandGroups)).get(group) ?? ''}`, '', `Usage: cnilab ${group} <command> [options]`, '',
-    'Commands:', ...columns(members.map((name) => [usageOf(name), commands[name].summary])), '',
-    'Examples:', ...members.flatMap((name) => commands[name].examples.slice(0, 1)).map((line) => `  ${line}`),
+    `cnilab ${group}: ${new Map<string, string>(Object.entries(commandGroups)).get(group) ?? ''}`,
+    '',
+    `Usage: cnilab ${group} <command> [options]`,
+    '',
+    'Commands:',
+    ...columns(members.map((name) => [usageOf(name), commands[name].summary])),
+    '',
+    'Examples:',
+    ...members.flatMap((name) => commands[name].examples.slice(0, 1)).map((line) => `  ${line}`),
   ]);
 }
 
 function commandHelp(name: CommandName): string {
   const row = commands[name];
   return text([
-    `cnilab ${name}: ${row.summary}`, '', `Usage: cnilab ${usageOf(name)}`,
+    `cnilab ${name}: ${row.summary}`,
+    '',
+    `Usage: cnilab ${usageOf(name)}`,
     ...(row.details === undefined ? [] : ['', ...fill(row.details, 98)]),
     ...(row.arguments.length === 0 ? [] : ['', 'Arguments:', ...columns(row.arguments.map((a) => [a.name, a.summary]))]),
     ...(row.options.length === 0 ? [] : ['', 'Options:', ...optionLines(row.options)]),
-    '', 'Options of every command:', ...optionLines(globalOptions), '', 'Examples:', ...row.examples.map((line) => `  ${line}`),
+    '',
+    'Options of every command:',
+    ...optionLines(globalOptions),
+    '',
+    'Examples:',
+    ...row.examples.map((line) => `  ${line}`),
   ]);
 }
 
@@ -68,7 +100,15 @@ export function usageOf(name: CommandName): string {
 }
 
 function optionLines(options: readonly OptionRow[]): string[] {
-  return columns(options.map((o) => [o.flags, o.choices === undefined || o.choices.every((c) => o.summary.includes(c)) ? o.summary : `${o.summary}; one of ${o.choices.join(', ')}`] as const));
+  return columns(
+    options.map(
+      (o) =>
+        [
+          o.flags,
+          o.choices === undefined || o.choices.every((c) => o.summary.includes(c)) ? o.summary : `${o.summary}; one of ${o.choices.join(', ')}`,
+        ] as const,
+    ),
+  );
 }
 
 const LEFT = 22;

@@ -1,23 +1,38 @@
 /** The functions under the CLI, each loaded when it is first called. Tests hand in their own. */
+import type { runAttached } from '../engines/run-attached.ts';
+import type { diffLab } from '../lab/diff.ts';
+import type { doctor } from '../lab/doctor.ts';
+import type { down, downAll } from '../lab/down.ts';
+import type { enterArgv } from '../lab/exec.ts';
+import type { injectFault, listFaults, undoFaults } from '../lab/fault.ts';
+import type { initLab } from '../lab/init.ts';
+import type { loadLab } from '../lab/load-lab.ts';
+import type { planLabFile, validateLab } from '../lab/plan.ts';
+import type { listLabs, readLab } from '../lab/read.ts';
+import type { up } from '../lab/up.ts';
+import type { verify } from '../lab/verify.ts';
+
+/** A function that is loaded first, and so answers later. */
+type Later<F extends (...args: never[]) => unknown> = (...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
 
 export interface LabApi {
-  readonly loadLab: typeof import('../lab/load-lab.ts').loadLab;
-  readonly validateLab: (...args: Parameters<typeof import('../lab/plan.ts').validateLab>) => Promise<Awaited<ReturnType<typeof import('../lab/plan.ts').validateLab>>>;
-  readonly planLabFile: (...args: Parameters<typeof import('../lab/plan.ts').planLabFile>) => Promise<Awaited<ReturnType<typeof import('../lab/plan.ts').planLabFile>>>;
-  readonly diffLab: (...args: Parameters<typeof import('../lab/diff.ts').diffLab>) => Promise<Awaited<ReturnType<typeof import('../lab/diff.ts').diffLab>>>;
-  readonly up: typeof import('../lab/up.ts').up;
-  readonly listLabs: typeof import('../lab/read.ts').listLabs;
-  readonly readLab: typeof import('../lab/read.ts').readLab;
-  readonly verify: typeof import('../lab/verify.ts').verify;
-  readonly down: typeof import('../lab/down.ts').down;
-  readonly downAll: typeof import('../lab/down.ts').downAll;
-  readonly enterArgv: typeof import('../lab/exec.ts').enterArgv;
-  readonly doctor: typeof import('../lab/doctor.ts').doctor;
-  readonly initLab: typeof import('../lab/init.ts').initLab;
-  readonly listFaults: typeof import('../lab/fault.ts').listFaults;
-  readonly injectFault: typeof import('../lab/fault.ts').injectFault;
-  readonly undoFaults: typeof import('../lab/fault.ts').undoFaults;
-  readonly runAttached: typeof import('../engines/run-attached.ts').runAttached;
+  readonly loadLab: Later<typeof loadLab>;
+  readonly validateLab: Later<typeof validateLab>;
+  readonly planLabFile: Later<typeof planLabFile>;
+  readonly diffLab: Later<typeof diffLab>;
+  readonly up: Later<typeof up>;
+  readonly listLabs: Later<typeof listLabs>;
+  readonly readLab: Later<typeof readLab>;
+  readonly verify: Later<typeof verify>;
+  readonly down: Later<typeof down>;
+  readonly downAll: Later<typeof downAll>;
+  readonly enterArgv: Later<typeof enterArgv>;
+  readonly doctor: Later<typeof doctor>;
+  readonly initLab: Later<typeof initLab>;
+  readonly listFaults: Later<typeof listFaults>;
+  readonly injectFault: Later<typeof injectFault>;
+  readonly undoFaults: Later<typeof undoFaults>;
+  readonly runAttached: Later<typeof runAttached>;
 }
 
 /** The real ones. */
@@ -40,4 +55,3 @@ export const labApi: LabApi = {
   undoFaults: async (...args) => (await import('../lab/fault.ts')).undoFaults(...args),
   runAttached: async (...args) => (await import('../engines/run-attached.ts')).runAttached(...args),
 };
-

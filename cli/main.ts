@@ -4,7 +4,9 @@ import { helpTopic, renderHelp } from './help.ts';
 
 const argv = process.argv.slice(2);
 // A reader that has seen enough (`| head`) is no error.
-const quietEpipe = (error: NodeJS.ErrnoException): void => { if (error.code !== 'EPIPE') throw error; };
+const quietEpipe = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'EPIPE') throw error;
+};
 process.stdout.on('error', quietEpipe);
 process.stderr.on('error', quietEpipe);
 
@@ -21,7 +23,9 @@ async function main(): Promise<void> {
   const exit = (code: number): never => process.exit(code);
   const streams = { stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd(), interactive: process.stdin.isTTY };
   const bug = (error: unknown): void => {
-    void import('./output.ts').then(({ createOutput }) => createOutput(streams, { json: argv.includes('--json'), quiet: false, verbose: true }).error(error)).finally(() => exit(70));
+    void import('./output.ts')
+      .then(({ createOutput }) => createOutput(streams, { json: argv.includes('--json'), quiet: false, verbose: true }).error(error))
+      .finally(() => exit(70));
   };
   process.on('uncaughtException', bug);
   process.on('unhandledRejection', bug);
@@ -34,7 +38,11 @@ async function main(): Promise<void> {
 async function drained(stream: NodeJS.WriteStream): Promise<void> {
   if (stream.destroyed || stream.writableEnded) return;
   await new Promise<void>((resolve) => {
-    stream.once('error', () => { resolve(); });
-    stream.write('', () => { resolve(); });
+    stream.once('error', () => {
+      resolve();
+    });
+    stream.write('', () => {
+      resolve();
+    });
   });
 }

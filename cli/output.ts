@@ -6,7 +6,11 @@ import { colorWanted, createStyle, unicodeWanted, type Style } from '../report/s
 import { printable } from '../report/layout.ts';
 import type { Streams } from './streams.ts';
 
-export interface OutputOptions { readonly json: boolean; readonly quiet: boolean; readonly verbose: boolean }
+export interface OutputOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+}
 
 export interface Output extends OutputOptions {
   /** How stdout is dressed; stderr may differ when only one of them is a terminal. */
@@ -52,15 +56,34 @@ export function createOutput(streams: Streams, options: OutputOptions): Output {
     stderr.write(options.json ? `${JSON.stringify({ [kind]: text })}\n` : `${label}${kind === 'next' ? peopleStyle.command(text) : text}\n`);
   };
   return {
-    ...options, style, peopleStyle, columns: stdout.isTTY === true ? stdout.columns : undefined,
-    data: (text) => { if (!options.json && text !== '') stdout.write(text.endsWith('\n') ? text : `${text}\n`); },
-    document: (value) => { if (options.json) stdout.write(`${JSON.stringify(value, null, 2)}\n`); },
-    note: (text) => { people('note', text); },
-    warn: (text) => { people('warning', text); },
-    next: (command) => { people('next', command); },
-    locate: (at) => { source = at; },
+    ...options,
+    style,
+    peopleStyle,
+    columns: stdout.isTTY === true ? stdout.columns : undefined,
+    data: (text) => {
+      if (!options.json && text !== '') stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+    },
+    document: (value) => {
+      if (options.json) stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    },
+    note: (text) => {
+      people('note', text);
+    },
+    warn: (text) => {
+      people('warning', text);
+    },
+    next: (command) => {
+      people('next', command);
+    },
+    locate: (at) => {
+      source = at;
+    },
     error: async (error) => {
-      stderr.write(options.json ? `${JSON.stringify({ error: errorDocument(error) })}\n` : await errorText(error, { style: peopleStyle, verbose: options.verbose, cwd: streams.cwd, source }));
+      stderr.write(
+        options.json
+          ? `${JSON.stringify({ error: errorDocument(error) })}\n`
+          : await errorText(error, { style: peopleStyle, verbose: options.verbose, cwd: streams.cwd, source }),
+      );
     },
   };
 }
@@ -74,16 +97,21 @@ export function errorDocument(error: unknown): Readonly<Record<string, unknown>>
 
 const BUG_HINT = 'this is a bug of cnilab: please report it with the command and the lab file';
 
-interface ErrorTextOptions { readonly style: Style; readonly verbose: boolean; readonly cwd: string; readonly source: DiagnosticSource | undefined }
+interface ErrorTextOptions {
+  readonly style: Style;
+  readonly verbose: boolean;
+  readonly cwd: string;
+  readonly source: DiagnosticSource | undefined;
+}
 
 async function errorText(error: unknown, { style, verbose, cwd, source }: ErrorTextOptions): Promise<string> {
   const known = error instanceof LabError ? error : undefined;
   const plain = asError(error);
   const lines = [`${style.fail('error:')} ${printable(plain.message)}`];
   const diagnostics = known?.details['diagnostics'];
-  if (Array.isArray(diagnostics)) lines.push(...await diagnosticLines(diagnostics as Diagnostic[], source, cwd));
+  if (Array.isArray(diagnostics)) lines.push(...(await diagnosticLines(diagnostics as Diagnostic[], source, cwd)));
   else if (known !== undefined) lines.push(...detailLines(known.details));
-  lines.push(`${style.dim('hint:')} ${printable(known?.hint ?? BUG_HINT)}`);
+  lines.push(`${style.dim('hint:')} ${printable(known?.hint ?? BUG_HINT).replaceAll('\n', '\n      ')}`);
   if (known !== undefined) lines.push(style.dim(`see ${known.docs}`));
   if (verbose || known === undefined || known.code === 'INTERNAL') lines.push(style.dim(stackOf(plain)));
   return `${lines.join('\n')}\n`;
@@ -94,7 +122,11 @@ export async function diagnosticLines(diagnostics: readonly Diagnostic[], source
   const { formatDiagnostic } = await import('../topology/format-diagnostic.ts');
   return diagnostics.map((diagnostic) => {
     const position = source?.positionOf(diagnostic.path) ?? null;
-    return formatDiagnostic(diagnostic, { source: source === undefined ? 'lab' : shortPath(source.path, cwd), ...(position === null ? {} : { position }), ...(source === undefined ? {} : { spec: source.input }) });
+    return formatDiagnostic(diagnostic, {
+      source: source === undefined ? 'lab' : shortPath(source.path, cwd),
+      ...(position === null ? {} : { position }),
+      ...(source === undefined ? {} : { spec: source.input }),
+    });
   });
 }
 
@@ -104,12 +136,16 @@ export function shortPath(path: string, cwd: string): string {
   return near === '' || near.startsWith('..') ? path : near;
 }
 
-/** Details that say more than the message: the lines of a list of strings, and the captured end of stderr. */
+/** Details that say more than the message: the command to paste, the captured end of stderr, what is left behind. */
 function detailLines(details: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(details).flatMap(([key, value]) => {
     if (key === 'command' && typeof value === 'string') return [`  ran: ${printable(value)}`];
-    if (key === 'stderr' && typeof value === 'string' && value !== '') return value.trimEnd().split('\n').map((line) => `  | ${printable(line)}`);
-    if ((key === 'reasons' || key === 'remains' || key === 'lacks') && Array.isArray(value)) return value.map((line) => `  - ${printable(String(line))}`);
+    if (key === 'stderr' && typeof value === 'string' && value !== '')
+      return value
+        .trimEnd()
+        .split('\n')
+        .map((line) => `  | ${printable(line)}`);
+    if (key === 'remains') return (Array.isArray(value) ? value : [value]).map((line) => `  remains: ${printable(String(line))}`);
     return [];
   });
 }

@@ -1,6 +1,6 @@
 /** argv → command, operands and options; every mistake is a USAGE error with the nearest word and the usage line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { LabError } from '../topology/errors.ts';
+import type { LabError } from '../topology/errors.ts';
 import { commandGroups, commandNames, commands, globalOptions, type CommandName, type OptionRow } from './command-table.ts';
 import { usageOf } from './help.ts';
 import { usageError, type OptionValue } from './invocation.ts';
@@ -19,11 +19,15 @@ export function parseArguments(argv: readonly string[]): ParsedCommand {
   const groups = new Map(Object.entries(commandGroups).map(([name]) => [name, quiet(program.command(name))]));
   for (const name of commandNames) {
     const [first = '', second] = name.split(' ');
-    const command = quiet((second === undefined ? program : groups.get(first) ?? program).command(second ?? first));
+    const command = quiet((second === undefined ? program : (groups.get(first) ?? program)).command(second ?? first));
     for (const argument of commands[name].arguments) command.argument(argument.name);
     for (const row of commands[name].options) command.addOption(option(row));
     command.action(() => {
-      parsed = { command: name, operands: command.processedArgs.flat().filter((value): value is string => typeof value === 'string'), options: command.optsWithGlobals() };
+      parsed = {
+        command: name,
+        operands: command.processedArgs.flat().filter((value): value is string => typeof value === 'string'),
+        options: command.optsWithGlobals(),
+      };
     });
   }
   try {
@@ -38,7 +42,12 @@ export function parseArguments(argv: readonly string[]): ParsedCommand {
 
 /** Help is answered elsewhere; errors are thrown, never printed by commander. */
 function quiet(command: Command): Command {
-  return command.helpOption(false).helpCommand(false).showSuggestionAfterError(true).allowExcessArguments(false).exitOverride()
+  return command
+    .helpOption(false)
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .allowExcessArguments(false)
+    .exitOverride()
     .configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
 }
 
@@ -55,20 +64,30 @@ const MAX_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
 function readValue(text: string, row: OptionRow): string | number | readonly string[] {
   const amount = Number(text);
   switch (row.value) {
-    case 'integer': case 'milliseconds':
+    case 'integer':
+    case 'milliseconds':
       if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
       return amount;
     case 'seconds':
-      if (!/^\d+(\.\d+)?$/.test(text) || amount <= 0 || amount > MAX_SECONDS) throw new InvalidArgumentError(`It must be a number of seconds above 0, at most ${String(MAX_SECONDS)}.`);
+      if (!/^\d+(\.\d+)?$/.test(text) || amount <= 0 || amount > MAX_SECONDS)
+        throw new InvalidArgumentError(`It must be a number of seconds above 0, at most ${String(MAX_SECONDS)}.`);
       return amount;
     case 'list': {
-      const items = text.split(',').map((item) => item.trim().toLowerCase()).filter((item) => item !== '');
+      const items = text
+        .split(',')
+        .map((item) => item.trim().toLowerCase())
+        .filter((item) => item !== '');
       const strange = items.filter((item) => row.choices !== undefined && !row.choices.includes(item));
-      if (items.length === 0 || strange.length > 0) throw new InvalidArgumentError(`${strange.length > 0 ? `${strange.join(', ')} is not known. ` : ''}Allowed: ${(row.choices ?? []).join(', ')}.`);
+      if (items.length === 0 || strange.length > 0)
+        throw new InvalidArgumentError(`${strange.length > 0 ? `${strange.join(', ')} is not known. ` : ''}Allowed: ${(row.choices ?? []).join(', ')}.`);
       return [...new Set(items)];
     }
-    case 'regex': return readRegex(text);
-    default: return text;
+    case 'regex':
+      return readRegex(text);
+    case 'text':
+    case undefined:
+    default:
+      return text;
   }
 }
 
@@ -86,7 +105,10 @@ function asUsageError(error: CommanderError, argv: readonly string[]): LabError 
   const usage = name === undefined ? '`cnilab --help` lists the commands' : `usage: cnilab ${usageOf(name)}`;
   if (error.code === 'commander.help') {
     const group = words[0] === undefined || !(words[0] in commandGroups) ? undefined : words[0];
-    return usageError(group === undefined ? 'no command' : `${group}: no command`, group === undefined ? usage : `\`cnilab ${group} --help\` lists its commands`);
+    return usageError(
+      group === undefined ? 'no command' : `${group}: no command`,
+      group === undefined ? usage : `\`cnilab ${group} --help\` lists its commands`,
+    );
   }
   const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = /\(Did you mean (?:one of )?(.*)\?\)/.exec(rest.join(' '))?.[1];

@@ -69,20 +69,38 @@ export async function runProgram(argv: readonly string[], streams: Streams, depe
   }
 }
 
-interface Operands { readonly operands: readonly string[]; readonly options: Parameters<RunCommand>[0]['options'] }
+interface Operands {
+  readonly operands: readonly string[];
+  readonly options: Parameters<RunCommand>[0]['options'];
+}
 
-async function runBounded(command: CommandName, output: Output, streams: Streams, dependencies: ProgramDependencies, timeoutMs: number | undefined, parsed: Operands): Promise<number> {
+async function runBounded(
+  command: CommandName,
+  output: Output,
+  streams: Streams,
+  dependencies: ProgramDependencies,
+  timeoutMs: number | undefined,
+  parsed: Operands,
+): Promise<number> {
   const controller = new AbortController();
   const progress = createProgress(streams.stderr, { json: output.json, quiet: output.quiet, verbose: output.verbose, style: output.peopleStyle });
-  const watch = dependencies.signals === undefined ? undefined : watchSignals(dependencies.signals, {
-    first: (reason) => {
-      progress.stop();
-      if (commands[command].graceMs > 0) output.note('stopping and saving; Ctrl-C again leaves at once');
-      controller.abort(reason);
-    },
-    second: (code) => dependencies.exit?.(code),
-  });
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => { controller.abort(timedOut(command, timeoutMs)); }, timeoutMs);
+  const watch =
+    dependencies.signals === undefined
+      ? undefined
+      : watchSignals(dependencies.signals, {
+          first: (reason) => {
+            progress.stop();
+            if (commands[command].graceMs > 0) output.note('stopping and saving; Ctrl-C again leaves at once');
+            controller.abort(reason);
+          },
+          second: (code) => dependencies.exit?.(code),
+        });
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          controller.abort(timedOut(command, timeoutMs));
+        }, timeoutMs);
   const abandon = abandonment(controller.signal, commands[command].graceMs);
   try {
     const [{ run }, lab] = await Promise.all([modules[command](), dependencies.lab ?? import('./lab-api.ts').then((module) => module.labApi)]);
@@ -101,25 +119,47 @@ async function runBounded(command: CommandName, output: Output, streams: Streams
   }
 }
 
+/** Even what has nothing to save may have a child to end: the loader of a lab file. */
+const LEAST_GRACE_MS = 250;
+
 /** `gone` rejects with the reason of the abort, when the command has had its time to stop. */
 function abandonment(signal: AbortSignal, graceMs: number): { readonly gone: Promise<never>; readonly cancel: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const gone = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => { timer = setTimeout(() => { reject(signal.reason as LabError); }, graceMs); }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        timer = setTimeout(
+          () => {
+            reject(signal.reason as LabError);
+          },
+          Math.max(graceMs, LEAST_GRACE_MS),
+        );
+      },
+      { once: true },
+    );
   });
-  return { gone, cancel: () => { clearTimeout(timer); } };
+  return {
+    gone,
+    cancel: () => {
+      clearTimeout(timer);
+    },
+  };
 }
 
-/** After an abort the reason is what people want to read; what the command threw about it stays as cause, and its hint knows more. */
+/** After an abort the reason is what people want to read; what the command threw about it stays as cause. */
 function reasonOf(error: unknown, signal: AbortSignal): unknown {
   if (!signal.aborted || error === signal.reason || !(signal.reason instanceof LabError)) return error;
   const { code, message, hint, details } = signal.reason;
-  return new LabError({ code, message, hint: error instanceof LabError && error.code === 'INTERRUPTED' ? error.hint : hint, details, cause: error });
+  return new LabError({ code, message, hint, details, cause: error });
 }
 
 function timedOut(command: CommandName, timeoutMs: number): LabError {
   return new LabError({
-    code: 'TIMEOUT', message: `${command} did not end within ${String(timeoutMs / 1000)} s`, hint: 'raise --timeout; -v shows which step takes the time; `cnilab ls` shows what was left', details: { timeoutMs },
+    code: 'TIMEOUT',
+    message: `${command} did not end within ${String(timeoutMs / 1000)} s`,
+    hint: 'raise --timeout; -v shows which step takes the time; `cnilab ls` shows what was left',
+    details: { timeoutMs },
   });
 }
 

@@ -17,24 +17,39 @@ export interface Progress {
   readonly stop: () => void;
 }
 
-export interface ProgressOptions { readonly json: boolean; readonly quiet: boolean; readonly verbose: boolean; readonly style: Style }
+export interface ProgressOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly style: Style;
+}
 
 const FRAME_MS = 80;
 
 /** Makes the progress of one command. Its timer never keeps the process alive. */
 export function createProgress(stream: OutStream, { json, quiet, verbose, style }: ProgressOptions): Progress {
   if (quiet) return { onEvent: () => undefined, stop: () => undefined };
-  if (json) return { onEvent: (event) => { stream.write(`${JSON.stringify({ event })}\n`); }, stop: () => undefined };
+  if (json)
+    return {
+      onEvent: (event) => {
+        stream.write(`${JSON.stringify({ event })}\n`);
+      },
+      stop: () => undefined,
+    };
   const spinning = stream.isTTY === true;
   const frames = style.unicode ? ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] : ['|', '/', '-', '\\'];
   let timer: NodeJS.Timeout | undefined;
   let frame = 0;
   let text = '';
 
-  const erase = (): void => { if (timer !== undefined) stream.write('\r\u001B[2K'); };
+  // A pseudo-terminal that was never told its size says 0.
+  const width = (): number => (stream.columns === undefined || stream.columns <= 0 ? 80 : stream.columns);
+  const erase = (): void => {
+    if (timer !== undefined) stream.write('\r\u001B[2K');
+  };
   const draw = (): void => {
     const line = ` ${frames[frame++ % frames.length] ?? ''} ${text}`;
-    stream.write(`\r\u001B[2K${line.slice(0, (stream.columns ?? 80) - 1)}`);
+    stream.write(`\r\u001B[2K${line.slice(0, width() - 1)}`);
   };
   const stop = (): void => {
     erase();

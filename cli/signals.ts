@@ -31,7 +31,9 @@ export function watchSignals(source: SignalSource, handlers: SignalHandlers): Wa
   source.on('SIGINT', listeners.SIGINT);
   source.on('SIGTERM', listeners.SIGTERM);
   return {
-    release: () => { released = true; },
+    release: () => {
+      released = true;
+    },
     end: () => {
       source.off('SIGINT', listeners.SIGINT);
       source.off('SIGTERM', listeners.SIGTERM);
@@ -39,11 +41,16 @@ export function watchSignals(source: SignalSource, handlers: SignalHandlers): Wa
   };
 }
 
-export interface Watch { readonly release: () => void; readonly end: () => void }
+export interface Watch {
+  readonly release: () => void;
+  readonly end: () => void;
+}
 
 function interrupted(signal: StopSignal): LabError {
   return new LabError({
-    code: 'INTERRUPTED', message: signal === 'SIGINT' ? 'interrupted' : 'terminated by SIGTERM', details: { signal },
-    hint: 'a lab that was being built is kept in the state; `cnilab ls` shows it, `cnilab down NAME` removes it',
+    code: 'INTERRUPTED',
+    message: signal === 'SIGINT' ? 'interrupted' : 'terminated by SIGTERM',
+    details: { signal },
+    hint: '`cnilab ls` shows what is left of it, if anything; `cnilab down NAME` removes that',
   });
 }

@@ -114,6 +114,6 @@ export class Cluster extends Construct {
       workloads: short.length === 0 ? undefined : short,
       objects: objects.length === 0 ? undefined : objects,
     };
-    return plainJson(draft) as ClusterSpec;
+    return plainJson(draft, ['clusters', this.name]) as ClusterSpec;
   }
 }

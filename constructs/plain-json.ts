@@ -15,14 +15,19 @@ function copy(value: unknown, path: readonly (string | number)[], within: readon
   const inside = [...within, value];
   if (Array.isArray(value)) return value.map((item, index) => copy(item, [...path, index], inside));
   if (!isPlainObject(value)) throw new TypeError(`[${where}] a ${value.constructor.name} cannot be written as JSON: give a plain object`);
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]) => [key, copy(item, [...path, key], inside)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .map(([key, item]) => [key, copy(item, [...path, key], inside)]),
+  );
 }
 
 /**
  * A deep copy in which fields that are `undefined` are left out.
  *
+ * @param at where the value stands in the lab, for messages
  * @throws TypeError naming the path of what JSON cannot hold: functions, symbols, NaN, maps, dates, cycles.
  */
-export function plainJson<T>(value: T): T {
-  return copy(value, [], []) as T;
+export function plainJson<T>(value: T, at: readonly (string | number)[] = []): T {
+  return copy(value, at, []) as T;
 }

@@ -41,12 +41,14 @@ export class Pod extends Workload {
   override lower(): LoweredWorkload {
     const { namespace = 'default', labels = { app: this.name }, ports, hostNetwork, nodeSelector, node, image = DEFAULT_IMAGE } = this.props;
     return {
-      objects: [{
-        apiVersion: 'v1',
-        kind: 'Pod',
-        metadata: { name: this.name, namespace, labels },
-        spec: { nodeName: node, hostNetwork, nodeSelector, containers: [{ name: 'main', image, ports }] },
-      }],
+      objects: [
+        {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { name: this.name, namespace, labels },
+          spec: { nodeName: node, hostNetwork, nodeSelector, containers: [{ name: 'main', image, ports }] },
+        },
+      ],
     };
   }
 }

@@ -17,7 +17,9 @@ export async function runAttached(argv: readonly string[], options: AttachedOpti
   const [program = '', ...args] = argv;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: 'inherit', ...(options.env === undefined ? {} : { env: { ...options.env } }) });
-    const end = (): void => { child.kill('SIGTERM'); };
+    const end = (): void => {
+      child.kill('SIGTERM');
+    };
     const ignore = (): void => undefined;
     process.on('SIGINT', ignore);
     process.on('SIGTERM', end);
@@ -29,7 +31,15 @@ export async function runAttached(argv: readonly string[], options: AttachedOpti
     };
     child.once('error', (cause) => {
       settle();
-      reject(new CommandError({ code: 'COMMAND_FAILED', message: `cannot start ${program}: ${cause.message}`, hint: 'is it installed, and are you allowed to run it?', details: { argv }, cause }));
+      reject(
+        new CommandError({
+          code: 'COMMAND_FAILED',
+          message: `cannot start ${program}: ${cause.message}`,
+          hint: 'is it installed, and are you allowed to run it?',
+          details: { argv },
+          cause,
+        }),
+      );
     });
     child.once('exit', (code, signal) => {
       settle();

@@ -7,12 +7,14 @@ export function dataFindings(spec: LabSpec, kind: LoadedLab['kind']): readonly D
   if (kind === 'typescript') return [];
   return (spec.clusters ?? []).flatMap((cluster, index): Diagnostic[] => {
     if (cluster.cni.type !== 'raw' || cluster.cni.pluginDirs === undefined) return [];
-    return [{
-      severity: 'error',
-      code: 'RAW_PLUGIN_IN_YAML',
-      path: ['clusters', index, 'cni', 'pluginDirs'],
-      message: `a ${kind === 'yaml' ? 'YAML' : 'JSON'} lab is data and cannot name folders of programs to run: ${cluster.cni.pluginDirs.join(', ')}`,
-      hint: 'put the plugin into a folder of CNI_PATH and remove the field, or write the lab in TypeScript',
-    }];
+    return [
+      {
+        severity: 'error',
+        code: 'RAW_PLUGIN_IN_YAML',
+        path: ['clusters', index, 'cni', 'pluginDirs'],
+        message: `a ${kind === 'yaml' ? 'YAML' : 'JSON'} lab is data and cannot name folders of programs to run: ${cluster.cni.pluginDirs.join(', ')}`,
+        hint: 'put the plugin into a folder of CNI_PATH and remove the field, or write the lab in TypeScript',
+      },
+    ];
   });
 }

@@ -11,14 +11,24 @@ export function diffLab(state: LabState, plan: LabPlan): PlanDiff {
 /** The same diff, with what follows from moving to another engine: everything is built anew. */
 export function engineDiffers(diff: PlanDiff, running: LabState, engine: string): PlanDiff {
   if (running.engine === engine) return diff;
-  const move = { kind: 'change', object: 'lab', id: running.name, inPlace: false, reason: 'a running lab cannot move to another engine', from: running.engine, to: engine } as const;
+  const move = {
+    kind: 'change',
+    object: 'lab',
+    id: running.name,
+    inPlace: false,
+    reason: 'a running lab cannot move to another engine',
+    from: running.engine,
+    to: engine,
+  } as const;
   return { ...diff, changes: [move, ...diff.changes], replace: true, empty: false };
 }
 
 /** The refusal of a change that cannot be made in place, with every reason. */
 export function replaceNeeded(name: string, diff: PlanDiff): LabError {
   const reasons = diff.changes.filter((change) => !change.inPlace);
-  const lines = reasons.map(({ object, id, reason, from, to }) => `  ${object} ${id}: ${reason}${from === undefined || to === undefined ? '' : ` (${from} → ${to})`}`);
+  const lines = reasons.map(
+    ({ object, id, reason, from, to }) => `  ${object} ${id}: ${reason}${from === undefined || to === undefined ? '' : ` (${from} → ${to})`}`,
+  );
   return new LabError({
     code: 'REPLACE_NEEDED',
     message: [`lab ${name} cannot become what its file says while it runs:`, ...lines].join('\n'),

@@ -23,7 +23,11 @@ export interface DownResult {
   readonly elapsedMs: number;
 }
 
-const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * Takes a lab down, whatever is left of it: no lab file is needed, nor a readable state. Fine when there is no such lab. The engine proves that

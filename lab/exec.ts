@@ -21,7 +21,9 @@ interface Named extends Target {
 function everything(state: LabState): readonly Named[] {
   const { machines, clusters } = state.plan;
   return [
-    ...clusters.flatMap((cluster) => cluster.pods.map((pod): Named => ({ id: pod.id, netns: pod.netns, names: [pod.name, `${pod.namespace}/${pod.name}`, pod.id] }))),
+    ...clusters.flatMap((cluster) =>
+      cluster.pods.map((pod): Named => ({ id: pod.id, netns: pod.netns, names: [pod.name, `${pod.namespace}/${pod.name}`, pod.id] })),
+    ),
     ...clusters.flatMap((cluster) => cluster.nodes.map((node): Named => ({ id: node.id, netns: node.netns, names: [node.name, node.id] }))),
     ...machines.map((machine): Named => ({ id: machine.id, netns: machine.netns, names: [machine.name] })),
     { id: FABRIC_NETNS, netns: FABRIC_NETNS, names: [FABRIC_NETNS] },
@@ -48,11 +50,21 @@ export function resolveTarget(state: LabState, target: string): Target {
   if (only !== undefined && others.length === 0) return { netns: only.netns, id: only.id };
   if (only !== undefined) {
     const ids = found.map((one) => one.id);
-    throw new LabError({ code: 'TARGET_UNKNOWN', message: `${target} can be ${found.length} things in lab ${state.name}`, hint: `say which: ${listed(ids)}`, details: { candidates: ids } });
+    throw new LabError({
+      code: 'TARGET_UNKNOWN',
+      message: `${target} can be ${found.length} things in lab ${state.name}`,
+      hint: `say which: ${listed(ids)}`,
+      details: { candidates: ids },
+    });
   }
   const near = all.filter((one) => one.names.some((name) => name.includes(target))).map((one) => one.id);
   const candidates = near.length > 0 && target !== '' ? near : all.map((one) => one.id);
-  throw new LabError({ code: 'TARGET_UNKNOWN', message: `lab ${state.name} has no ${JSON.stringify(target)}`, hint: `there is: ${listed(candidates)}`, details: { candidates } });
+  throw new LabError({
+    code: 'TARGET_UNKNOWN',
+    message: `lab ${state.name} has no ${JSON.stringify(target)}`,
+    hint: `there is: ${listed(candidates)}`,
+    details: { candidates },
+  });
 }
 
 /**
@@ -60,7 +72,12 @@ export function resolveTarget(state: LabState, target: string): Target {
  *
  * @throws LabError LAB_UNKNOWN, LAB_LOST, TARGET_UNKNOWN
  */
-export async function enterArgv(name: string, target: string, argv: readonly string[], options: { readonly loadEngine?: LoadEngine } = {}): Promise<readonly string[]> {
+export async function enterArgv(
+  name: string,
+  target: string,
+  argv: readonly string[],
+  options: { readonly loadEngine?: LoadEngine } = {},
+): Promise<readonly string[]> {
   const state = await readLab(name, options);
   const { netns } = resolveTarget(state, target);
   const handle = requireUp(state);

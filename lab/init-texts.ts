@@ -15,8 +15,14 @@ export function packageText(name: string, dependency: string, file: string): str
 export function tsconfigText(): string {
   return json({
     compilerOptions: {
-      target: 'es2023', module: 'nodenext', moduleResolution: 'nodenext', strict: true, exactOptionalPropertyTypes: true, noEmit: true,
-      allowImportingTsExtensions: true, skipLibCheck: true,
+      target: 'es2023',
+      module: 'nodenext',
+      moduleResolution: 'nodenext',
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      allowImportingTsExtensions: true,
+      skipLibCheck: true,
     },
     include: ['*.ts'],
   });

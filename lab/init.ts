@@ -22,7 +22,11 @@ async function requireEmpty(directory: string): Promise<void> {
     throw new LabError({ code: 'USAGE', message: `${directory} cannot be written to: ${error.message}`, hint: 'choose another folder', cause: error });
   });
   if (found.length === 0) return;
-  throw new LabError({ code: 'USAGE', message: `the folder ${directory} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ', …' : ''}`, hint: 'choose a new folder, or `--force` to write over files of the same names' });
+  throw new LabError({
+    code: 'USAGE',
+    message: `the folder ${directory} is not empty: it has ${found.slice(0, 5).join(', ')}${found.length > 5 ? ', …' : ''}`,
+    hint: 'choose a new folder, or `--force` to write over files of the same names',
+  });
 }
 
 /** Makes `cnilab` resolve in the folder at once, before anything is installed there. */
@@ -44,7 +48,11 @@ export async function initLab(directory: string, options: InitOptions = {}): Pro
   const folder = resolve(directory);
   const name = basename(folder);
   if (!isLabName(name)) {
-    throw new LabError({ code: 'USAGE', message: `${JSON.stringify(name)} cannot be the name of a lab`, hint: 'name the folder with at most 40 lower-case letters, digits and dashes: my-lab' });
+    throw new LabError({
+      code: 'USAGE',
+      message: `${JSON.stringify(name)} cannot be the name of a lab`,
+      hint: 'name the folder with at most 40 lower-case letters, digits and dashes: my-lab',
+    });
   }
   if (options.force !== true) await requireEmpty(folder);
   await mkdir(folder, { recursive: true });

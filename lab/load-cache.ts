@@ -41,15 +41,18 @@ function hashOfVariable(name: string): string | null {
   return value === undefined ? null : sha256(value);
 }
 
-const holds = <T>(recorded: Readonly<Record<string, T>>, now: (key: string) => T): boolean => Object.entries(recorded).every(([key, value]) => now(key) === value);
+const holds = <T>(recorded: Readonly<Record<string, T>>, now: (key: string) => T): boolean =>
+  Object.entries(recorded).every(([key, value]) => now(key) === value);
 const recordOf = <T>(keys: readonly string[], value: (key: string) => T): Record<string, T> => Object.fromEntries(keys.map((key) => [key, value(key)]));
 
 function isFresh(entry: CacheEntry): boolean {
-  return entry.made === installationFingerprint()
-    && (entry.workingDirectory === null || entry.workingDirectory === process.cwd())
-    && holds(entry.environment, hashOfVariable)
-    && holds(entry.stats, statOf)
-    && holds(entry.files, hashOfFile);
+  return (
+    entry.made === installationFingerprint() &&
+    (entry.workingDirectory === null || entry.workingDirectory === process.cwd()) &&
+    holds(entry.environment, hashOfVariable) &&
+    holds(entry.stats, statOf) &&
+    holds(entry.files, hashOfFile)
+  );
 }
 
 /** What the lab file gave the last time, when nothing that it was made from has changed; else null. A cache that cannot be read is no cache. */

@@ -44,29 +44,65 @@ function watchEnvironment(): void {
     if (typeof key === 'string') read.environment.add(key);
   };
   process.env = new Proxy(realEnvironment, {
-    get: (target, key) => { note(key); return Reflect.get(target, key) as unknown; },
-    has: (target, key) => { note(key); return Reflect.has(target, key); },
-    getOwnPropertyDescriptor: (target, key) => { note(key); return Reflect.getOwnPropertyDescriptor(target, key); },
-    ownKeys: (target) => { read.unrepeatable.add('reads the whole environment'); return Reflect.ownKeys(target); },
+    get: (target, key) => {
+      note(key);
+      return Reflect.get(target, key) as unknown;
+    },
+    has: (target, key) => {
+      note(key);
+      return Reflect.has(target, key);
+    },
+    getOwnPropertyDescriptor: (target, key) => {
+      note(key);
+      return Reflect.getOwnPropertyDescriptor(target, key);
+    },
+    ownKeys: (target) => {
+      read.unrepeatable.add('reads the whole environment');
+      return Reflect.ownKeys(target);
+    },
   });
   const cwd = process.cwd.bind(process);
-  process.cwd = () => { read.workingDirectory = true; return cwd(); };
+  process.cwd = () => {
+    read.workingDirectory = true;
+    return cwd();
+  };
   const { fetch } = globalThis;
-  globalThis.fetch = (...args) => { read.unrepeatable.add('uses fetch'); return fetch(...args); };
+  globalThis.fetch = (...args) => {
+    read.unrepeatable.add('uses fetch');
+    return fetch(...args);
+  };
   const { getBuiltinModule } = process as { getBuiltinModule?: (id: string) => object | undefined };
   if (getBuiltinModule !== undefined) {
-    Object.assign(process, { getBuiltinModule: (id: string) => { read.unrepeatable.add(`gets the builtin module ${id}`); return getBuiltinModule(id); } });
+    Object.assign(process, {
+      getBuiltinModule: (id: string) => {
+        read.unrepeatable.add(`gets the builtin module ${id}`);
+        return getBuiltinModule(id);
+      },
+    });
   }
   process.exit = (code) => {
     const place = placeOf(new Error('process.exit'), file);
-    report({ ok: false, failure: { kind: 'exits', exitCode: Number(code ?? process.exitCode ?? 0), file: place.file, line: place.line, column: place.column } });
+    report({
+      ok: false,
+      failure: { kind: 'exits', exitCode: Number(code ?? process.exitCode ?? 0), file: place.file, line: place.line, column: place.column },
+    });
     return exit(code);
   };
   syncBuiltinESMExports();
 }
 
 /** Builtins with which a lab cannot look at anything that is not tracked. */
-const HARMLESS = new Set(['node:path', 'node:path/posix', 'node:url', 'node:util', 'node:assert', 'node:assert/strict', 'node:process', 'node:querystring', 'node:string_decoder']);
+const HARMLESS = new Set([
+  'node:path',
+  'node:path/posix',
+  'node:url',
+  'node:util',
+  'node:assert',
+  'node:assert/strict',
+  'node:process',
+  'node:querystring',
+  'node:string_decoder',
+]);
 
 function loadedBy(imports: readonly ResolvedImport[]): LoadedBy {
   const own = new Set<string>();

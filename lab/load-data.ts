@@ -16,7 +16,12 @@ function* pathsOf(value: unknown, path: Path = []): Generator<Path> {
 }
 
 function syntaxError(file: string, problems: readonly string[], diagnostics: readonly Diagnostic[]): LabError {
-  return new LabError({ code: 'LAB_FILE_SYNTAX', message: problems.join('\n'), hint: 'mend the syntax at this place', details: { file, diagnostics } });
+  return new LabError({
+    code: 'LAB_FILE_SYNTAX',
+    message: problems.join('\n'),
+    hint: diagnostics[0]?.hint ?? 'mend the syntax at this place',
+    details: { file, diagnostics },
+  });
 }
 
 /** JSON is a part of YAML, and read as such for its places; what YAML allows beyond it is refused first. */
@@ -40,7 +45,12 @@ export async function loadData(text: string, file: string, kind: 'yaml' | 'json'
   if (kind === 'json') requireJson(text, file);
   const { parseYamlLab } = await import('./lab-yaml.ts');
   const parsed = parseYamlLab(text, file);
-  if (!parsed.ok) throw syntaxError(file, parsed.diagnostics.map((d) => d.message), parsed.diagnostics);
+  if (!parsed.ok)
+    throw syntaxError(
+      file,
+      parsed.diagnostics.map((d) => d.message),
+      parsed.diagnostics,
+    );
   const positions: Record<string, readonly [number, number]> = {};
   for (const path of pathsOf(parsed.value)) {
     const position = parsed.positionOf(path);

@@ -9,14 +9,21 @@ export async function engineNames(): Promise<readonly string[]> {
   return Object.keys(engines);
 }
 
+/** One engine for all calls of a process: it may keep an agent from one command for the next. */
+const loaded = new Map<string, Promise<Engine>>();
+
 /**
- * The engine of a name, whose modules are loaded only now.
+ * The engine of a name, whose modules are loaded when it is first asked for.
  *
  * @throws LabError USAGE listing the known engines
  */
-export const loadEngine: LoadEngine = async (name) => {
-  const registry = await import('../engines/registry.ts');
-  return registry.loadEngine(name);
+export const loadEngine: LoadEngine = (name) => {
+  const known = loaded.get(name);
+  if (known !== undefined) return known;
+  const loading = import('../engines/registry.ts').then((registry) => registry.loadEngine(name));
+  loaded.set(name, loading);
+  loading.catch(() => loaded.delete(name));
+  return loading;
 };
 
 /** The engine of labs that name none. */

@@ -34,8 +34,15 @@ export interface LoadOptions {
 }
 
 const KINDS: Readonly<Record<string, LoadedLab['kind']>> = {
-  '.ts': 'typescript', '.mts': 'typescript', '.cts': 'typescript', '.js': 'typescript', '.mjs': 'typescript', '.cjs': 'typescript',
-  '.yaml': 'yaml', '.yml': 'yaml', '.json': 'json',
+  '.ts': 'typescript',
+  '.mts': 'typescript',
+  '.cts': 'typescript',
+  '.js': 'typescript',
+  '.mjs': 'typescript',
+  '.cjs': 'typescript',
+  '.yaml': 'yaml',
+  '.yml': 'yaml',
+  '.json': 'json',
 };
 
 /** What a folder's lab is called, as `init` writes it. */
@@ -60,13 +67,22 @@ async function findFile(path: string): Promise<string> {
     const inside = join(path, name);
     if ((await stat(inside).catch(() => null))?.isFile() === true) return realpath(inside);
   }
-  throw new LabError({ code: 'LAB_FILE_NOT_FOUND', message: `the folder ${path} has no ${IN_FOLDER.join(', ')}`, hint: 'name the lab file itself', details: { file: path } });
+  throw new LabError({
+    code: 'LAB_FILE_NOT_FOUND',
+    message: `the folder ${path} has no ${IN_FOLDER.join(', ')}`,
+    hint: 'name the lab file itself',
+    details: { file: path },
+  });
 }
 
 function kindOf(path: string): LoadedLab['kind'] {
   const kind = KINDS[extname(path).toLowerCase()];
   if (kind !== undefined) return kind;
-  throw new LabError({ code: 'USAGE', message: `${path} is no lab file: it ends in ${extname(path) || 'nothing'}`, hint: `lab files end in ${Object.keys(KINDS).join(' ')}` });
+  throw new LabError({
+    code: 'USAGE',
+    message: `${path} is no lab file: it ends in ${extname(path) || 'nothing'}`,
+    hint: `lab files end in ${Object.keys(KINDS).join(' ')}`,
+  });
 }
 
 function positionIn(positions: Positions | null, path: readonly (string | number)[]): Position | null {
@@ -78,7 +94,10 @@ function positionIn(positions: Positions | null, path: readonly (string | number
   return null;
 }
 
-interface Contents { readonly input: unknown; readonly positions: Positions | null }
+interface Contents {
+  readonly input: unknown;
+  readonly positions: Positions | null;
+}
 
 async function readContents(path: string, bytes: Uint8Array, kind: LoadedLab['kind'], options: LoadOptions): Promise<Contents> {
   const cache = options.cache ?? true;

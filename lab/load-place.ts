@@ -19,7 +19,12 @@ const LINK = /^(?<file>(?:file:\/\/)?\/\S.*?):(?<line>\d+)\n/;
 const FRAME = /^\s+at (?:.* \(|async )?(?<file>(?:file:\/\/)?\/[^()]*?):(?<line>\d+):(?<column>\d+)\)?$/gm;
 
 function place(message: string, groups: Readonly<Record<string, string | undefined>>, columnFrom: number): Place {
-  return { message, file: pathOf(groups['file'] ?? ''), line: Number(groups['line']), column: groups['column'] === undefined ? 0 : Number(groups['column']) + columnFrom };
+  return {
+    message,
+    file: pathOf(groups['file'] ?? ''),
+    line: Number(groups['line']),
+    column: groups['column'] === undefined ? 0 : Number(groups['column']) + columnFrom,
+  };
 }
 
 /**

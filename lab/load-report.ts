@@ -12,13 +12,18 @@ export interface LoadedBy {
   readonly unrepeatable: readonly string[];
 }
 
-export type LoadReport =
-  | { readonly ok: true; readonly input: unknown; readonly by: LoadedBy }
-  | { readonly ok: false; readonly failure: LoadFailure };
+export type LoadReport = { readonly ok: true; readonly input: unknown; readonly by: LoadedBy } | { readonly ok: false; readonly failure: LoadFailure };
 
 export type LoadFailure =
   /** `file`, `line` and `column` are '' and 0 where they are not known. */
-  | { readonly kind: 'throws' | 'syntax'; readonly message: string; readonly stack: string; readonly file: string; readonly line: number; readonly column: number }
+  | {
+      readonly kind: 'throws' | 'syntax';
+      readonly message: string;
+      readonly stack: string;
+      readonly file: string;
+      readonly line: number;
+      readonly column: number;
+    }
   /** process.exit before there was a lab. */
   | { readonly kind: 'exits'; readonly exitCode: number; readonly file: string; readonly line: number; readonly column: number }
   /** Waits for something that can no longer happen. */

@@ -20,7 +20,12 @@ async function errorOf(path: string, failure: LoadFailure): Promise<LabError> {
   switch (failure.kind) {
     case 'syntax': {
       const where = failure.file === '' ? await placeOfSyntaxError(path) : place(failure.file, failure.line, failure.column);
-      return new LabError({ code: 'LAB_FILE_SYNTAX', message: `${where}: ${failure.message}`, hint: 'mend the syntax at this place', details: { file: failure.file || path, line: failure.line, column: failure.column } });
+      return new LabError({
+        code: 'LAB_FILE_SYNTAX',
+        message: `${where}: ${failure.message}`,
+        hint: 'mend the syntax at this place',
+        details: { file: failure.file || path, line: failure.line, column: failure.column },
+      });
     }
     case 'throws':
       return new LabError({
@@ -78,7 +83,15 @@ export async function loadTypeScript(path: string, timeoutMs: number): Promise<{
     child.once('exit', (code, signal) => resolve(signal === null ? `with code ${code ?? 0}` : `by ${signal}`));
   });
   try {
-    const line = await Promise.race([firstLine(child.stdio[3] as Readable), ended.then(() => new Promise<null>(() => undefined), (error: unknown) => { throw error; })]);
+    const line = await Promise.race([
+      firstLine(child.stdio[3] as Readable),
+      ended.then(
+        () => new Promise<null>(() => undefined),
+        (error: unknown) => {
+          throw error;
+        },
+      ),
+    ]);
     if (line !== null) {
       const report = JSON.parse(line) as LoadReport;
       if (report.ok) return report;
@@ -93,7 +106,12 @@ export async function loadTypeScript(path: string, timeoutMs: number): Promise<{
         details: { file: path, timeoutMs },
       });
     }
-    throw new LabError({ code: 'LAB_FILE_THROWS', message: `${path}: its process ended ${end} before there was a lab`, hint: 'run the file with node to see why', details: { file: path } });
+    throw new LabError({
+      code: 'LAB_FILE_THROWS',
+      message: `${path}: its process ended ${end} before there was a lab`,
+      hint: 'run the file with node to see why',
+      details: { file: path },
+    });
   } finally {
     clearTimeout(timer);
     child.kill('SIGKILL');

@@ -57,7 +57,8 @@ async function readRecord(path: string): Promise<LockRecord | null> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
     const record = value as Partial<LockRecord> | null;
-    if (typeof record?.pid === 'number' && typeof record.startTime === 'string' && typeof record.boot === 'string' && typeof record.id === 'string') return record as LockRecord;
+    if (typeof record?.pid === 'number' && typeof record.startTime === 'string' && typeof record.boot === 'string' && typeof record.id === 'string')
+      return record as LockRecord;
   } catch (error) {
     if (isCode(error, 'ENOENT')) return null;
     if (!(error instanceof SyntaxError)) throw error;

@@ -21,12 +21,15 @@ const stem = (path: string): string => basename(path, extname(path));
 /** Files that may have been meant by a path that does not exist: near in name, in its folder or in `labs/`, nearest first, at most three. */
 export async function nearFiles(path: string): Promise<readonly string[]> {
   const folders = [...new Set([dirname(path), 'labs', join(dirname(path), 'labs')])];
-  const lists = await Promise.all(folders.map(async (folder) => {
-    const names = await readdir(folder).catch(() => []);
-    return names.filter((name) => LAB_FILE.test(name) && !name.endsWith('.d.ts')).map((name) => join(folder, name));
-  }));
+  const lists = await Promise.all(
+    folders.map(async (folder) => {
+      const names = await readdir(folder).catch(() => []);
+      return names.filter((name) => LAB_FILE.test(name) && !name.endsWith('.d.ts')).map((name) => join(folder, name));
+    }),
+  );
   const wanted = stem(path);
-  return lists.flat()
+  return lists
+    .flat()
     .map((file) => ({ file, far: distance(stem(file), wanted) }))
     .filter(({ file, far }) => far <= Math.max(2, Math.floor(stem(file).length / 3)))
     .sort((a, b) => a.far - b.far || a.file.localeCompare(b.file))

@@ -29,7 +29,12 @@ export async function pickLab(exports: Readonly<Record<string, unknown>>): Promi
   }
   const name = chosen[0];
   if (name === undefined) {
-    if (others.length > 1) return { ok: false, message: `exports several labs (${others.join(', ')}) and none by default`, hint: 'a file holds one lab: put each in its own file, or export one by default' };
+    if (others.length > 1)
+      return {
+        ok: false,
+        message: `exports several labs (${others.join(', ')}) and none by default`,
+        hint: 'a file holds one lab: put each in its own file, or export one by default',
+      };
     return others.length === 1
       ? { ok: false, message: `exports a lab under the name ${others[0]} only`, hint: `write \`export default ${others[0]}\`` }
       : { ok: false, message: 'exports no lab', hint: HINT };
@@ -40,6 +45,11 @@ export async function pickLab(exports: Readonly<Record<string, unknown>>): Promi
   const where = name === 'default' ? 'default export' : 'export `lab`';
   if (!isPlainObject(value)) return { ok: false, message: `its ${where} is ${kindOf(value)}, not a lab`, hint: HINT };
   const labs = Object.keys(value).filter((key) => isLab((value as Record<string, unknown>)[key]));
-  if (labs.length > 0) return { ok: false, message: `its ${where} holds several things, among them the labs ${labs.join(', ')}`, hint: 'a file holds one lab: export that by default' };
+  if (labs.length > 0)
+    return {
+      ok: false,
+      message: `its ${where} holds several things, among them the labs ${labs.join(', ')}`,
+      hint: 'a file holds one lab: export that by default',
+    };
   return { ok: true, input: plainJson(value) };
 }

@@ -62,14 +62,19 @@ export async function readLab(name: string, options: ReadOptions = {}): Promise<
   if (found.kind === 'none') throw await unknown(name);
   if (found.kind === 'broken') throw found.error;
   if (found.kind === 'partial') {
-    throw new LabError({ code: 'STATE_BROKEN', message: `lab ${name} has no state: a run that brought it up was interrupted at once`, hint: `\`cnilab down ${name}\` cleans what is left, \`cnilab up\` starts anew` });
+    throw new LabError({
+      code: 'STATE_BROKEN',
+      message: `lab ${name} has no state: a run that brought it up was interrupted at once`,
+      hint: `\`cnilab down ${name}\` cleans what is left, \`cnilab up\` starts anew`,
+    });
   }
   const state = await withHandle(found.state);
   return { ...state, status: await statusOf(state, options.loadEngine ?? loadEngine) };
 }
 
 async function summarize(name: string, found: StateFile, load: LoadEngine): Promise<LabSummary> {
-  if (found.kind !== 'state') return { name, engine: '', status: found.kind === 'partial' ? 'creating' : 'broken', nodes: 0, pods: 0, cnis: [], createdAt: '', source: '' };
+  if (found.kind !== 'state')
+    return { name, engine: '', status: found.kind === 'partial' ? 'creating' : 'broken', nodes: 0, pods: 0, cnis: [], createdAt: '', source: '' };
   const { state } = found;
   const { clusters } = state.plan;
   return {
@@ -87,9 +92,11 @@ async function summarize(name: string, found: StateFile, load: LoadEngine): Prom
 /** All labs, in the order of their names. One whose state cannot be read is listed as `broken`. */
 export async function listLabs(options: ReadOptions = {}): Promise<readonly LabSummary[]> {
   const names = await labNames();
-  const all = await Promise.all(names.map(async (name) => {
-    const found = await readStateFile(name);
-    return found.kind === 'none' ? [] : [await summarize(name, found, options.loadEngine ?? loadEngine)];
-  }));
+  const all = await Promise.all(
+    names.map(async (name) => {
+      const found = await readStateFile(name);
+      return found.kind === 'none' ? [] : [await summarize(name, found, options.loadEngine ?? loadEngine)];
+    }),
+  );
   return all.flat();
 }

@@ -13,7 +13,10 @@ export function requireUp(lab: ReadLab): EngineHandle {
   throw new LabError({
     code: 'LAB_LOST',
     message: `lab ${lab.name} is not up: ${why}`,
-    hint: lab.source.path === '' ? `\`cnilab down ${lab.name}\` cleans it` : `\`cnilab up ${lab.source.path}\` brings it up anew, \`cnilab down ${lab.name}\` cleans it`,
+    hint:
+      lab.source.path === ''
+        ? `\`cnilab down ${lab.name}\` cleans it`
+        : `\`cnilab up ${lab.source.path}\` brings it up anew, \`cnilab down ${lab.name}\` cleans it`,
     details: { status: lab.status },
   });
 }

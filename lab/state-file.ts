@@ -102,7 +102,10 @@ function parseState(name: string, text: string): StateFile {
 export async function readStateFile(name: string): Promise<StateFile> {
   try {
     const found = parseState(name, await readFile(stateFile(name), 'utf8'));
-    const removing = await access(removalMark(name)).then(() => true, () => false);
+    const removing = await access(removalMark(name)).then(
+      () => true,
+      () => false,
+    );
     return found.kind === 'state' && removing ? { kind: 'state', state: { ...found.state, phase: 'removing' } } : found;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return broken(name, (error as Error).message, error);
@@ -119,7 +122,10 @@ export async function readStateFile(name: string): Promise<StateFile> {
 export async function labNames(): Promise<readonly string[]> {
   try {
     const entries = await readdir(labsDirectory(), { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory() && isLabName(entry.name)).map((entry) => entry.name).sort();
+    return entries
+      .filter((entry) => entry.isDirectory() && isLabName(entry.name))
+      .map((entry) => entry.name)
+      .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
@@ -131,7 +137,10 @@ export async function runDirectories(name: string): Promise<readonly string[]> {
   const directory = labDirectory(name);
   try {
     const entries = await readdir(directory, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory() && entry.name.startsWith('run-')).map((entry) => join(directory, entry.name)).sort();
+    return entries
+      .filter((entry) => entry.isDirectory() && entry.name.startsWith('run-'))
+      .map((entry) => join(directory, entry.name))
+      .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;

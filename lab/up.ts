@@ -3,15 +3,15 @@ import type { Engine, EngineHandle, OnEvent, UpContext } from '../engines/port.t
 import { LabError, SpecError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import type { LabSpec } from '../topology/spec.ts';
-import { checkedSpec } from './checked-spec.ts';
 import { destroyIncarnation } from './destroy.ts';
-import { isLabName, labDirectory, makePrivateDirectory } from './directories.ts';
+import { labDirectory, makePrivateDirectory } from './directories.ts';
 import { incarnationsOf, writeIncarnation } from './incarnation.ts';
 import { cnilabVersion } from './installation.ts';
 import { STATE_SCHEMA, type LabState } from './lab-state.ts';
 import { DEFAULT_ENGINE, loadEngine, type LoadEngine } from './load-engine.ts';
 import type { LoadedLab } from './load-lab.ts';
 import { lockLab } from './lock.ts';
+import { prepare } from './prepare.ts';
 import { makeRunDirectory, readStateFile, removeLabDirectory, writeState } from './state-file.ts';
 
 export interface UpOptions {
@@ -40,6 +40,8 @@ export interface UpResult {
 interface Job {
   readonly input: LoadedLab;
   readonly spec: LabSpec;
+  /** What comes up from nothing. */
+  readonly fresh: LabPlan;
   readonly engine: Engine;
   readonly load: LoadEngine;
   readonly onEvent: OnEvent;
@@ -52,7 +54,8 @@ const now = (): string => new Date().toISOString();
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 const sourceOf = (input: LoadedLab): LabState['source'] => ({ path: input.path, sha256: input.sha256 });
 
-async function plan(job: Pick<Job, 'input' | 'spec'>, previous: LabPlan | null): Promise<LabPlan> {
+/** The plan in which all that is still asked for keeps its address and its place. */
+async function planFrom(job: Job, previous: LabPlan): Promise<LabPlan> {
   const { planLab } = await import('../topology/plan-lab.ts');
   try {
     return planLab(job.spec, { previous });
@@ -100,8 +103,19 @@ async function create(job: Job, wanted: LabPlan): Promise<LabState> {
   const directory = await makeRunDirectory(name);
   const at = now();
   const creating: LabState = {
-    schema: STATE_SCHEMA, writtenBy: cnilabVersion(), name, engine: job.engine.name, phase: 'creating', createdAt: at, updatedAt: at,
-    source: sourceOf(job.input), spec: job.spec, plan: wanted, directory, handle: null, faults: [],
+    schema: STATE_SCHEMA,
+    writtenBy: cnilabVersion(),
+    name,
+    engine: job.engine.name,
+    phase: 'creating',
+    createdAt: at,
+    updatedAt: at,
+    source: sourceOf(job.input),
+    spec: job.spec,
+    plan: wanted,
+    directory,
+    handle: null,
+    faults: [],
   };
   // On disk while the engine starts, and surely before it uses anything.
   const saved = Promise.all([writeIncarnation({ directory, engine: job.engine.name, handle: null }), writeState(creating)]);
@@ -140,17 +154,26 @@ async function change(job: Job, running: LabState, handle: EngineHandle, wanted:
     await writeState({ ...running, phase: 'failed', updatedAt: now(), handle: current });
     throw error;
   }
-  const changed: LabState = { ...running, writtenBy: cnilabVersion(), phase: 'up', updatedAt: now(), source: sourceOf(job.input), spec: job.spec, plan: wanted, handle: current };
+  const changed: LabState = {
+    ...running,
+    writtenBy: cnilabVersion(),
+    phase: 'up',
+    updatedAt: now(),
+    source: sourceOf(job.input),
+    spec: job.spec,
+    plan: wanted,
+    handle: current,
+  };
   await writeState(changed);
   return changed;
 }
 
 /** Keeps the addresses of what was there before, unless the lab has become another. */
 async function planAfter(job: Job, previous: LabState | null): Promise<LabPlan> {
-  if (previous === null) return plan(job, null);
+  if (previous === null) return job.fresh;
   const { diffPlans } = await import('../topology/diff.ts');
-  const kept = await plan(job, previous.plan);
-  return diffPlans(previous.plan, kept).replace ? plan(job, null) : kept;
+  const kept = await planFrom(job, previous.plan);
+  return diffPlans(previous.plan, kept).replace ? job.fresh : kept;
 }
 
 async function reconcile(job: Job, running: LabState, handle: EngineHandle): Promise<Omit<UpResult, 'elapsedMs'>> {
@@ -159,7 +182,7 @@ async function reconcile(job: Job, running: LabState, handle: EngineHandle): Pro
     if (!same(running.source, settled.source)) await writeState(settled);
     return { state: settled, outcome: 'unchanged' };
   }
-  const wanted = await plan(job, running.plan);
+  const wanted = await planFrom(job, running.plan);
   if (running.engine === job.engine.name && same(running.plan, wanted)) {
     await writeState(settled);
     return { state: settled, outcome: 'unchanged' };
@@ -168,9 +191,8 @@ async function reconcile(job: Job, running: LabState, handle: EngineHandle): Pro
   const diff = engineDiffers(diffLab(running, wanted), running, job.engine.name);
   if (!diff.replace) return { state: await change(job, running, handle, wanted), outcome: 'changed' };
   if (!job.replace) throw replaceNeeded(running.name, diff);
-  const anew = await plan(job, null);
   await clear(job, 'replacing the running lab');
-  return { state: await create(job, anew), outcome: 'replaced' };
+  return { state: await create(job, job.fresh), outcome: 'replaced' };
 }
 
 /** Why what is there of a lab that is not up is taken down first. */
@@ -196,10 +218,17 @@ async function bringUp(job: Job): Promise<Omit<UpResult, 'elapsedMs'>> {
 /** What a stop, asked for or by the clock, is called. */
 function stopped(error: unknown, name: string, options: UpOptions, deadline: AbortSignal | null): unknown {
   if (options.signal?.aborted === true) {
-    return error instanceof LabError ? error : new LabError({ code: 'INTERRUPTED', message: `bringing ${name} up was interrupted`, hint: '`cnilab up` starts anew', cause: error });
+    return error instanceof LabError
+      ? error
+      : new LabError({ code: 'INTERRUPTED', message: `bringing ${name} up was interrupted`, hint: '`cnilab up` starts anew', cause: error });
   }
   if (deadline?.aborted !== true) return error;
-  return new LabError({ code: 'TIMEOUT', message: `lab ${name} was not up after ${(options.timeoutMs ?? 0) / 1000} s`, hint: 'allow it more time, or look at the last step', cause: error });
+  return new LabError({
+    code: 'TIMEOUT',
+    message: `lab ${name} was not up after ${(options.timeoutMs ?? 0) / 1000} s`,
+    hint: 'allow it more time, or look at the last step',
+    cause: error,
+  });
 }
 
 /**
@@ -215,18 +244,24 @@ export async function up(input: LoadedLab, options: UpOptions = {}): Promise<UpR
   // Modules load while the lab is looked at.
   const engineComing = load(options.engine ?? DEFAULT_ENGINE);
   engineComing.catch(() => undefined);
-  const planComing = import('../topology/plan-lab.ts');
-  planComing.catch(() => undefined);
   const deadline = options.timeoutMs === undefined ? null : AbortSignal.timeout(options.timeoutMs);
   const signal = AbortSignal.any([options.signal, deadline].filter((s) => s !== undefined && s !== null));
-  const spec = await checkedSpec(input);
-  // A name that can be none is refused by the rules, with all other problems.
-  if (!isLabName(spec.name)) await plan({ input, spec }, null);
+  const { spec, plan } = await prepare(input);
   const engine = await engineComing;
   try {
     const lock = await lockLab(spec.name, { doing: 'up', waitMs: 5000, signal });
     try {
-      const job: Job = { input, spec, engine, load, onEvent: options.onEvent ?? (() => undefined), signal, retain: options.retain ?? false, replace: options.replace ?? false };
+      const job: Job = {
+        input,
+        spec,
+        fresh: plan,
+        engine,
+        load,
+        onEvent: options.onEvent ?? (() => undefined),
+        signal,
+        retain: options.retain ?? false,
+        replace: options.replace ?? false,
+      };
       return { ...(await bringUp(job)), elapsedMs: performance.now() - startedAt };
     } finally {
       await lock.release();

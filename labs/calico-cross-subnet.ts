@@ -6,8 +6,21 @@ import { CalicoCni, Cluster, Lab, PodsPerNode } from 'cnilab';
 const lab = new Lab({
   name: 'calico-cross-subnet',
   description: 'Calico, wrapped across subnets only',
-  underlay: { segments: [{ name: 'left', cidr: '10.0.1.0/24' }, { name: 'right', cidr: '10.0.2.0/24' }] },
-  routers: [{ name: 'router', interfaces: [{ segment: 'left', address: '10.0.1.1' }, { segment: 'right', address: '10.0.2.1' }] }],
+  underlay: {
+    segments: [
+      { name: 'left', cidr: '10.0.1.0/24' },
+      { name: 'right', cidr: '10.0.2.0/24' },
+    ],
+  },
+  routers: [
+    {
+      name: 'router',
+      interfaces: [
+        { segment: 'left', address: '10.0.1.1' },
+        { segment: 'right', address: '10.0.2.1' },
+      ],
+    },
+  ],
 });
 const cluster = new Cluster(lab, 'c1', {
   podCIDR: '192.168.0.0/16',

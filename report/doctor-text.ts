@@ -1,5 +1,5 @@
 /** What this machine can and cannot do, with the command that mends each lack. */
-import { counted, field, textWidth } from './layout.ts';
+import { counted, field, textWidth, visibleWidth } from './layout.ts';
 import type { Style } from './style.ts';
 
 /** One thing that was tried; a structural part of the engines' Capability. */
@@ -16,19 +16,28 @@ export interface CapabilityRow {
 /** Renders what was found, lacks first, ending with a newline. A remedy stands on its own line, to be copied. */
 export function renderDoctor(capabilities: readonly CapabilityRow[], style: Style, columns?: number): string {
   const width = textWidth(columns);
-  const lacks = [...capabilities].filter((c) => !c.ok).sort((a, b) => Number(b.required) - Number(a.required));
-  const lines = [...lacks.flatMap((lack) => lackLines(lack, style, width)), ...(lacks.length > 0 ? [''] : [])];
-  for (const found of capabilities.filter((c) => c.ok)) lines.push(...field(0, `${style.pass(style.symbols.pass)} ${found.title}`, 32, style.dim(found.detail), width));
+  const lacks = capabilities.filter((c) => !c.ok).sort((a, b) => Number(b.required) - Number(a.required));
+  const titleWidth = Math.min(36, Math.max(...capabilities.map((c) => visibleWidth(c.title)), 0) + 2);
+  const lines = lacks.flatMap((lack) => lackLines(lack, titleWidth, style, width));
+  if (lacks.length > 0) lines.push('');
+  for (const found of capabilities.filter((c) => c.ok))
+    lines.push(...field(0, `${style.pass(style.symbols.pass)} ${found.title}`, titleWidth, style.dim(found.detail), width));
   const fatal = lacks.filter((lack) => lack.required).length;
-  lines.push('', fatal > 0 ? style.fail(`${counted(fatal, 'thing')} missing: no lab can run`) : lacks.length > 0
-    ? style.warn(`labs run; ${counted(lacks.length, 'thing')} missing for some of them`) : style.pass('everything is there'));
+  lines.push(
+    '',
+    fatal > 0
+      ? style.fail(`${counted(fatal, 'thing')} missing: no lab can run`)
+      : lacks.length > 0
+        ? style.warn(`labs run; ${counted(lacks.length, 'thing')} missing for some of them`)
+        : style.pass('everything is there'),
+  );
   return `${lines.join('\n')}\n`;
 }
 
-function lackLines(lack: CapabilityRow, style: Style, width: number): string[] {
+function lackLines(lack: CapabilityRow, titleWidth: number, style: Style, width: number): string[] {
   const sign = lack.required ? style.fail(style.symbols.fail) : style.warn(style.symbols.inconclusive);
   return [
-    ...field(0, `${sign} ${lack.title}`, 32, lack.detail, width),
+    ...field(0, `${sign} ${lack.title}`, titleWidth, lack.detail, width),
     ...(lack.neededBy === '' ? [] : field(4, 'needed by', 9, lack.neededBy, width)),
     ...(lack.remedy === '' ? [] : lack.remedy.split('\n').map((line, i) => `    ${i === 0 ? 'mend     ' : '         '}  ${style.command(line)}`)),
   ];

@@ -15,11 +15,22 @@ export function renderFailures(report: Report, style: Style, width: number): str
   const explained = new Set<string>();
   for (const diagnosis of report.diagnoses) {
     explained.add(diagnosis.name);
-    blocks.push(causeBlock(diagnosis, failures.filter((failure) => failure.diagnosis === diagnosis.name), report, style, width));
+    blocks.push(
+      causeBlock(
+        diagnosis,
+        failures.filter((failure) => failure.diagnosis === diagnosis.name),
+        report,
+        style,
+        width,
+      ),
+    );
   }
   const rest = failures.filter((failure) => !explained.has(failure.diagnosis));
   if (rest.length > 0) {
-    blocks.push([style.fail('FAIL') + (report.diagnoses.length === 0 ? '  no known cause explains this' : '  not explained by the causes above'), ...examples(rest, SHOWN_UNEXPLAINED, report, style, width)]);
+    blocks.push([
+      style.fail('FAIL') + (report.diagnoses.length === 0 ? '  no known cause explains this' : '  not explained by the causes above'),
+      ...examples(rest, SHOWN_UNEXPLAINED, report, style, width),
+    ]);
   }
   return blocks.flatMap((block, i) => (i === 0 ? block : ['', ...block]));
 }
@@ -45,7 +56,9 @@ function examples(failures: readonly Failure[], limit: number, report: Report, s
   const lines = distinct.slice(0, limit).flatMap(({ failure, protocols, times }) => {
     const repeated = times > protocols.length ? `  ${style.symbols.times}${String(times)}` : '';
     const pair = `${failure.client}${failure.server === '' ? '' : ` ${style.symbols.arrow} ${failure.server}`}`;
-    const kind = [[...protocols, failure.family ?? ''].join(' ').trim() + repeated, style.dim(`${failure.check}: ${failure.class}`)].filter((part) => part !== '').join('  ');
+    const kind = [[...protocols, failure.family ?? ''].join(' ').trim() + repeated, style.dim(`${failure.check}: ${failure.class}`)]
+      .filter((part) => part !== '')
+      .join('  ');
     return [
       ...(2 + visibleWidth(pair) + 2 + visibleWidth(kind) <= width ? [`  ${pair}  ${kind}`] : [`  ${pair}`, `    ${kind}`]),
       ...field(4, 'saw', LABEL - 1, failure.saw, width),
@@ -53,7 +66,8 @@ function examples(failures: readonly Failure[], limit: number, report: Report, s
       ...(next && failure.next !== '' ? [`    next      ${style.command(failure.next)}`] : []),
     ];
   });
-  if (distinct.length > limit) lines.push(style.dim(`  ${style.symbols.ellipsis} and ${count(distinct.length - limit)} more like it: cnilab verify ${report.lab} --json`));
+  if (distinct.length > limit)
+    lines.push(style.dim(`  ${style.symbols.ellipsis} and ${count(distinct.length - limit)} more like it: cnilab verify ${report.lab} --json`));
   const total = report.checks.filter((check) => failures.some((failure) => failure.check === check.id)).reduce((sum, check) => sum + check.failuresTotal, 0);
   if (total > failures.length && total > limit) lines.push(style.dim(`  ${counted(total, 'failure')} in all in these checks`));
   return lines;

@@ -11,7 +11,7 @@ export function textWidth(columns: number | undefined): number {
 
 /** Width as seen: colour codes count nothing. */
 export function visibleWidth(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }
 
 /** Fills up to `width` with spaces. */
@@ -23,12 +23,21 @@ export function pad(text: string, width: number, side: 'left' | 'right' = 'right
 /**
  * Aligned columns, two spaces apart, no trailing space. The header may be empty; columns named in `right` hold numbers.
  */
-export function table(header: readonly string[], rows: readonly (readonly string[])[], options: { readonly indent?: number; readonly right?: readonly number[] } = {}): string[] {
+export function table(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  options: { readonly indent?: number; readonly right?: readonly number[] } = {},
+): string[] {
   const lines = header.length === 0 ? rows : [header, ...rows];
   const widths: number[] = [];
-  for (const line of lines) line.forEach((cell, i) => { widths[i] = Math.max(widths[i] ?? 0, visibleWidth(cell)); });
+  for (const line of lines)
+    line.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, visibleWidth(cell));
+    });
   const indent = ' '.repeat(options.indent ?? 0);
-  return lines.map((line) => (indent + line.map((cell, i) => pad(cell, widths[i] ?? 0, options.right?.includes(i) === true ? 'left' : 'right')).join('  ')).trimEnd());
+  return lines.map((line) =>
+    (indent + line.map((cell, i) => pad(cell, widths[i] ?? 0, options.right?.includes(i) === true ? 'left' : 'right')).join('  ')).trimEnd(),
+  );
 }
 
 /** Wraps at spaces; a word that is too long (a command to copy) stays whole. Lines after the first start with `hanging` spaces. */

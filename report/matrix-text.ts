@@ -21,7 +21,8 @@ export function renderMatrix(cells: readonly MatrixCell[], options: MatrixOption
   const servers = unique(cells.map((cell) => cell.serverNode));
   const clients = unique(cells.map((cell) => cell.clientNode));
   const odd = cells.filter((cell) => cell.verdict === 'fail' || cell.verdict === 'inconclusive');
-  const lines = [`${style.strong('from row to column')}  ${legend(style)}`];
+  const heading = `${style.strong('from row to column')}  ${legend(style)}`;
+  const lines = visibleWidth(heading) <= options.width ? [heading] : [style.strong('from row to column'), `  ${legend(style)}`];
 
   const crowded = Math.max(clients.length, servers.length) > ROW_LIMIT;
   if (crowded && odd.length === 0) {
@@ -54,10 +55,15 @@ const NAME_WIDTH = 14;
 function mark(cell: MatrixCell | undefined, style: Style): string {
   const { symbols } = style;
   switch (cell?.verdict) {
-    case 'pass': return style.pass(symbols.pass);
-    case 'fail': return style.fail(`${symbols.fail}${String(cell.failed)}`);
-    case 'inconclusive': return style.warn(symbols.inconclusive);
-    case 'empty': case undefined: return style.dim(symbols.empty);
+    case 'pass':
+      return style.pass(symbols.pass);
+    case 'fail':
+      return style.fail(`${symbols.fail}${String(cell.failed)}`);
+    case 'inconclusive':
+      return style.warn(symbols.inconclusive);
+    case 'empty':
+    case undefined:
+      return style.dim(symbols.empty);
   }
 }
 

@@ -13,19 +13,32 @@ export function renderPlan(plan: LabPlan, style: Style): string {
   const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
   const sections = [
     heading(plan, style),
-    section('segments', ['name', 'cidr', 'mtu', 'switch'], plan.segments.map((s) => [s.name, s.cidrs.join(' '), String(s.mtuBytes), s.bridge]), style),
+    section(
+      'segments',
+      ['name', 'cidr', 'mtu', 'switch'],
+      plan.segments.map((s) => [s.name, s.cidrs.join(' '), String(s.mtuBytes), s.bridge]),
+      style,
+    ),
     section('machines', ['name', 'role', 'addresses', 'mtu', 'forwarding'], plan.machines.map(machineRow), style),
     ...plan.clusters.map((cluster) => clusterLines(cluster, style)),
     routes([...plan.machines, ...nodes], style),
     podLines(pods, style),
   ];
-  return `${sections.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`;
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
 }
 
 function heading(plan: LabPlan, style: Style): string[] {
   const pods = plan.clusters.reduce((sum, cluster) => sum + cluster.pods.length, 0);
   const nodes = plan.clusters.reduce((sum, cluster) => sum + cluster.nodes.length, 0);
-  const counts = [counted(plan.clusters.length, 'cluster'), counted(nodes, 'node'), counted(pods, 'pod'), counted(plan.machines.length, 'other machine')];
+  const counts = [
+    counted(plan.clusters.length, 'cluster'),
+    counted(nodes, 'node'),
+    counted(pods, 'pod'),
+    ...(plan.machines.length > 0 ? [counted(plan.machines.length, 'other machine')] : []),
+  ];
   const neighbours = `neighbours ${plan.neighbours.mode} (about ${String(plan.neighbours.estimate)} entries, budget ${String(plan.neighbours.budget)})`;
   return [
     `${style.strong(plan.name)}${plan.description === '' ? '' : `  ${printable(plan.description)}`}`,
@@ -36,40 +49,67 @@ function heading(plan: LabPlan, style: Style): string[] {
 function clusterLines(cluster: ClusterPlan, style: Style): string[] {
   const proxy = cluster.kubeProxy.scheduler === null ? cluster.kubeProxy.mode : `${cluster.kubeProxy.mode} (${cluster.kubeProxy.scheduler})`;
   const facts = [
-    ['  CNI', cniText(cluster)], ['  pods', `${cluster.podCIDRs.join(' ')}, per node /${cluster.nodeMasks.join(' /')}`],
+    ['  CNI', cniText(cluster)],
+    ['  pods', `${cluster.podCIDRs.join(' ')}, per node /${cluster.nodeMasks.join(' /')}`],
     ['  services', `${cluster.serviceCIDRs.join(' ')}, DNS ${cluster.dnsServiceIPs.join(' ')} ${cluster.dnsDomain}, kube-proxy ${proxy}`],
   ];
   const columns: readonly (readonly [string, (node: NodePlan) => string])[] = [
-    ['node', (n) => n.name], ['role', (n) => n.role], ['addresses', (n) => addresses(n)], ['pod cidr', (n) => [...n.podCIDRs, ...n.blocks].filter((c, i, all) => all.indexOf(c) === i).join(' ')],
+    ['node', (n) => n.name],
+    ['role', (n) => n.role],
+    ['addresses', (n) => addresses(n)],
+    ['pod cidr', (n) => [...n.podCIDRs, ...n.blocks].filter((c, i, all) => all.indexOf(c) === i).join(' ')],
     ['gateway', (n) => n.gateways.join(' ')],
     ['bridge', (n) => (n.bridge === null ? '' : `${n.bridge.name} ${n.bridge.addresses.map((a) => a.address).join(' ')} mtu ${String(n.bridge.mtuBytes)}`)],
     ['tunnel', (n) => tunnel(n)],
   ];
   const used = columns.filter(([, value]) => cluster.nodes.some((node) => value(node).trim() !== ''));
   return [
-    `${style.strong(`cluster ${cluster.name}`)}  Kubernetes ${cluster.kubernetesVersion}`, ...table([], facts),
-    ...head(table(used.map(([name]) => name), cluster.nodes.map((node) => used.map(([, value]) => value(node))), { indent: 2 }), style),
+    `${style.strong(`cluster ${cluster.name}`)}  Kubernetes ${cluster.kubernetesVersion}`,
+    ...table([], facts),
+    ...head(
+      table(
+        used.map(([name]) => name),
+        cluster.nodes.map((node) => used.map(([, value]) => value(node))),
+        { indent: 2 },
+      ),
+      style,
+    ),
   ];
 }
 
 function cniText({ cni }: ClusterPlan): string {
   const mtu = `MTU ${String(cni.mtuBytes)}`;
   switch (cni.type) {
-    case 'bridge': return `bridge ${cni.bridge}, routes on the ${cni.routesOn}, ${cni.masquerade ? 'masquerade' : 'no masquerade'}, ${mtu}`;
-    case 'flannel': return cni.backend === 'vxlan' ? `flannel vxlan, VNI ${String(cni.vni)}, UDP ${String(cni.port)}${cni.directRouting ? ', direct routing' : ''}, ${mtu}` : `flannel ${cni.backend}, ${mtu}`;
-    case 'calico': return `calico, encapsulation ${cni.encapsulation}, blocks /${String(cni.blockSize)}, AS ${String(cni.asNumber)}${cni.routeReflectors.length > 0 ? `, reflectors ${cni.routeReflectors.join(' ')}` : ''}, ${mtu}`;
-    case 'weave': return `weave, range ${cni.range}, UDP ${String(cni.port)}, ${mtu}`;
-    case 'raw': return `raw network configuration list, routes on ${cni.routesOn}, ${mtu}`;
+    case 'bridge':
+      return `bridge ${cni.bridge}, routes on the ${cni.routesOn}, ${cni.masquerade ? 'masquerade' : 'no masquerade'}, ${mtu}`;
+    case 'flannel':
+      return cni.backend === 'vxlan'
+        ? `flannel vxlan, VNI ${String(cni.vni)}, UDP ${String(cni.port)}${cni.directRouting ? ', direct routing' : ''}, ${mtu}`
+        : `flannel ${cni.backend}, ${mtu}`;
+    case 'calico':
+      return `calico, encapsulation ${cni.encapsulation}, blocks /${String(cni.blockSize)}, AS ${String(cni.asNumber)}${cni.routeReflectors.length > 0 ? `, reflectors ${cni.routeReflectors.join(' ')}` : ''}, ${mtu}`;
+    case 'weave':
+      return `weave, range ${cni.range}, UDP ${String(cni.port)}, ${mtu}`;
+    case 'raw':
+      return `raw network configuration list, routes on ${cni.routesOn}, ${mtu}`;
   }
 }
 
 function tunnel(node: NodePlan): string {
   const vxlans = node.vxlans.map((v) => `${v.name} VNI ${String(v.vni)} ${v.addresses.map((a) => a.address).join(' ')} mtu ${String(v.mtuBytes)}`);
-  return [...vxlans, ...(node.ipip === null ? [] : [`${node.ipip.name} mtu ${String(node.ipip.mtuBytes)}`])].map((text) => text.replace(/ {2,}/g, ' ')).join('; ');
+  return [...vxlans, ...(node.ipip === null ? [] : [`${node.ipip.name} mtu ${String(node.ipip.mtuBytes)}`])]
+    .map((text) => text.replace(/ {2,}/g, ' '))
+    .join('; ');
 }
 
 function machineRow(machine: MachinePlan): string[] {
-  return [machine.name, machine.role, addresses(machine), unique(machine.interfaces.map((i) => String(i.mtuBytes))).join(' '), machine.forwarding ? 'yes' : 'no'];
+  return [
+    machine.name,
+    machine.role,
+    addresses(machine),
+    unique(machine.interfaces.map((i) => String(i.mtuBytes))).join(' '),
+    machine.forwarding ? 'yes' : 'no',
+  ];
 }
 
 function addresses(machine: MachinePlan): string {
@@ -78,7 +118,9 @@ function addresses(machine: MachinePlan): string {
 }
 
 function routes(machines: readonly (MachinePlan | NodePlan)[], style: Style): string[] {
-  const rows = machines.flatMap((machine) => [...machine.routes, ...('podRoutes' in machine ? machine.podRoutes : [])].map((route) => [machine.id, route.to, hop(route), route.origin]));
+  const rows = machines.flatMap((machine) =>
+    [...machine.routes, ...('podRoutes' in machine ? machine.podRoutes : [])].map((route) => [machine.id, route.to, hop(route), route.origin]),
+  );
   const lines = section('routes', ['on', 'to', 'via', 'from'], rows.slice(0, ROUTES_LISTED), style);
   return rows.length <= ROUTES_LISTED ? lines : [...lines, more(rows.length - ROUTES_LISTED, 'route', style)];
 }
@@ -89,10 +131,15 @@ function hop(route: RoutePlan): string {
 }
 
 function podLines(pods: ClusterPlan['pods'], style: Style): string[] {
-  const rows = pods.slice(0, PODS_LISTED).map((pod) => [
-    pod.id, pod.node, pod.interface === null ? 'host network' : pod.interface.addresses.map((a) => `${a.address}/${String(a.prefixLength)}`).join(' '),
-    pod.interface?.mac ?? '', pod.interface === null ? '' : String(pod.interface.mtuBytes),
-  ]);
+  const rows = pods
+    .slice(0, PODS_LISTED)
+    .map((pod) => [
+      pod.id,
+      pod.node,
+      pod.interface === null ? 'host network' : pod.interface.addresses.map((a) => `${a.address}/${String(a.prefixLength)}`).join(' '),
+      pod.interface?.mac ?? '',
+      pod.interface === null ? '' : String(pod.interface.mtuBytes),
+    ]);
   const lines = section('pods', ['pod', 'node', 'address', 'mac', 'mtu'], rows, style);
   return pods.length <= PODS_LISTED ? lines : [...lines, more(pods.length - PODS_LISTED, 'pod', style)];
 }

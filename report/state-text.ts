@@ -31,7 +31,16 @@ export interface LabDetail {
 /** Table of labs; `now` (ms since the epoch) dates their age. */
 export function renderLabList(labs: readonly LabRow[], style: Style, now: number): string {
   if (labs.length === 0) return '';
-  const rows = labs.map((lab) => [lab.name, statusWord(lab.status, style), lab.engine, String(lab.nodes), String(lab.pods), lab.cnis.join(' '), age(now - Date.parse(lab.createdAt)), lab.source === '' ? '-' : lab.source]);
+  const rows = labs.map((lab) => [
+    lab.name,
+    statusWord(lab.status, style),
+    lab.engine,
+    String(lab.nodes),
+    String(lab.pods),
+    lab.cnis.join(' '),
+    age(now - Date.parse(lab.createdAt)),
+    lab.source === '' ? '-' : lab.source,
+  ]);
   const [header = '', ...lines] = table(['name', 'status', 'engine', 'nodes', 'pods', 'cni', 'age', 'source'], rows, { right: [3, 4] });
   return `${[style.dim(header), ...lines].join('\n')}\n`;
 }
@@ -39,8 +48,12 @@ export function renderLabList(labs: readonly LabRow[], style: Style, now: number
 /** One lab: its state, injected faults, then its plan. */
 export function renderLab(lab: LabDetail, style: Style, now: number): string {
   const facts = [
-    ['status', statusWord(lab.status, style)], ['engine', lab.engine], ['created', `${lab.createdAt} (${age(now - Date.parse(lab.createdAt))} ago)`], ['updated', lab.updatedAt],
-    ['source', lab.source.path === '' ? 'brought up through the API' : `${lab.source.path}  sha256 ${lab.source.sha256.slice(0, 12)}`], ['directory', lab.directory],
+    ['status', statusWord(lab.status, style)],
+    ['engine', lab.engine],
+    ['created', `${lab.createdAt} (${age(now - Date.parse(lab.createdAt))} ago)`],
+    ['updated', lab.updatedAt],
+    ['source', lab.source.path === '' ? 'brought up through the API' : `${lab.source.path}  sha256 ${lab.source.sha256.slice(0, 12)}`],
+    ['directory', lab.directory],
     ...lab.faults.map((fault, i) => [i === 0 ? 'faults' : '', style.warn(`${fault.id} at ${fault.where}`)]),
   ];
   return `${[style.strong(lab.name), ...table([], facts, { indent: 2 })].join('\n')}\n\n${renderPlan(lab.plan, style)}`;

@@ -28,7 +28,18 @@ export interface Symbols {
 }
 
 const UNICODE: Symbols = { pass: '✓', fail: '✗', inconclusive: '?', empty: '·', step: '•', arrow: '→', times: '×', ellipsis: '…', micro: 'µs', separator: '·' };
-const ASCII: Symbols = { pass: '+', fail: 'x', inconclusive: '?', empty: '.', step: '*', arrow: '->', times: 'x', ellipsis: '...', micro: 'us', separator: '-' };
+const ASCII: Symbols = {
+  pass: '+',
+  fail: 'x',
+  inconclusive: '?',
+  empty: '.',
+  step: '*',
+  arrow: '->',
+  times: 'x',
+  ellipsis: '...',
+  micro: 'us',
+  separator: '-',
+};
 
 type Format = Exclude<Parameters<typeof styleText>[0], readonly unknown[]>;
 
@@ -38,8 +49,10 @@ type Format = Exclude<Parameters<typeof styleText>[0], readonly unknown[]>;
  */
 export function createStyle(options: { readonly color: boolean; readonly unicode: boolean }): Style {
   // The stream was judged by colourWanted already: styleText must not judge process.stdout again.
-  const paint = (...formats: Format[]) => (text: string): string =>
-    options.color && text !== '' ? styleText(formats, text, { validateStream: false }) : text;
+  const paint =
+    (...formats: Format[]) =>
+    (text: string): string =>
+      options.color && text !== '' ? styleText(formats, text, { validateStream: false }) : text;
   return {
     unicode: options.unicode,
     pass: paint('green'),

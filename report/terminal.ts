@@ -20,34 +20,48 @@ export function renderTerminal(report: Report, options: TerminalOptions): string
   const { style } = options;
   const width = textWidth(options.columns);
   const sections = [
-    title(report, style),
+    wrap(title(report, style), width, 2),
     report.requirements.flatMap((requirement) => requirementLines(report, requirement, style, width)),
     renderFailures(report, style, width),
     renderMatrix(report.matrix, { style, width, pods: options.pods ?? false }),
     checkLines(report.checks, style, width),
-    listed('observed, not judged', report.observations.map((o) => `${o.title}: ${o.value}`), style, width),
+    listed(
+      'observed, not judged',
+      report.observations.map((o) => `${o.title}: ${o.value}`),
+      style,
+      width,
+    ),
     notLookedAt(report, style, width),
     fidelity(report, style, width),
   ];
-  return `${sections.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`;
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
 }
 
 /** The word for a verdict, coloured. */
 export function verdictWord(verdict: AnyVerdict, style: Style): string {
   switch (verdict) {
-    case 'pass': return style.pass('pass');
-    case 'fail': return style.fail('FAIL');
-    case 'inconclusive': return style.warn('inconclusive');
-    case 'skip': return style.dim('skipped');
+    case 'pass':
+      return style.pass('pass');
+    case 'fail':
+      return style.fail('FAIL');
+    case 'inconclusive':
+      return style.warn('inconclusive');
+    case 'skip':
+      return style.dim('skipped');
   }
 }
 
-function title(report: Report, style: Style): string[] {
+function title(report: Report, style: Style): string {
   const dot = ` ${style.symbols.separator} `;
-  return [[
-    `${style.strong(report.lab)} on ${report.engine}`, `profile ${report.profile}`, `${counted(report.totals.probes, 'probe')} in ${duration(report.elapsedMs)}`,
+  return [
+    `${style.strong(report.lab)} on ${report.engine}`,
+    `profile ${report.profile}`,
+    `${counted(report.totals.probes, 'probe')} in ${duration(report.elapsedMs)}`,
     verdictWord(report.verdict, style),
-  ].join(dot)];
+  ].join(dot);
 }
 
 function requirementLines(report: Report, requirement: Report['requirements'][number], style: Style, width: number): string[] {
@@ -56,8 +70,10 @@ function requirementLines(report: Report, requirement: Report['requirements'][nu
   const lead = `  ${style.strong(requirement.id)}  ${pad(verdictWord(requirement.verdict, style), verdictWidth)}  `;
   const facts = measured(checks, report, style);
   const oneLine = `${lead}${requirement.title}  ${facts}`;
-  const below = (text: string): string[] => (text === '' ? [] : wrap(text, width - visibleWidth(lead)).map((line) => ' '.repeat(visibleWidth(lead)) + style.dim(line)));
-  const head = facts !== '' && visibleWidth(oneLine) <= width ? [oneLine] : [lead + requirement.title, ...below(facts)];
+  const below = (text: string): string[] =>
+    text === '' ? [] : wrap(text, width - visibleWidth(lead)).map((line) => ' '.repeat(visibleWidth(lead)) + style.dim(line));
+  const named = wrap(requirement.title, width - visibleWidth(lead)).map((line, i) => (i === 0 ? lead : ' '.repeat(visibleWidth(lead))) + line);
+  const head = facts !== '' && visibleWidth(oneLine) <= width ? [oneLine] : [...named, ...below(facts)];
   return [...head, ...below(requirement.detail)];
 }
 
@@ -76,7 +92,8 @@ function measured(checks: readonly CheckResult[], report: Report, style: Style):
 
 function checkLines(checks: readonly CheckResult[], style: Style, width: number): string[] {
   const rows = checks.map((check) => [
-    `  ${verdictWord(check.verdict, style)}`, check.id,
+    `  ${verdictWord(check.verdict, style)}`,
+    check.id,
     check.verdict === 'skip' ? '' : `${count(check.pairs.passed)}/${count(check.pairs.planned)}`,
     check.latencyUs === null ? '' : `p50 ${latency(check.latencyUs.p50, style.symbols.micro)}  max ${latency(check.latencyUs.max, style.symbols.micro)}`,
     check.lost > 0 ? style.warn(`${count(check.lost)} lost`) : '',

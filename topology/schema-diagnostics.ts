@@ -23,7 +23,7 @@ export interface SchemaIssue {
 type Path = readonly (string | number)[];
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
-  string: 'text', int: 'a whole number', number: 'a number', boolean: 'true or false', object: 'a mapping of fields', record: 'a mapping', array: 'a list',
+  string: 'text', int: 'a whole number', number: 'a whole number', boolean: 'true or false', object: 'a mapping of fields', record: 'a mapping', array: 'a list',
 };
 
 /** Values that were right once: what to write today. */
@@ -57,14 +57,21 @@ function error(code: string, path: Path, message: string, hint: string): Diagnos
   return { severity: 'error', code, path, message, hint };
 }
 
-function unknownField(key: string, path: Path, known: readonly string[]): Diagnostic {
+/** What a place is called: its field, or `item 2 of clusters`. */
+function fieldName(path: Path): string {
+  const last = path.at(-1);
+  return typeof last === 'number' ? `item ${last + 1} of ${String(path.at(-2) ?? 'the list')}` : last ?? 'a lab';
+}
+
+function unknownField(key: string, path: Path, all: readonly string[]): Diagnostic {
+  const known = all.filter((field) => !field.startsWith('$'));
   const near = nearest(key, known);
   return error('FIELD_UNKNOWN', [...path, key], `there is no field "${key}" here; the fields are ${known.join(', ')}`,
     near === null ? `remove ${key}, or use one of the fields above` : `did you mean ${near}?`);
 }
 
 function missing(path: Path, allowed: readonly unknown[] | undefined): Diagnostic {
-  const field = String(path.at(-1) ?? 'the lab');
+  const field = fieldName(path);
   const example = allowed === undefined ? EXAMPLES[field] ?? `${field}: …` : `${field}: ${allowed.join(' | ')}`;
   return error('FIELD_MISSING', path, path.length === 0 ? 'the lab is empty' : `${field} is missing`, `add ${example}`);
 }
@@ -73,7 +80,7 @@ function notAllowed(path: Path, value: unknown, allowed: readonly unknown[]): Di
   const words = allowed.map(String);
   const given = typeof value === 'string' ? value : '';
   const near = nearest(given, words);
-  return error('FIELD_VALUE', path, `${String(path.at(-1))} is ${shortForm(value)}; allowed: ${words.join(', ')}`,
+  return error('FIELD_VALUE', path, `${fieldName(path)} is ${shortForm(value)}; allowed: ${words.join(', ')}`,
     SUCCESSORS[given] ?? (near === null ? `use one of ${words.join(', ')}` : `did you mean ${near}?`));
 }
 
@@ -86,9 +93,8 @@ function ofUnion(issue: SchemaIssue, path: Path, input: unknown): readonly Diagn
 }
 
 function wrongType(path: Path, value: unknown, expected: readonly string[]): Diagnostic {
-  const words = expected.map((type) => TYPE_WORDS[type] ?? type).join(' or ');
-  const field = path.length === 0 ? 'a lab' : String(path.at(-1));
-  return error('FIELD_TYPE', path, `${field} must be ${words}, not ${typeWord(value)}`, typeHint(path, value, expected));
+  const words = [...new Set(expected.map((type) => TYPE_WORDS[type] ?? type))].join(' or ');
+  return error('FIELD_TYPE', path, `${fieldName(path)} must be ${words}, not ${typeWord(value)}`, typeHint(path, value, expected));
 }
 
 function typeHint(path: Path, value: unknown, expected: readonly string[]): string {
@@ -102,7 +108,7 @@ function typeHint(path: Path, value: unknown, expected: readonly string[]): stri
 }
 
 function outOfBounds(issue: SchemaIssue, path: Path, value: unknown): Diagnostic {
-  const field = String(path.at(-1));
+  const field = fieldName(path);
   const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
   return issue.origin === 'array'
     ? error('FIELD_VALUE', path, `${field} has ${Array.isArray(value) ? value.length : 0} items; it must have ${bound}`, 'add an item, or leave the field out')

@@ -2,7 +2,7 @@
 import { OUTCOMES, type ProbeBatch, type ProbeProtocol } from '../engines/port.ts';
 import type { Family } from '../topology/spec.ts';
 import { addLatency, createHistogram, type Histogram } from './latency.ts';
-import { judgeProbe, rowAgrees, type JudgeContext } from './oracle.ts';
+import { judgeProbe, OK, rowAgrees, type JudgeContext } from './oracle.ts';
 import { bitOf, CELL_NODES, cellOf, classOf, keepDeviation, noteReason, type PairTable } from './pair-table.ts';
 
 /** One request's worth of bookkeeping. */
@@ -90,7 +90,7 @@ function passesAlone(account: Account, batch: ProbeBatch, row: number): boolean 
   if (outcome === SILENT || outcome === STALLED) {
     tally.lost++;
     table.lost[pair] = (table.lost[pair] ?? 0) | bit;
-  } else {
+  } else if (outcome === OK) {
     table.answered[pair] = (table.answered[pair] ?? 0) | bit;
   }
   tally.failed++;
@@ -105,7 +105,7 @@ function passesAlone(account: Account, batch: ProbeBatch, row: number): boolean 
 }
 
 /** What the oracle needs to know about a client of this request. */
-export function contextOf(account: Pick<Account, 'table' | 'protocol'>, client: number): JudgeContext {
+export function contextOf(account: { readonly table: Pick<PairTable, 'cluster'>; readonly protocol: ProbeProtocol }, client: number): JudgeContext {
   const { ends } = account.table.cluster;
   return {
     protocol: account.protocol,

@@ -8,7 +8,7 @@ import { profiles } from './requirements.ts';
 export interface VerifyOptions {
   /** @default classic */
   readonly profile?: Profile;
-  /** Fresh connections per pair and protocol; all must pass. 1 to 1000. @default 3 */
+  /** Fresh connections per pair and protocol; all must pass. 1 to 255. @default 3 */
   readonly attempts?: number;
   /** @default tcp, udp and icmp */
   readonly protocols?: readonly ProbeProtocol[];
@@ -59,7 +59,7 @@ const PROTOCOLS: readonly ProbeProtocol[] = ['tcp', 'udp', 'icmp'];
  * @throws {LabError} USAGE
  */
 export function settleOptions(plan: LabPlan, options: VerifyOptions, checkIds: readonly string[]): SettledOptions {
-  const attempts = numberBetween('attempts', options.attempts ?? 3, 1, 1000);
+  const attempts = numberBetween('attempts', options.attempts ?? 3, 1, 255);
   const deadlineMs = numberBetween('deadline', options.deadlineMs ?? 1000, 10, 60_000);
   const profile = options.profile ?? 'classic';
   if (!Object.hasOwn(profiles, profile)) throw usage(`unknown profile "${profile}"`, `the profiles are ${Object.keys(profiles).join(', ')}`);

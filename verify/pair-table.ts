@@ -49,7 +49,7 @@ export interface PairTable {
   readonly seen: Uint16Array;
   /** Per pair: failing probes of the request under way. */
   readonly failing: Uint16Array;
-  /** Per pair, one bit per protocol and family ({@link bitOf}). */
+  /** Per pair, one bit per protocol and family ({@link bitOf}). `answered`: some attempt came back, whatever the sockets saw. */
   readonly failed: Uint8Array;
   readonly inconclusive: Uint8Array;
   readonly answered: Uint8Array;
@@ -150,6 +150,12 @@ export function noteReason(table: PairTable, kind: PairClass, reason: string): v
   const reasons = table.reasons.get(kind) ?? new Set<string>();
   table.reasons.set(kind, reasons);
   if (reasons.size < REASONS) reasons.add(reason);
+}
+
+/** Was the pair probed, and no attempt of that protocol and family came back? Probing it further only costs deadlines. */
+export function isDead(table: PairTable, client: number, server: number, bit: number): boolean {
+  const pair = client * table.width + server;
+  return (table.expected[pair] ?? 0) > 0 && ((table.answered[pair] ?? 0) & bit) === 0;
 }
 
 /** What became of a pair once all is probed; null when it was not asked for. A pair of which records are missing never passes. */

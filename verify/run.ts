@@ -18,6 +18,8 @@ export interface Run {
   mesh(): Promise<Mesh>;
   /** Links and addresses of every pod with an interface of its own, read when first asked for. */
   podSnapshot(): Promise<Snapshot>;
+  /** Deadline for what follows the mesh: what answers at all answers within a few times the longest round trip seen. */
+  followUpMs(): Promise<number>;
   /** Sends one set of probes, as an event of progress. */
   probe(request: ProbeRequest, title: string, onBatch: (batch: ProbeBatch) => void): Promise<ProbeSummary>;
   readonly session: EngineSession;
@@ -39,9 +41,18 @@ export function createRun(session: EngineSession, plan: LabPlan, options: Settle
     plan, options, clusters, kinds, session, observations: [], notLookedAt: [], conntrack: [],
     mesh: () => (mesh ??= probeMesh(run)),
     podSnapshot: () => (pods ??= session.snapshot(clusters.flatMap((cluster) => cluster.pods.map((pod) => cluster.ends[pod]?.endpoint.netns ?? '')), { rules: false })),
+    followUpMs: async () => followUp(options.deadlineMs, await run.mesh()),
     probe: (request, title, onBatch) => sendProbes(run, request, title, onBatch),
   };
   return run;
+}
+
+/** The shortest of these deadlines; a busy machine may keep a process waiting for a good part of it. */
+const FOLLOW_UP_MS = 300;
+
+function followUp(deadlineMs: number, mesh: Mesh): number {
+  const longestUs = Math.max(0, ...mesh.tables.flatMap((table) => Object.values(table.tallies).map((tally) => tally.latency.max)));
+  return longestUs === 0 ? deadlineMs : Math.min(deadlineMs, Math.max(FOLLOW_UP_MS, Math.ceil((20 * longestUs) / 1000)));
 }
 
 async function sendProbes(run: Run, request: ProbeRequest, title: string, onBatch: (batch: ProbeBatch) => void): Promise<ProbeSummary> {

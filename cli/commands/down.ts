@@ -1,27 +1,33 @@
 import { duration } from '../../report/layout.ts';
 import { flag, usageError, type RunCommand } from '../invocation.ts';
 
-interface Removed { readonly name: string; readonly existed: boolean; readonly elapsedMs: number | null }
+interface Removed {
+  readonly name: string;
+  readonly existed: boolean;
+  readonly elapsedMs: number | null;
+}
 
 /** Takes labs down. One that fails does not keep the others up; its error is what the command ends with. */
 export const run: RunCommand = async (invocation) => {
   const { lab, operands, output, progress, signal } = invocation;
   const all = flag(invocation, 'all');
-  if (all === operands.length > 0) throw usageError(all ? '--all and names exclude each other' : 'no lab named', 'name labs, or say --all; `cnilab ls` lists them');
+  if (all === operands.length > 0)
+    throw usageError(all ? '--all and names exclude each other' : 'no lab named', 'name labs, or say --all; `cnilab ls` lists them');
   const removed: Removed[] = [];
   const errors: unknown[] = [];
   if (all) removed.push(...(await lab.downAll({ onEvent: progress.onEvent, signal })).map((name) => ({ name, existed: true, elapsedMs: null })));
   for (const name of operands) {
     if (signal.aborted) break;
     try {
-      removed.push({ name, ...await lab.down(name, { onEvent: progress.onEvent, signal }) });
+      removed.push({ name, ...(await lab.down(name, { onEvent: progress.onEvent, signal })) });
     } catch (error) {
       errors.push(error);
     }
   }
   progress.stop();
   signal.throwIfAborted();
-  for (const item of removed) output.note(item.existed ? `${item.name} is down${item.elapsedMs === null ? '' : `  ${duration(item.elapsedMs)}`}` : `${item.name} was not up`);
+  for (const item of removed)
+    output.note(item.existed ? `${item.name} is down${item.elapsedMs === null ? '' : `  ${duration(item.elapsedMs)}`}` : `${item.name} was not up`);
   if (removed.length === 0 && errors.length === 0) output.note('no lab was up');
   for (const error of errors.slice(1)) await output.error(error);
   if (errors.length > 0) throw errors[0];

@@ -7,7 +7,10 @@ export const run: RunCommand = async ({ lab, operands, output }) => {
   output.document(faults);
   const { dim, warn } = output.style;
   const rows = faults.map((fault) => [
-    fault.id, fault.layer, fault.diagnosis, fault.title,
+    fault.id,
+    fault.layer,
+    fault.diagnosis,
+    fault.title,
     fault.injected === true ? warn('injected') : fault.applies === undefined || fault.applies === true ? '' : dim(fault.applies),
   ]);
   const [header = '', ...lines] = table(['fault', 'layer', 'diagnosis', 'what it does', ''], rows);

@@ -5,11 +5,18 @@ import type { LoadedLab } from '../../lab/load-lab.ts';
 import type { Invocation } from '../invocation.ts';
 
 /** Loads a lab file, so that later errors point into it. */
-export async function openLabFile({ lab, output, streams }: Invocation, path: string): Promise<LoadedLab> {
-  const loaded = await lab.loadLab(resolve(streams.cwd, path));
+export async function openLabFile({ lab, output, streams, timeoutMs }: Invocation, path: string): Promise<LoadedLab> {
+  const loaded = await lab.loadLab(resolve(streams.cwd, path), loadLimit(timeoutMs));
   output.locate(loaded);
   return loaded;
 }
+
+/** With --timeout a lab file that never ends is killed by its loader no later than the command gives up; else by the loader's own limit. */
+export function loadLimit(timeoutMs: number | undefined): { readonly timeoutMs?: number } {
+  return timeoutMs === undefined ? {} : { timeoutMs: Math.min(timeoutMs, LOAD_LIMIT_MS) };
+}
+
+const LOAD_LIMIT_MS = 20_000;
 
 /** A lab's name has no slash and no extension; what exists as a file is a file, unless a running lab is called so. */
 export function isFileOperand(word: string, cwd: string): boolean {

@@ -30,7 +30,8 @@ export const run: RunCommand = async (invocation) => {
   output.data(renderPlan(plan, output.style));
   if (running !== null && diff !== null) output.data(`\nagainst the running lab (${running.status}):\n${renderDiff(running.name, diff, output.style)}`);
   if (plan.findings.length > 0 && !output.json) for (const line of await diagnosticLines(plan.findings, loaded, streams.cwd)) output.note(line);
-  output.next(diff?.replace === true ? `cnilab up ${word} --replace` : `cnilab up ${isFileOperand(word, streams.cwd) ? word : loaded.path} --verify`);
+  if (running !== null && diff?.empty === true) output.next(`cnilab verify ${running.name}`);
+  else output.next(diff?.replace === true ? `cnilab up ${word} --replace` : `cnilab up ${isFileOperand(word, streams.cwd) ? word : loaded.path} --verify`);
   return 0;
 };
 
@@ -54,5 +55,7 @@ async function runningLab(name: string | null, { lab, output }: Invocation): Pro
 }
 
 function nameOf({ input }: LoadedLab): string | null {
-  return typeof input === 'object' && input !== null && 'name' in input && typeof input.name === 'string' && /^[a-z0-9-]+$/.test(input.name) ? input.name : null;
+  return typeof input === 'object' && input !== null && 'name' in input && typeof input.name === 'string' && /^[a-z0-9-]+$/.test(input.name)
+    ? input.name
+    : null;
 }

@@ -12,13 +12,24 @@ export const run: RunCommand = async (invocation) => {
   }
   const loaded = await openLabFile(invocation, operand(invocation, 0));
   const { state, outcome, elapsedMs } = await lab.up(loaded, {
-    ...given('engine', textOption(invocation, 'engine')), replace: flag(invocation, 'replace'), retain: flag(invocation, 'retain'), onEvent: progress.onEvent, signal,
+    ...given('engine', textOption(invocation, 'engine')),
+    replace: flag(invocation, 'replace'),
+    retain: flag(invocation, 'retain'),
+    onEvent: progress.onEvent,
+    signal,
   });
   progress.stop();
   const nodes = state.plan.clusters.reduce((sum, cluster) => sum + cluster.nodes.length, 0);
   const pods = state.plan.clusters.reduce((sum, cluster) => sum + cluster.pods.length, 0);
-  const size = [...(nodes > 0 ? [counted(nodes, 'node'), counted(pods, 'pod')] : []), ...(state.plan.machines.length > 0 ? [counted(state.plan.machines.length, 'other machine')] : [])].join(', ');
-  output.note(outcome === 'unchanged' ? `${state.name} is up already, nothing to change  ${duration(elapsedMs)}` : `${state.name} is up (${outcome}): ${size}  ${duration(elapsedMs)}`);
+  const size = [
+    ...(nodes > 0 ? [counted(nodes, 'node'), counted(pods, 'pod')] : []),
+    ...(state.plan.machines.length > 0 ? [counted(state.plan.machines.length, 'other machine')] : []),
+  ].join(', ');
+  output.note(
+    outcome === 'unchanged'
+      ? `${state.name} is up already, nothing to change  ${duration(elapsedMs)}`
+      : `${state.name} is up (${outcome}): ${size}  ${duration(elapsedMs)}`,
+  );
 
   const report = flag(invocation, 'verify') ? await verifyLab(invocation, state.name) : null;
   output.document({ name: state.name, engine: state.engine, outcome, elapsedMs, nodes, pods, machines: state.plan.machines.length, report });

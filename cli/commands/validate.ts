@@ -5,6 +5,7 @@ import { LabError } from '../../topology/errors.ts';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import type { Invocation, RunCommand } from '../invocation.ts';
 import { diagnosticLines, errorDocument, shortPath, type DiagnosticSource } from '../output.ts';
+import { loadLimit } from './open-lab-file.ts';
 
 interface Checked {
   readonly file: string;
@@ -22,7 +23,9 @@ export const run: RunCommand = async (invocation) => {
   output.document({
     valid: !checked.some(isInvalid),
     files: checked.map((item) => ({
-      file: item.file, valid: !isInvalid(item), error: item.error === null ? null : errorDocument(item.error),
+      file: item.file,
+      valid: !isInvalid(item),
+      error: item.error === null ? null : errorDocument(item.error),
       diagnostics: item.diagnostics.map((d) => ({ ...d, ...item.source?.positionOf(d.path) })),
     })),
   });
@@ -36,14 +39,16 @@ export const run: RunCommand = async (invocation) => {
   return errors > 0 ? exitCodes.usage : exitCodes.ok;
 };
 
-async function check(file: string, { lab, streams }: Invocation): Promise<Checked> {
+async function check(file: string, { lab, streams, timeoutMs }: Invocation): Promise<Checked> {
   try {
-    const loaded = await lab.loadLab(resolve(streams.cwd, file));
+    const loaded = await lab.loadLab(resolve(streams.cwd, file), loadLimit(timeoutMs));
     return { file, source: loaded, diagnostics: await lab.validateLab(loaded), error: null };
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
     const diagnostics = error.details['diagnostics'];
-    return Array.isArray(diagnostics) ? { file, source: null, diagnostics: diagnostics as Diagnostic[], error: null } : { file, source: null, diagnostics: [], error };
+    return Array.isArray(diagnostics)
+      ? { file, source: null, diagnostics: diagnostics as Diagnostic[], error: null }
+      : { file, source: null, diagnostics: [], error };
   }
 }
 

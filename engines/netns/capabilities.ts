@@ -4,7 +4,7 @@ import type { LabPlan } from '../../topology/plan.ts';
 import type { Capability } from '../port.ts';
 import { hostFacts, type HostFacts } from './capability-facts.ts';
 import { kernelTrials } from './capability-kernel.ts';
-import { toolTrials } from './capability-tools.ts';
+import { pluginTrials, toolTrials } from './capability-tools.ts';
 import { planNeeds, type PlanNeeds } from './plan-needs.ts';
 import { REMEDIES } from './remedies.ts';
 
@@ -25,7 +25,7 @@ export async function capabilities(plan: LabPlan | null): Promise<readonly Capab
   if (!platform.ok) return [platform];
   const needs = plan === null ? null : planNeeds(plan);
   const facts = await hostFacts();
-  const trials = [...kernelTrials, ...toolTrials].filter((trial) => needs === null || trial.wanted(needs));
+  const trials = [...kernelTrials, ...toolTrials, ...pluginTrials(needs)].filter((trial) => needs === null || trial.wanted(needs));
   return [platform, ...await Promise.all(trials.map(async (trial): Promise<Capability> => {
     const { ok, detail, remedy } = await trial.attempt(facts);
     return { id: trial.id, title: trial.title, ok, detail, remedy: ok ? '' : remedy, required: trial.required, neededBy: trial.neededBy };

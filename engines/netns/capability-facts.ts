@@ -1,5 +1,5 @@
 /** What all trials share: how a scratch namespace is entered here. */
-import { runCommand, type FinishedCommand } from '../run-command.ts';
+import { type CommandOptions, type FinishedCommand, runCommand } from '../run-command.ts';
 import { SYSTEM_PATH } from './agent-environment.ts';
 
 export interface HostFacts {
@@ -31,12 +31,13 @@ async function refusal(prefix: readonly string[]): Promise<string> {
 /** Runs argv in a scratch namespace, which ends with it. */
 export async function inScratch(facts: HostFacts, argv: readonly string[], input?: string): Promise<FinishedCommand> {
   if (facts.scratch === null) return { exitCode: 1, stdout: '', stderr: 'no namespaces', failure: '' };
-  return await execute([...facts.scratch, ...argv], input);
+  return await execute([...facts.scratch, ...argv], input === undefined ? {} : { input });
 }
 
-export async function execute(argv: readonly string[], input?: string, env: Readonly<Record<string, string>> = {}): Promise<FinishedCommand> {
+/** Runs a program with nothing of the user's environment but the search path. */
+export async function execute(argv: readonly string[], options: Pick<CommandOptions, 'input' | 'env' | 'cwd'> = {}): Promise<FinishedCommand> {
   const [program = 'true', ...args] = argv;
-  return await runCommand([program, ...args], { env: { ...ENV, ...env }, timeoutMs: 10_000, ...(input === undefined ? {} : { input }) });
+  return await runCommand([program, ...args], { ...options, env: { ...ENV, ...options.env }, timeoutMs: 10_000 });
 }
 
 /** The last line that a failed program wrote. */

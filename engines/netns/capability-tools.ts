@@ -1,9 +1,8 @@
 /** Programs, plugins and limits, each by using it. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { Trial } from './capabilities.ts';
 import { execute, type HostFacts, inScratch, saidBy } from './capability-facts.ts';
 import { findBird, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import type { PlanNeeds } from './plan-needs.ts';
 import { REMEDIES } from './remedies.ts';
 
 type Outcome = Awaited<ReturnType<Trial['attempt']>>;
@@ -27,19 +26,24 @@ const FILTER_SAMPLE = [
   '*filter', '-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT', 'COMMIT', '',
 ].join('\n');
 
-function plugin(name: string): Trial {
-  return {
-    id: `cni-${name}`, title: `CNI plugin ${name}`, required: false, neededBy: 'bridge, flannel and raw CNI lists',
-    wanted: (needs) => needs.plugins.some((need) => need.name === name),
+const USUAL_PLUGINS = ['bridge', 'host-local', 'loopback', 'portmap'];
+
+/** The plugins that the built-in CNIs call, or those of a plan. A lab's own, in folders beside its file, are looked for by `up`. */
+export function pluginTrials(needs: PlanNeeds | null): Trial[] {
+  const names = needs === null ? USUAL_PLUGINS : needs.plugins.filter(({ folders }) => folders.length === 0).map(({ name }) => name);
+  return [...new Set(names)].map((name) => ({
+    id: `cni-${name}`, title: `CNI plugin ${name}`, required: false, neededBy: 'bridge, flannel and raw CNI lists', wanted: () => true,
     attempt: async () => await pluginVersion(name),
-  };
+  }));
 }
 
 /** CNI VERSION: an executable of that name may be anything. */
 async function pluginVersion(name: string): Promise<Outcome> {
   const path = findPlugin(name);
   if (path === null) return { ok: false, detail: `not in ${pluginFolders().join(', ')}`, remedy: REMEDIES.plugins };
-  const answer = await execute([path], '{"cniVersion":"1.0.0"}', { CNI_COMMAND: 'VERSION', CNI_PATH: pluginFolders().join(':') });
+  const answer = await execute([path], {
+    input: '{"cniVersion":"1.0.0"}', env: { CNI_COMMAND: 'VERSION', CNI_PATH: pluginFolders().join(':') },
+  });
   const versions = answer.exitCode === 0 ? supportedVersions(answer.stdout) : [];
   return versions.includes('1.0.0')
     ? { ok: true, detail: `${path}, CNI ${versions[0]} to ${versions.at(-1)}`, remedy: '' }
@@ -77,7 +81,6 @@ export const toolTrials: readonly Trial[] = [
     id: 'nft', title: 'nft', required: false, neededBy: 'diagnosis of nftables rules, fault random-loss', wanted: () => false,
     attempt: async (facts) => await nft(facts),
   },
-  ...['bridge', 'host-local', 'loopback', 'portmap'].map(plugin),
   {
     id: 'bird', title: 'BIRD 2', required: false, neededBy: 'calico without encapsulation', wanted: (needs) => needs.bird,
     attempt: async () => await bird(),
@@ -96,14 +99,10 @@ function isRecentNode(version: string): boolean {
 
 /** In a process of its own: a native library that does not fit may end the process that loads it. */
 async function koffi(): Promise<Outcome> {
-  try {
-    const code = "import('koffi').then(({default: k}) => console.log(k.version, k.load(null).func('int getpid()')() === process.pid))";
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], { cwd: import.meta.dirname, timeout: 10_000 });
-    const [version, works] = stdout.trim().split(' ');
-    return { ok: works === 'true', detail: `koffi ${version} calls getpid`, remedy: REMEDIES.koffi };
-  } catch (error) {
-    return { ok: false, detail: error instanceof Error ? error.message.split('\n').slice(0, 3).join(' ') : String(error), remedy: REMEDIES.koffi };
-  }
+  const code = "import('koffi').then(({default: k}) => console.log(k.version, k.load(null).func('int getpid()')() === process.pid))";
+  const answer = await execute([process.execPath, '--input-type=module', '-e', code], { cwd: import.meta.dirname });
+  const [version, works] = answer.stdout.trim().split(' ');
+  return works === 'true' ? { ok: true, detail: `koffi ${version} calls getpid`, remedy: '' } : { ok: false, detail: saidBy(answer), remedy: REMEDIES.koffi };
 }
 
 async function nft(facts: HostFacts): Promise<Outcome> {

@@ -7,6 +7,10 @@ import type { Op } from './ops.ts';
 /** A pod that has a namespace of its own. */
 export type AttachedPod = PodPlan & { readonly interface: PodInterfacePlan };
 
+export function isAttached(pod: PodPlan): pod is AttachedPod {
+  return pod.interface !== null && !pod.hostNetwork;
+}
+
 export interface DataPath {
   /**
    * Who shares a link layer with a pod, for permanent neighbours: the pods of its node and the bridge, only its node (point-to-point), every pod

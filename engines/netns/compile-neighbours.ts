@@ -3,7 +3,7 @@
  * entries do not count against it: a plan above its budget writes every entry that ARP or ND would have learned.
  */
 import type { AddressPlan, ClusterPlan, LabPlan, NodePlan } from '../../topology/plan.ts';
-import type { AttachedPod } from './compile-data-path.ts';
+import { type AttachedPod, isAttached } from './compile-data-path.ts';
 import { allMachines } from './compile-machines.ts';
 import { dataPaths } from './cni/index.ts';
 import type { Op } from './ops.ts';
@@ -17,21 +17,55 @@ interface Station {
 
 /** Every machine knows every other machine of its segments. */
 export function underlayNeighbourOps(plan: LabPlan): Op[] {
-  const machines = allMachines(plan);
-  return plan.segments.flatMap((segment) => everyPair(machines.flatMap((machine) => machine.interfaces
-    .filter((i) => i.segment === segment.name)
-    .map((i): Station => ({ ns: machine.netns, dev: i.name, mac: i.mac, addresses: i.addresses })))));
+  return segmentDomains(plan).flatMap(everyPair);
 }
 
 /** Every pod knows its gateway and whoever shares its link layer, and they know the pod. */
 export function podNeighbourOps(cluster: ClusterPlan): Op[] {
+  if (dataPaths[cluster.cni.type].linkScope !== 'link') return podDomains(cluster).flatMap(everyPair);
+  const podsOf = podsByNode(cluster);
+  return cluster.nodes.flatMap((node) => pointToPoint(node, podsOf.get(node.name) ?? []));
+}
+
+/**
+ * Entries that neighbours may have learned of who is gone or has another MAC now, in whoever stays: to be deleted, or an address that is given to
+ * somebody new would be looked for at the old place until the entry ages. (In life, gratuitous ARP does it.)
+ */
+export function staleNeighbours(from: LabPlan, to: LabPlan): Op[] {
+  const domains = (plan: LabPlan): Station[][] => [...segmentDomains(plan), ...plan.clusters.flatMap(podDomains)];
+  const now = new Map(domains(to).flat().map((station) => [`${station.ns} ${station.dev}`, station]));
+  return domains(from).flatMap((domain) => {
+    const staying = domain.filter((station) => now.get(`${station.ns} ${station.dev}`)?.mac === station.mac);
+    return domain.flatMap((old) => {
+      const current = now.get(`${old.ns} ${old.dev}`);
+      const gone = current?.mac === old.mac ? old.addresses.filter((a) => !current.addresses.some((b) => b.address === a.address)) : old.addresses;
+      return gone.flatMap(({ address }) => staying.filter((station) => station !== old)
+        .map(({ ns, dev }): Op => ({ op: 'neigh', ns, dev, address, mac: old.mac })));
+    });
+  });
+}
+
+/** Who shares a link layer, on the underlay. */
+function segmentDomains(plan: LabPlan): Station[][] {
+  const machines = allMachines(plan);
+  return plan.segments.map((segment) => machines.flatMap((machine) => machine.interfaces
+    .filter((i) => i.segment === segment.name)
+    .map((i): Station => ({ ns: machine.netns, dev: i.name, mac: i.mac, addresses: i.addresses }))));
+}
+
+/** Who shares a link layer, among pods and their nodes' bridges. */
+function podDomains(cluster: ClusterPlan): Station[][] {
   const scope = dataPaths[cluster.cni.type].linkScope;
-  const pods = cluster.pods.filter((pod): pod is AttachedPod => pod.interface !== null && !pod.hostNetwork);
-  const podsOf = new Map<string, AttachedPod[]>(cluster.nodes.map((node) => [node.name, []]));
-  for (const pod of pods) podsOf.get(pod.node)?.push(pod);
-  if (scope === 'link') return cluster.nodes.flatMap((node) => pointToPoint(node, podsOf.get(node.name) ?? []));
+  if (scope === 'link') return [];
+  const podsOf = podsByNode(cluster);
   const lans = cluster.nodes.map((node) => [...bridgeStation(node), ...(podsOf.get(node.name) ?? []).map(podStation)]);
-  return scope === 'cluster' ? everyPair(lans.flat()) : lans.flatMap(everyPair);
+  return scope === 'cluster' ? [lans.flat()] : lans;
+}
+
+function podsByNode(cluster: ClusterPlan): ReadonlyMap<string, readonly AttachedPod[]> {
+  const podsOf = new Map<string, AttachedPod[]>(cluster.nodes.map((node) => [node.name, []]));
+  for (const pod of cluster.pods) if (isAttached(pod)) podsOf.get(pod.node)?.push(pod);
+  return podsOf;
 }
 
 function podStation(pod: AttachedPod): Station {

@@ -1,7 +1,7 @@
 /** LabPlan → stages of ops. Pure: same plan, same ops. Nothing is decided here that the plan has decided. */
-import type { ClusterPlan, LabPlan, NodePlan, PodPlan } from '../../topology/plan.ts';
+import type { ClusterPlan, LabPlan, NodePlan } from '../../topology/plan.ts';
 import { bgpOps, convergenceOps } from './compile-bgp.ts';
-import type { AttachedPod } from './compile-data-path.ts';
+import { isAttached } from './compile-data-path.ts';
 import { fabricOps, machineOps } from './compile-machines.ts';
 import { podNeighbourOps, underlayNeighbourOps } from './compile-neighbours.ts';
 import { kernelTraits, type CompileOptions } from './compile-options.ts';
@@ -17,7 +17,7 @@ import type { Op, Stage } from './ops.ts';
 export function compile(plan: LabPlan, options: CompileOptions = {}): readonly Stage[] {
   const kernel = kernelTraits(options);
   const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
-  const pods = plan.clusters.reduce((sum, cluster) => sum + attachedPods(cluster).length, 0);
+  const pods = plan.clusters.reduce((sum, cluster) => sum + cluster.pods.filter(isAttached).length, 0);
   const permanent = plan.neighbours.mode === 'permanent';
   const stages: Stage[] = [
     { name: 'fabric', title: `laying ${count(plan.segments.length, 'segment')}`, ops: fabricOps(plan, kernel) },
@@ -34,7 +34,7 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
     {
       name: 'pods', title: `connecting ${count(pods, 'pod')}`,
       ops: [
-        ...plan.clusters.flatMap((cluster) => attachedPods(cluster).flatMap((pod): Op[] => [
+        ...plan.clusters.flatMap((cluster) => cluster.pods.filter(isAttached).flatMap((pod): Op[] => [
           { op: 'netns', ns: pod.netns },
           ...namespaceSysctls(pod.netns, { forwarding: false, ipv6: cluster.families.includes('ipv6'), bridgedFramesFiltered: true }, kernel),
         ])),
@@ -50,14 +50,10 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
 function podOps(cluster: ClusterPlan, options: CompileOptions): Op[] {
   const nodes = new Map<string, NodePlan>(cluster.nodes.map((node) => [node.name, node]));
   const dataPath = dataPaths[cluster.cni.type];
-  return attachedPods(cluster).flatMap((pod) => {
+  return cluster.pods.filter(isAttached).flatMap((pod) => {
     const node = nodes.get(pod.node);
     return node === undefined ? [] : [...dataPath.pod(cluster, node, pod, options)];
   });
-}
-
-function attachedPods(cluster: ClusterPlan): AttachedPod[] {
-  return cluster.pods.filter((pod: PodPlan): pod is AttachedPod => pod.interface !== null && !pod.hostNetwork);
 }
 
 function count(n: number, noun: string): string {

@@ -47,7 +47,7 @@ export function leansOn(op: Op): readonly string[] {
 /** Every name under which others live in it: a veth is found by either end, a pod's interface is what its CNI plugins made. */
 export function aliasesOf(op: Op): readonly string[] {
   if (op.op === 'veth') return [keyOf(op), linkKey(op.peer.ns, op.peer.name)];
-  return op.op === 'cni' ? [keyOf(op), linkKey(op.ns, op.ifname)] : [keyOf(op)];
+  return op.op === 'cni' && makesInterface(op.list) ? [keyOf(op), linkKey(op.ns, op.ifname)] : [keyOf(op)];
 }
 
 /** Needs an undo of its own even where its namespace goes: an address in host-local's folder, a process, a file, the record of what was applied. */
@@ -77,7 +77,17 @@ function sysctlLink(ns: string, key: string): string[] {
   return dev === undefined || dev === 'all' || dev === 'default' || dev === 'lo' ? [] : [linkKey(ns, dev)];
 }
 
-function bridgesOf(list: Readonly<Record<string, unknown>>): string[] {
-  const plugins = Array.isArray(list['plugins']) ? list['plugins'] as readonly Readonly<Record<string, unknown>>[] : [];
-  return plugins.filter((p) => p['type'] === 'bridge').map((p) => (typeof p['bridge'] === 'string' ? p['bridge'] : 'cni0'));
+type Plugin = Readonly<Record<string, unknown>>;
+
+function pluginsOf(list: Plugin): readonly Plugin[] {
+  return Array.isArray(list['plugins']) ? list['plugins'] as readonly Plugin[] : [];
+}
+
+/** A chain that starts with a result only adds to an interface that is there. */
+function makesInterface(list: Plugin): boolean {
+  return pluginsOf(list)[0]?.['prevResult'] === undefined;
+}
+
+function bridgesOf(list: Plugin): string[] {
+  return pluginsOf(list).filter((p) => p['type'] === 'bridge').map((p) => (typeof p['bridge'] === 'string' ? p['bridge'] : 'cni0'));
 }

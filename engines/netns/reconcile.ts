@@ -1,12 +1,14 @@
 /** Two plans → what turns the running lab of the first into the second, touching nothing that stays as it is. Pure. */
 import type { LabPlan } from '../../topology/plan.ts';
 import { compile } from './compile.ts';
+import { staleNeighbours } from './compile-neighbours.ts';
 import type { CompileOptions } from './compile-options.ts';
 import { aliasesOf, isReplacedByApply, keyOf, leansOn, livesIn, outlivesNamespace } from './op-objects.ts';
 import type { Op, OpsDelta, Stage } from './ops.ts';
 
 export function reconcile(from: LabPlan, to: LabPlan, options: CompileOptions = {}): OpsDelta {
-  return reconcileStages(compile(from, options), compile(to, options));
+  const delta = reconcileStages(compile(from, options), compile(to, options));
+  return { ...delta, undo: [...delta.undo, ...staleNeighbours(from, to)] };
 }
 
 /**
@@ -39,9 +41,10 @@ function removals(before: readonly Op[], after: ReadonlyMap<string, Op>): Remova
   const names = new Set<string>();
   const undo: Op[] = [];
   const addressless = new Set<string>();
+  const retired = unplugged(before, after);
   for (const op of before) {
     const key = keyOf(op);
-    const wanted = after.get(key);
+    const wanted = op.op === 'netns' && retired.has(op.ns) ? undefined : after.get(key);
     const changed = wanted !== undefined && canonical(wanted) !== canonical(op);
     const swept = livesIn(op).some((parent) => names.has(parent));
     const cutOff = leansOn(op).some((support) => names.has(support));
@@ -54,6 +57,15 @@ function removals(before: readonly Op[], after: ReadonlyMap<string, Op>): Remova
     if (!swept || outlivesNamespace(op) || crossesOut(op, names)) undo.push(op);
   }
   return { all, undo, addressless };
+}
+
+/**
+ * Namespaces that plugins attached and that will be attached without them: made anew, since a runtime's DEL also takes the loopback down. (A pod would be
+ * restarted, too.)
+ */
+function unplugged(before: readonly Op[], after: ReadonlyMap<string, Op>): ReadonlySet<string> {
+  const plugged = new Set([...after.values()].flatMap((op) => (op.op === 'cni' ? [op.ns] : [])));
+  return new Set(before.flatMap((op) => (op.op === 'cni' && !plugged.has(op.ns) ? [op.ns] : [])));
 }
 
 /** A veth whose near end stays is removed by name: its port and its name are free at once. */

@@ -35,9 +35,9 @@ export const REMEDIES: Readonly<Record<'wsl1' | 'utilLinux' | 'bash' | 'iptables
   bird: unpackBird(),
   birdLibraries: install('libssh-gcrypt-4 libreadline8', 'libssh readline'),
   bridgeNetfilter: 'sudo modprobe br_netfilter',
-  module: (name: string): string => `sudo modprobe ${name} (where the kernel has it: a kernel without it needs another one, e.g. the distribution's)`,
-  neighbours: 'nothing: cnilab writes permanent neighbours above half of it; root may raise it with `sudo sysctl -w net.ipv4.neigh.default.gc_thresh3=16384`',
-  files: 'ulimit -n 65536 (the hard limit is in /etc/security/limits.conf, or LimitNOFILE= of the unit)',
-  koffi: 'npm install (koffi has prebuilt packages for Linux with glibc and musl on x64 and arm64)',
+  module: (name: string): string => `sudo modprobe ${name}   # not found: this kernel lacks it, and only another kernel has it`,
+  neighbours: 'sudo sysctl -w net.ipv4.neigh.default.gc_thresh3=1024   # the default; larger labs get permanent entries',
+  files: 'ulimit -n 65536   # above the hard limit: /etc/security/limits.conf, or LimitNOFILE= of the unit',
+  koffi: 'npm install   # koffi has prebuilt packages for Linux with glibc and musl',
   node: 'install Node.js 20.19 or newer',
 };

@@ -15,18 +15,26 @@ function refused(...argv: string[]): LabError {
 describe('parseArguments', () => {
   it('reads operands, options and global options wherever they stand', () => {
     expect(parseArguments(['-q', 'verify', 'three', '--attempts', '5', '--protocol', 'udp,TCP,udp', '--timeout', '2.5', '--only', '^r1'])).toEqual({
-      command: 'verify', operands: ['three'], options: { quiet: true, attempts: 5, protocol: ['udp', 'tcp'], timeout: 2.5, only: '^r1' },
+      command: 'verify',
+      operands: ['three'],
+      options: { quiet: true, attempts: 5, protocol: ['udp', 'tcp'], timeout: 2.5, only: '^r1' },
     });
   });
 
   it('leaves everything after -- to the program of exec', () => {
     expect(parseArguments(['exec', 'three', 'worker1', '--json', '--', 'ip', '-json', '--', 'route', '--help'])).toEqual({
-      command: 'exec', operands: ['three', 'worker1', 'ip', '-json', '--', 'route', '--help'], options: { json: true },
+      command: 'exec',
+      operands: ['three', 'worker1', 'ip', '-json', '--', 'route', '--help'],
+      options: { json: true },
     });
   });
 
   it('knows the members of a group', () => {
-    expect(parseArguments(['fault', 'inject', 'three', 'stale-fdb', '--node', 'worker1'])).toMatchObject({ command: 'fault inject', operands: ['three', 'stale-fdb'], options: { node: 'worker1' } });
+    expect(parseArguments(['fault', 'inject', 'three', 'stale-fdb', '--node', 'worker1'])).toMatchObject({
+      command: 'fault inject',
+      operands: ['three', 'stale-fdb'],
+      options: { node: 'worker1' },
+    });
     expect(parseArguments(['validate', 'a.ts', 'b.ts']).operands).toEqual(['a.ts', 'b.ts']);
     expect(parseArguments(['fault', 'list']).operands).toEqual([]);
   });

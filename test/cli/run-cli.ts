@@ -3,7 +3,11 @@ import { LabError } from '../../topology/errors.ts';
 import type { LabApi } from '../../cli/lab-api.ts';
 import { runProgram, type ProgramDependencies } from '../../cli/program.ts';
 
-export interface CliResult { readonly code: number; readonly stdout: string; readonly stderr: string }
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 export interface CliOptions {
   readonly lab?: Partial<LabApi>;
@@ -16,7 +20,9 @@ export interface CliOptions {
 
 /** A function of lab/ that the test did not expect to be called fails as an engine would. */
 function unexpected(name: string): () => never {
-  return () => { throw new LabError({ code: 'ENGINE_STEP_FAILED', message: `unexpected call of ${name}`, hint: 'the test did not foresee it' }); };
+  return () => {
+    throw new LabError({ code: 'ENGINE_STEP_FAILED', message: `unexpected call of ${name}`, hint: 'the test did not foresee it' });
+  };
 }
 
 export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
@@ -24,12 +30,34 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   let stderr = '';
   const isTTY = options.tty ?? false;
   const streams = {
-    stdout: { write: (text: string) => { stdout += text; return true; }, isTTY, columns: 90 }, stderr: { write: (text: string) => { stderr += text; return true; }, isTTY, columns: 90 },
-    env: options.env ?? { LANG: 'C.UTF-8' }, cwd: options.cwd ?? process.cwd(), interactive: isTTY,
+    stdout: {
+      write: (text: string) => {
+        stdout += text;
+        return true;
+      },
+      isTTY,
+      columns: 90,
+    },
+    stderr: {
+      write: (text: string) => {
+        stderr += text;
+        return true;
+      },
+      isTTY,
+      columns: 90,
+    },
+    env: options.env ?? { LANG: 'C.UTF-8' },
+    cwd: options.cwd ?? process.cwd(),
+    interactive: isTTY,
   };
-  const lab = new Proxy({ ...options.lab }, { get: (given, name) => Reflect.get(given, name) ?? unexpected(String(name)), has: () => true }) as LabApi;
+  const lab = new Proxy(
+    { ...options.lab },
+    { get: (given, name) => (name === 'then' ? undefined : (Reflect.get(given, name) ?? unexpected(String(name)))) },
+  ) as LabApi;
   const code = await runProgram(argv, streams, {
-    lab, ...(options.signals === undefined ? {} : { signals: options.signals }), ...(options.exit === undefined ? {} : { exit: options.exit }),
+    lab,
+    ...(options.signals === undefined ? {} : { signals: options.signals }),
+    ...(options.exit === undefined ? {} : { exit: options.exit }),
   });
   return { code, stdout, stderr };
 }

@@ -10,8 +10,11 @@ const families = {
   ipv4: { subnets: ['10.244.1.0/24'], gateways: ['10.244.1.1'], ips: ['10.244.1.77'], routes: ['0.0.0.0/0'], prefix: [24] },
   ipv6: { subnets: ['fd00:10:244:1::/64'], gateways: ['fd00:10:244:1::1'], ips: ['fd00:10:244:1::4d'], routes: ['::/0'], prefix: [64] },
   dual: {
-    subnets: ['10.244.1.0/24', 'fd00:10:244:1::/64'], gateways: ['10.244.1.1', 'fd00:10:244:1::1'], ips: ['10.244.1.77', 'fd00:10:244:1::4d'],
-    routes: ['0.0.0.0/0', '::/0'], prefix: [24, 64],
+    subnets: ['10.244.1.0/24', 'fd00:10:244:1::/64'],
+    gateways: ['10.244.1.1', 'fd00:10:244:1::1'],
+    ips: ['10.244.1.77', 'fd00:10:244:1::4d'],
+    routes: ['0.0.0.0/0', '::/0'],
+    prefix: [24, 64],
   },
 } as const;
 
@@ -27,26 +30,51 @@ const node: readonly Op[] = [
 
 function podOp(family: (typeof families)[keyof typeof families], change: Partial<CniOp> = {}, bridge: Readonly<Record<string, unknown>> = {}): CniOp {
   return {
-    op: 'cni', node: 'node', ns: 'pod', containerId: 'a'.repeat(64), ifname: 'eth0', ips: family.ips, mac: '02:00:00:00:00:aa', portMappings: [],
-    pod: { namespace: 'default', name: 'web-0' }, pluginDirs: [], lane: null,
+    op: 'cni',
+    node: 'node',
+    ns: 'pod',
+    containerId: 'a'.repeat(64),
+    ifname: 'eth0',
+    ips: family.ips,
+    mac: '02:00:00:00:00:aa',
+    portMappings: [],
+    pod: { namespace: 'default', name: 'web-0' },
+    pluginDirs: [],
+    lane: null,
     list: {
-      cniVersion: '1.0.0', name: 'lab', plugins: [{
-        type: 'bridge', bridge: 'cni0', isGateway: true, hairpinMode: true, mtu: 1500, capabilities: { mac: true },
-        ipam: {
-          type: 'host-local', dataDir: '/run/cnilab/ipam/node', ranges: family.subnets.map((subnet, i) => [{ subnet, gateway: family.gateways[i] }]),
-          routes: family.routes.map((dst) => ({ dst })),
+      cniVersion: '1.0.0',
+      name: 'lab',
+      plugins: [
+        {
+          type: 'bridge',
+          bridge: 'cni0',
+          isGateway: true,
+          hairpinMode: true,
+          mtu: 1500,
+          capabilities: { mac: true },
+          ipam: {
+            type: 'host-local',
+            dataDir: '/run/cnilab/ipam/node',
+            ranges: family.subnets.map((subnet, i) => [{ subnet, gateway: family.gateways[i] }]),
+            routes: family.routes.map((dst) => ({ dst })),
+          },
+          ...bridge,
         },
-        ...bridge,
-      }],
+      ],
     },
     ...change,
   };
 }
 
 describe.skipIf(reason !== null)(`CNI plugins, called as a runtime does${reason === null ? '' : ` (${reason})`}`, () => {
-  it.each(Object.keys(families) as (keyof typeof families)[])('%s: the pod gets the planned addresses and MAC, CHECK passes, DEL frees them', async (name) => {
+  it.each([
+    ['ipv4', false],
+    ['ipv6', false],
+    ['dual', false],
+    ['dual', true],
+  ] as const)('%s (rootless: %s): the pod gets the planned addresses and MAC, CHECK passes, DEL frees them', async (name, rootless) => {
     const family = families[name];
-    await using lab = await startAgentLab();
+    await using lab = await startAgentLab({ rootless });
     const op = podOp(family);
     await lab.apply([...node, { op: 'netns', ns: 'pod' }, op]);
 
@@ -54,7 +82,9 @@ describe.skipIf(reason !== null)(`CNI plugins, called as a runtime does${reason 
     const eth0 = pod.links.find((link) => link.name === 'eth0');
     expect(eth0).toMatchObject({ mac: '02:00:00:00:00:aa', mtu: 1500, up: true, kind: 'veth' });
     const planned = pod.addresses.filter(({ dev, address }) => dev === 'eth0' && !address.startsWith('fe80'));
-    expect(planned.map(({ address, prefixLength }) => ({ address, prefixLength }))).toEqual(family.ips.map((address, i) => ({ address, prefixLength: family.prefix[i] })));
+    expect(planned.map(({ address, prefixLength }) => ({ address, prefixLength }))).toEqual(
+      family.ips.map((address, i) => ({ address, prefixLength: family.prefix[i] })),
+    );
     for (const gateway of family.gateways) await lab.sh('pod', `ping -c1 -W2 ${gateway}`);
     expect((await lab.snapshot('node')).links.filter((link) => link.master === 'cni0')).toMatchObject([{ hairpin: true, up: true }]);
 
@@ -74,13 +104,22 @@ describe.skipIf(reason !== null)(`CNI plugins, called as a runtime does${reason 
     await using lab = await startAgentLab();
     const pods = Array.from({ length: 8 }, (_, i) => ({ ns: `pod${i}`, ip: `10.244.1.${10 + i}`, mac: `02:00:00:00:01:0${i}` }));
     const base = podOp(families.ipv4);
-    const list = { ...base.list, plugins: [...base.list['plugins'] as unknown[], { type: 'portmap', capabilities: { portMappings: true } }] };
+    const list = { ...base.list, plugins: [...(base.list['plugins'] as unknown[]), { type: 'portmap', capabilities: { portMappings: true } }] };
     await lab.apply([
-      ...node, ...pods.map(({ ns }): Op => ({ op: 'netns', ns })),
-      ...pods.map(({ ns, ip, mac }, i): Op => ({
-        ...base, list, ns, mac, ips: [ip], containerId: `${i}`.repeat(64), lane: 'node',
-        portMappings: i === 0 ? [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] : [],
-      })),
+      ...node,
+      ...pods.map(({ ns }): Op => ({ op: 'netns', ns })),
+      ...pods.map(
+        ({ ns, ip, mac }, i): Op => ({
+          ...base,
+          list,
+          ns,
+          mac,
+          ips: [ip],
+          containerId: `${i}`.repeat(64),
+          lane: 'node',
+          portMappings: i === 0 ? [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] : [],
+        }),
+      ),
     ]);
     const macs = (await lab.sh('node', 'for i in 0 1 2 3 4 5 6 7; do ping -c1 -W2 10.244.1.1$i >/dev/null || echo lost $i; done; ip neigh | sort')).trim();
     expect(macs).not.toContain('lost');
@@ -101,7 +140,9 @@ describe.skipIf(reason !== null)(`CNI plugins, called as a runtime does${reason 
     expect(failure.details?.['command']).toMatch(/^nsenter --net=\/run\/netns\/node env CNI_COMMAND=ADD .*\/bridge <<'EOF'\n\{/);
     expect((await lab.snapshot('node')).links.map(({ name }) => name)).toEqual(['lo', 'cni0']);
 
-    await expect(lab.apply([podOp(families.ipv4, {}, { type: 'no-such-plugin' })])).rejects.toThrow(/CNI plugin "no-such-plugin" was not found in .*\/opt\/cni\/bin/);
+    await expect(lab.apply([podOp(families.ipv4, {}, { type: 'no-such-plugin' })])).rejects.toThrow(
+      /CNI plugin "no-such-plugin" was not found in .*\/opt\/cni\/bin/,
+    );
     await expect(lab.apply([podOp(families.ipv4, {}, { type: '../../bin/sh' })])).rejects.toThrow(/was not found/);
     await lab.apply([podOp(families.ipv4)]);
   });
@@ -111,7 +152,8 @@ describe.skipIf(reason !== null)(`CNI plugins, called as a runtime does${reason 
     const ipam = { type: 'static', addresses: [{ address: '10.244.1.77/24', gateway: '10.244.1.1' }] };
     await lab.apply([...node, { op: 'netns', ns: 'pod' }, podOp(families.ipv4, {}, { ipam })]);
     expect((await lab.snapshot('pod')).addresses.map(({ address }) => address)).toContain('10.244.1.77');
-    await expect(lab.apply([{ op: 'netns', ns: 'pod2' }, podOp(families.ipv4, { ns: 'pod2', ips: ['10.244.1.5'], containerId: 'b'.repeat(64) }, { ipam })]))
-      .rejects.toThrow(/gave it 10\.244\.1\.77 instead of the planned 10\.244\.1\.5/);
+    await expect(
+      lab.apply([{ op: 'netns', ns: 'pod2' }, podOp(families.ipv4, { ns: 'pod2', ips: ['10.244.1.5'], containerId: 'b'.repeat(64) }, { ipam })]),
+    ).rejects.toThrow(/gave it 10\.244\.1\.77 instead of the planned 10\.244\.1\.5/);
   });
 });

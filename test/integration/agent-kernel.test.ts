@@ -13,7 +13,16 @@ const underlay: readonly Op[] = [
   ...(['a', 'b'] as const).flatMap((ns): Op[] => [
     { op: 'netns', ns },
     { op: 'sysctl', ns, key: 'net/ipv4/ip_forward', value: '1' },
-    { op: 'veth', ns: 'fabric', name: `port-${ns}`, mac: null, mtu: 1500, master: 'lan', hairpin: ns === 'b', peer: { ns, name: 'eth0', mac: MAC[ns], mtu: 1500 } },
+    {
+      op: 'veth',
+      ns: 'fabric',
+      name: `port-${ns}`,
+      mac: null,
+      mtu: 1500,
+      master: 'lan',
+      hairpin: ns === 'b',
+      peer: { ns, name: 'eth0', mac: MAC[ns], mtu: 1500 },
+    },
   ]),
 ];
 
@@ -26,7 +35,10 @@ const addresses: readonly Op[] = [
 
 function vxlan(family: 'ipv4' | 'ipv6'): Op[] {
   const outer = family === 'ipv4' ? { a: '172.18.0.1', b: '172.18.0.2' } : { a: 'fd00:18::1', b: 'fd00:18::2' };
-  const sides = [['a', 'b', MAC.vtepA, MAC.vtepB, 1, 2], ['b', 'a', MAC.vtepB, MAC.vtepA, 2, 1]] as const;
+  const sides = [
+    ['a', 'b', MAC.vtepA, MAC.vtepB, 1, 2],
+    ['b', 'a', MAC.vtepB, MAC.vtepA, 2, 1],
+  ] as const;
   return sides.flatMap(([ns, peer, mac, peerMac, own, other]): Op[] => [
     { op: 'vxlan', ns, name: 'flannel.1', mac, mtu: 1430, vni: 7, port: 8472, local: outer[ns], dev: 'eth0', learning: false, master: null },
     { op: 'address', ns, dev: 'flannel.1', address: `10.244.${own}.0`, prefixLength: 32 },
@@ -36,9 +48,12 @@ function vxlan(family: 'ipv4' | 'ipv6'): Op[] {
   ]);
 }
 
-const withoutCounters = ({ links, counters: _, neighbours, fdb, ...rest }: NamespaceSnapshot): unknown => ({
-  ...rest, links: links.map(({ statistics: _statistics, ...link }) => link), neighbours: neighbours.filter(({ state }) => state === 'permanent'),
-  fdb: fdb.filter(({ permanent }) => permanent),
+const withoutCounters = (snapshot: NamespaceSnapshot): unknown => ({
+  ...snapshot,
+  counters: null,
+  links: snapshot.links.map((link) => ({ ...link, statistics: null })),
+  neighbours: snapshot.neighbours.filter(({ state }) => state === 'permanent'),
+  fdb: snapshot.fdb.filter(({ permanent }) => permanent),
 });
 
 async function failureOf(lab: AgentLab, ops: readonly Op[]): Promise<AgentError> {
@@ -48,8 +63,12 @@ async function failureOf(lab: AgentLab, ops: readonly Op[]): Promise<AgentError>
 }
 
 describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? '' : ` (${reason})`}`, () => {
-  it.each(['ipv4', 'ipv6'] as const)('joins two nodes by VXLAN over %s; iproute2 and the snapshot tell the same', async (family) => {
-    await using lab = await startAgentLab();
+  it.each([
+    ['ipv4', false],
+    ['ipv6', false],
+    ['ipv4', true],
+  ] as const)('joins two nodes by VXLAN over %s (rootless: %s); iproute2 and the snapshot tell the same', async (family, rootless) => {
+    await using lab = await startAgentLab({ rootless });
     await lab.apply([...underlay, ...addresses, ...vxlan(family)]);
     await lab.sh('a', 'ping -c1 -W2 172.18.0.2 && ping -c1 -W2 fd00:18::2 && ping -c1 -W2 -M do -s 1402 10.244.2.0');
 
@@ -59,35 +78,56 @@ describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? ''
     expect(details).toContain('dstport 8472');
     expect(details).toContain('nolearning');
     expect(a.links.find(({ name }) => name === 'flannel.1')).toMatchObject({
-      mac: MAC.vtepA, mtu: 1430, up: true, kind: 'vxlan', vxlan: { vni: 7, port: 8472, local: family === 'ipv4' ? '172.18.0.1' : 'fd00:18::1', learning: false },
+      mac: MAC.vtepA,
+      mtu: 1430,
+      up: true,
+      kind: 'vxlan',
+      vxlan: { vni: 7, port: 8472, local: family === 'ipv4' ? '172.18.0.1' : 'fd00:18::1', learning: false },
     });
     expect(await lab.sh('a', 'ip route show 10.244.2.0/24')).toContain('10.244.2.0/24 via 10.244.2.0 dev flannel.1 proto static onlink');
     expect(a.routes).toContainEqual({
-      family: 'ipv4', to: '10.244.2.0/24', via: '10.244.2.0', dev: 'flannel.1', type: 'unicast', proto: 4, metric: 0, table: 254, onlink: true,
+      family: 'ipv4',
+      to: '10.244.2.0/24',
+      via: '10.244.2.0',
+      dev: 'flannel.1',
+      type: 'unicast',
+      proto: 4,
+      metric: 0,
+      table: 254,
+      onlink: true,
     });
     expect(a.fdb).toContainEqual({ dev: 'flannel.1', mac: MAC.vtepB, dst: family === 'ipv4' ? '172.18.0.2' : 'fd00:18::2', permanent: true });
     expect(a.neighbours).toContainEqual({ dev: 'flannel.1', family: 'ipv4', address: '10.244.2.0', mac: MAC.vtepB, state: 'permanent' });
     expect(a.sysctls['net/ipv4/ip_forward']).toBe('1');
     expect(a.counters['IpInReceives']).toBeGreaterThan(0);
     expect(a.counters['Ip6InReceives']).toBeGreaterThan(0);
-    expect((await lab.snapshot('fabric')).links.filter(({ master }) => master === 'lan').map(({ name, hairpin }) => ({ name, hairpin })))
-      .toEqual([{ name: 'port-a', hairpin: false }, { name: 'port-b', hairpin: true }]);
+    expect((await lab.snapshot('fabric')).links.filter(({ master }) => master === 'lan').map(({ name, hairpin }) => ({ name, hairpin }))).toEqual([
+      { name: 'port-a', hairpin: false },
+      { name: 'port-b', hairpin: true },
+    ]);
   });
 
   it('floods to several VTEPs, keeps blackholes, lists listeners', async () => {
     await using lab = await startAgentLab();
     const flood: readonly Op[] = ['172.18.0.2', '172.18.0.3'].map((dst) => ({ op: 'fdb', ns: 'a', dev: 'weave', mac: '00:00:00:00:00:00', dst }));
     await lab.apply([
-      ...underlay, ...addresses,
+      ...underlay,
+      ...addresses,
       { op: 'bridge', ns: 'a', name: 'br', mac: MAC.vtepA, mtu: 1376 },
       { op: 'vxlan', ns: 'a', name: 'weave', mac: MAC.vtepB, mtu: 1376, vni: 6784, port: 6784, local: '172.18.0.1', dev: 'eth0', learning: true, master: 'br' },
-      ...flood, ...flood,
+      ...flood,
+      ...flood,
       { op: 'route', ns: 'a', to: '10.244.0.0/26', via: null, dev: null, onlink: false, type: 'blackhole' },
       { op: 'route', ns: 'a', to: 'fd00:244::/122', via: null, dev: null, onlink: false, type: 'blackhole' },
       { op: 'route', ns: 'a', to: '169.254.1.1/32', via: null, dev: 'eth0', onlink: false, type: 'unicast' },
     ]);
     const a = await lab.snapshot('a');
-    expect(a.fdb.filter(({ dst }) => dst !== null).map(({ dst }) => dst).sort()).toEqual(['172.18.0.2', '172.18.0.3']);
+    expect(
+      a.fdb
+        .filter(({ dst }) => dst !== null)
+        .map(({ dst }) => dst)
+        .sort(),
+    ).toEqual(['172.18.0.2', '172.18.0.3']);
     expect(a.links.find(({ name }) => name === 'weave')).toMatchObject({ master: 'br', vxlan: { learning: true } });
     expect(a.routes.filter(({ type }) => type === 'blackhole').map(({ to }) => to)).toEqual(['10.244.0.0/26', 'fd00:244::/122']);
     expect(await lab.sh('a', 'ip route show 169.254.1.1')).toContain('169.254.1.1 dev eth0 proto static scope link');
@@ -110,7 +150,9 @@ describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? ''
     await lab.sh('fabric', 'ip link add foreign index 5 type bridge');
     await lab.apply([{ op: 'bridge', ns: 'fabric', name: 'second', mac: MAC.a, mtu: 1500 }]);
     await lab.sh('a', 'ip link add foreign index 4 type bridge');
-    await lab.apply([{ op: 'veth', ns: 'b', name: 'x', mac: null, mtu: 1500, master: null, hairpin: false, peer: { ns: 'a', name: 'x', mac: MAC.a, mtu: 1500 } }]);
+    await lab.apply([
+      { op: 'veth', ns: 'b', name: 'x', mac: null, mtu: 1500, master: null, hairpin: false, peer: { ns: 'a', name: 'x', mac: MAC.a, mtu: 1500 } },
+    ]);
     expect((await lab.snapshot('a')).links.find(({ name }) => name === 'x')).toMatchObject({ up: true, carrier: true, mac: MAC.a });
   });
 
@@ -124,7 +166,16 @@ describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? ''
       { op: 'route', ns: 'a', to: '10.9.0.0/16', via: null, dev: null, onlink: false, type: 'blackhole' },
       { op: 'address', ns: 'a', dev: 'eth0', address: 'fd00:18::99', prefixLength: 128 },
       { op: 'neigh', ns: 'a', dev: 'eth0', address: 'fd00:18::2', mac: MAC.b },
-      { op: 'veth', ns: 'a', name: 'p1', mac: null, mtu: 1450, master: null, hairpin: false, peer: { ns: 'b', name: 'p1', mac: '02:00:00:00:07:01', mtu: 1450 } },
+      {
+        op: 'veth',
+        ns: 'a',
+        name: 'p1',
+        mac: null,
+        mtu: 1450,
+        master: null,
+        hairpin: false,
+        peer: { ns: 'b', name: 'p1', mac: '02:00:00:00:07:01', mtu: 1450 },
+      },
       { op: 'file', path: '/run/cnilab/a/subnet.env', text: 'FLANNEL_MTU=1450\n' },
     ];
     await lab.apply(added);
@@ -135,14 +186,20 @@ describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? ''
     expect((await lab.run('a', 'cat /run/cnilab/a/subnet.env')).exitCode).toBe(1);
     await lab.apply([], added.toReversed());
 
-    await lab.apply([], [{ op: 'netns', ns: 'b' }, { op: 'netns', ns: 'b' }]);
+    await lab.apply(
+      [],
+      [
+        { op: 'netns', ns: 'b' },
+        { op: 'netns', ns: 'b' },
+      ],
+    );
     expect((await lab.snapshot('fabric')).links.map(({ name }) => name)).toEqual(['lo', 'lan', 'port-a']);
     expect(await lab.sh('a', 'ls /run/netns')).toBe('a\nfabric\n');
     await lab.apply([], [{ op: 'route', ns: 'b', to: '10.0.0.0/8', via: null, dev: null, onlink: false, type: 'blackhole' }, ...underlay.toReversed()]);
     await expect(lab.sh('a', 'true')).rejects.toThrow('the lab has no network namespace a (it has none)');
   });
 
-  it('names the op, the object, the errno and the kernel\'s own words when something is refused', async () => {
+  it("names the op, the object, the errno and the kernel's own words when something is refused", async () => {
     await using lab = await startAgentLab();
     await lab.apply([...underlay, ...addresses]);
     const route = { op: 'route', ns: 'a', to: '10.1.0.0/16', via: '192.0.2.1', dev: null, onlink: false, type: 'unicast' } as const;
@@ -155,7 +212,7 @@ describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? ''
     expect((await failureOf(lab, [{ op: 'sysctl', ns: 'a', key: 'net/ipv4/conf/eth9/rp_filter', value: '0' }])).failure).toMatchObject({ errno: 2 });
     expect((await failureOf(lab, [{ op: 'sysctl', ns: 'a', key: 'net/ipv4/ip_forward', value: 'x' }])).failure).toMatchObject({ errno: 22 });
     expect((await failureOf(lab, [{ op: 'sysctl', ns: 'a', key: 'kernel/hostname', value: 'x' }])).message).toContain('is not a sysctl of a network namespace');
-    expect((await failureOf(lab, [{ op: 'file', path: '/run/cnilab/../../etc/x', text: '' }])).message).toContain('outside the lab\'s own folder');
+    expect((await failureOf(lab, [{ op: 'file', path: '/run/cnilab/../../etc/x', text: '' }])).message).toContain("outside the lab's own folder");
     expect((await failureOf(lab, [{ op: 'netns', ns: '../x' }])).message).toContain('cannot be the name of a network namespace');
     expect(lab.events.at(-1)).toMatchObject({ step: 'test', phase: 'failed' });
   });
@@ -163,8 +220,11 @@ describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? ''
   it('runs programs in a namespace, with input, exit code and time limit', async () => {
     await using lab = await startAgentLab();
     await lab.apply([...underlay, ...addresses]);
-    expect(await lab.call('run', { netns: 'a', argv: ['sh', '-c', 'cat; ip -br -4 addr show eth0; echo no >&2; exit 3'], input: 'in\n' }))
-      .toEqual({ exitCode: 3, stdout: expect.stringMatching(/^in\neth0@if\d+ +UP +172\.18\.0\.1\/24/), stderr: 'no\n' });
+    expect(await lab.call('run', { netns: 'a', argv: ['sh', '-c', 'cat; ip -br -4 addr show eth0; echo no >&2; exit 3'], input: 'in\n' })).toEqual({
+      exitCode: 3,
+      stdout: expect.stringMatching(/^in\neth0@if\d+ +UP +172\.18\.0\.1\/24/),
+      stderr: 'no\n',
+    });
     await expect(lab.call('run', { netns: 'a', argv: ['sleep', '10'], timeoutMs: 50 })).rejects.toThrow('took longer than 50 ms');
     await expect(lab.call('run', { netns: 'a', argv: ['no-such-program'] })).rejects.toThrow('cannot start no-such-program in a');
     await expect(lab.call('nonsense' as 'run', { netns: 'a', argv: [] })).rejects.toThrow('the agent has no method nonsense');

@@ -16,6 +16,7 @@ echo "$pid" > "$1/pid.tmp" && mv "$1/pid.tmp" "$1/pid"
 trap '' CHLD
 exec sleep infinity`;
 
+const NAMESPACES = ['-n', '-m', '-p', '-u', '-i'] as const;
 const DIST = process.env['CNILAB_TEST_DIST'] ?? resolve(import.meta.dirname, '../../dist');
 
 /** An error line of the agent. */
@@ -40,30 +41,30 @@ export interface AgentLab extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** True where tests may create namespaces. */
-export const canCreateNamespaces: boolean = process.platform === 'linux' && process.getuid?.() === 0;
-
-export async function startAgentLab(): Promise<AgentLab> {
+export async function startAgentLab(options: { readonly rootless?: boolean } = {}): Promise<AgentLab> {
   const directory = mkdtempSync(join(tmpdir(), 'cnilab-agent-'));
-  const outer = spawn('unshare', ['-n', '-m', '-p', '-u', '-i', '-f', '--kill-child', 'bash', '-c', HOLDER, 'holder', directory], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const rootless = options.rootless === true;
+  const outer = spawn('unshare', [...(rootless ? ['-U', '-r'] : []), ...NAMESPACES, '-f', '--kill-child', 'bash', '-c', HOLDER, 'holder', directory], {
+    stdio: 'ignore',
+  });
   const file = join(directory, 'pid');
-  for (const deadline = Date.now() + 5000; !existsSync(file);) {
+  for (const deadline = Date.now() + 5000; !existsSync(file); ) {
     if (Date.now() > deadline) throw new Error('the holder does not start');
     await sleep(2);
   }
   const pid = readFileSync(file, 'utf8').trim();
   const events: EngineEvent[] = [];
-  let agent = await startAgent(pid, events);
+  let agent = await startAgent(pid, rootless, events);
   let next = 0;
 
   const lab: AgentLab = {
     events,
     async call(method, params) {
-      return await agent.call(++next, method, params) as never;
+      return (await agent.call(++next, method, params)) as never;
     },
     async apply(ops, undo = []) {
       const [first] = ops;
-      const stages = first !== undefined && 'ops' in first ? ops as readonly Stage[] : [{ name: 'test', title: 'test', ops: ops as readonly Op[] }];
+      const stages = first !== undefined && 'ops' in first ? (ops as readonly Stage[]) : [{ name: 'test', title: 'test', ops: ops as readonly Op[] }];
       return await lab.call('apply', { undo, stages });
     },
     async run(netns, command) {
@@ -82,11 +83,13 @@ export async function startAgentLab(): Promise<AgentLab> {
     },
     async restart() {
       await agent.end();
-      agent = await startAgent(pid, events);
+      agent = await startAgent(pid, rootless, events);
     },
     async [Symbol.asyncDispose]() {
       await agent.end();
-      const gone = new Promise((done) => { outer.once('exit', done); });
+      const gone = new Promise((done) => {
+        outer.once('exit', done);
+      });
       process.kill(Number(pid), 'SIGKILL');
       await gone;
       rmSync(directory, { recursive: true, force: true });
@@ -100,10 +103,23 @@ interface Agent {
   end(): Promise<void>;
 }
 
-async function startAgent(holder: string, events: EngineEvent[]): Promise<Agent> {
-  const child: ChildProcess = spawn('nsenter', ['-n', '-m', '-p', '-u', '-i', '-t', holder, process.execPath, join(DIST, 'engines/netns/agent/main.js')], { stdio: ['pipe', 'pipe', 'inherit'] });
+async function startAgent(holder: string, rootless: boolean, events: EngineEvent[]): Promise<Agent> {
+  const argv = [
+    ...(rootless ? ['--preserve-credentials', '-U'] : []),
+    ...NAMESPACES,
+    '-t',
+    holder,
+    process.execPath,
+    join(DIST, 'engines/netns/agent/main.js'),
+  ];
+  const child: ChildProcess = spawn('nsenter', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
   const waiting = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void }>();
-  const exited = new Promise<void>((done) => { child.once('exit', () => { done(); for (const { reject } of waiting.values()) reject(new Error('the agent ended')); }); });
+  const exited = new Promise<void>((done) => {
+    child.once('exit', () => {
+      done();
+      for (const { reject } of waiting.values()) reject(new Error('the agent ended'));
+    });
+  });
   await new Promise<void>((ready, failed) => {
     void exited.then(() => failed(new Error('the agent does not start')));
     createInterface({ input: child.stdout! }).on('line', (text) => {

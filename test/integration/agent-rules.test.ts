@@ -19,12 +19,16 @@ COMMIT
 const rules = (body: string, family: 'ipv4' | 'ipv6' = 'ipv4'): Op => ({ op: 'rules', ns: 'node', family, text: body });
 
 /** Rules and own chains, without counters and policies of built-in chains. */
-const essence = (saved: string): string[] => saved.split('\n').map((line) => line.replace(/^\[\d+:\d+\] /, '')).filter((line) => /^-A|^:\S+ -/.test(line))
-  .map((line) => line.replace(/ \[\d+:\d+\]$/, ''));
+const essence = (saved: string): string[] =>
+  saved
+    .split('\n')
+    .map((line) => line.replace(/^\[\d+:\d+\] /, ''))
+    .filter((line) => /^-A|^:\S+ -/.test(line))
+    .map((line) => line.replace(/ \[\d+:\d+\]$/, ''));
 
 describe.skipIf(reason !== null)(`packet filter rules of a namespace${reason === null ? '' : ` (${reason})`}`, () => {
-  it('are put in, replaced as a whole by the next text, and taken out; foreign rules stay', async () => {
-    await using lab = await startAgentLab();
+  it.each([false, true])('are put in, replaced as a whole by the next text, and taken out; foreign rules stay (rootless: %s)', async (rootless) => {
+    await using lab = await startAgentLab({ rootless });
     await lab.apply([{ op: 'netns', ns: 'node' }]);
     await lab.sh('node', 'iptables -A FORWARD -s 192.0.2.1 -j DROP; iptables -t nat -N FOREIGN');
     const foreign = essence((await lab.snapshot('node', true)).rules.iptables);
@@ -34,10 +38,15 @@ describe.skipIf(reason !== null)(`packet filter rules of a namespace${reason ===
     await lab.restart();
     await lab.apply([rules(text('10.3.0.0/16'))]);
     const once = essence((await lab.snapshot('node', true)).rules.iptables);
-    expect(once.filter((line) => line.startsWith('-A'))).toEqual(expect.arrayContaining([
-      '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG', '-A FLANNEL-POSTRTG -s 10.3.0.0/16 -j RETURN', '-A FLANNEL-FWD -j ACCEPT',
-      '-A FORWARD -j FLANNEL-FWD', '-A FORWARD -s 192.0.2.1/32 -j DROP',
-    ]));
+    expect(once.filter((line) => line.startsWith('-A'))).toEqual(
+      expect.arrayContaining([
+        '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG',
+        '-A FLANNEL-POSTRTG -s 10.3.0.0/16 -j RETURN',
+        '-A FLANNEL-FWD -j ACCEPT',
+        '-A FORWARD -j FLANNEL-FWD',
+        '-A FORWARD -s 192.0.2.1/32 -j DROP',
+      ]),
+    );
     expect(once.filter((line) => line.startsWith('-A'))).toHaveLength(5);
     expect(once).not.toContain(':EXTRA -');
 
@@ -54,8 +63,14 @@ describe.skipIf(reason !== null)(`packet filter rules of a namespace${reason ===
     await lab.apply([{ op: 'netns', ns: 'node' }, rules(text('10.1.0.0/16', '10.2.0.0/16'))]);
     await lab.sh('node', 'iptables -D FORWARD -j FLANNEL-FWD');
     await lab.apply([rules(text('10.3.0.0/16'))]);
-    expect(essence((await lab.snapshot('node', true)).rules.iptables).filter((line) => line.includes('-j')).sort()).toEqual([
-      '-A FLANNEL-FWD -j ACCEPT', '-A FLANNEL-POSTRTG -s 10.3.0.0/16 -j RETURN', '-A FORWARD -j FLANNEL-FWD',
+    expect(
+      essence((await lab.snapshot('node', true)).rules.iptables)
+        .filter((line) => line.includes('-j'))
+        .sort(),
+    ).toEqual([
+      '-A FLANNEL-FWD -j ACCEPT',
+      '-A FLANNEL-POSTRTG -s 10.3.0.0/16 -j RETURN',
+      '-A FORWARD -j FLANNEL-FWD',
       '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG',
     ]);
     await lab.sh('node', 'iptables -D FORWARD -j FLANNEL-FWD');

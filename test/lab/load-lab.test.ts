@@ -34,11 +34,14 @@ describe('what a TypeScript lab may export', () => {
   });
 
   it('a Lab construct, from a folder where cnilab does not resolve', async () => {
-    const file = scratch.write('lab.ts', `import { BridgeCni, Cluster, Lab } from 'cnilab';
+    const file = scratch.write(
+      'lab.ts',
+      `import { BridgeCni, Cluster, Lab } from 'cnilab';
 const lab: Lab = new Lab({ name: 'plain' });
 new Cluster(lab, 'c1', { cni: new BridgeCni() });
 export default lab;
-`);
+`,
+    );
     expect((await loadLab(file)).input).toEqual(spec);
   });
 
@@ -50,7 +53,10 @@ export default lab;
   });
 
   it('keeps timers and servers open, and is loaded all the same', async () => {
-    const file = scratch.write('lab.ts', `import { createServer } from 'node:net';\nsetInterval(() => {}, 1000);\ncreateServer().listen(0, '127.0.0.1');\n${PLAIN}`);
+    const file = scratch.write(
+      'lab.ts',
+      `import { createServer } from 'node:net';\nsetInterval(() => {}, 1000);\ncreateServer().listen(0, '127.0.0.1');\n${PLAIN}`,
+    );
     expect((await loadLab(file)).input).toEqual(spec);
   });
 
@@ -72,14 +78,20 @@ describe('a lab file that cannot be loaded', () => {
   });
 
   it('throws: the message, and where', async () => {
-    const file = scratch.write('lab.ts', `interface Unused { readonly a: string }\n\nfunction f(): Unused {\n  throw new TypeError('no such thing');\n}\nexport default f();\n`);
+    const file = scratch.write(
+      'lab.ts',
+      `interface Unused { readonly a: string }\n\nfunction f(): Unused {\n  throw new TypeError('no such thing');\n}\nexport default f();\n`,
+    );
     expect(await failure(file)).toMatchObject({ code: 'LAB_FILE_THROWS', message: 'lab.ts:4:9: no such thing' });
   });
 
   it('throws in a file that it imports', async () => {
     scratch.write('other.ts', `export function make(): never {\n  throw new Error('from afar');\n}\n`);
     expect((await failure(scratch.write('lab.ts', `import { make } from './other.ts';\nmake();\n`))).message).toBe('lab.ts:2:1: from afar');
-    expect((await failure(scratch.write('lab2.ts', `import './third.ts';\n`)))).toMatchObject({ code: 'LAB_FILE_THROWS', message: expect.stringContaining('third.ts') });
+    expect(await failure(scratch.write('lab2.ts', `import './third.ts';\n`))).toMatchObject({
+      code: 'LAB_FILE_THROWS',
+      message: expect.stringContaining('third.ts'),
+    });
   });
 
   it('throws something that is no error', async () => {
@@ -87,18 +99,24 @@ describe('a lab file that cannot be loaded', () => {
   });
 
   it('throws later, while it is awaited', async () => {
-    const file = scratch.write('lab.ts', `setTimeout(() => { throw new Error('late'); }, 1);\nexport default new Promise(() => { setInterval(() => {}, 1000); });\n`);
+    const file = scratch.write(
+      'lab.ts',
+      `setTimeout(() => { throw new Error('late'); }, 1);\nexport default new Promise(() => { setInterval(() => {}, 1000); });\n`,
+    );
     expect(await failure(file)).toMatchObject({ code: 'LAB_FILE_THROWS', message: 'lab.ts:1:26: late' });
   });
 
   it('is refused by its constructs, each problem with its path', async () => {
-    const file = scratch.write('lab.ts', `import { BridgeCni, Cluster, Deployment, Lab, PodsPerNode } from 'cnilab';
+    const file = scratch.write(
+      'lab.ts',
+      `import { BridgeCni, Cluster, Deployment, Lab, PodsPerNode } from 'cnilab';
 const lab = new Lab({ name: 'wrong' });
 const cluster = new Cluster(lab, 'c1', { cni: new BridgeCni() });
 new PodsPerNode(cluster, 'web', { count: 0 });
 new Deployment(cluster, 'api', { replicas: 1.5 });
 export default lab;
-`);
+`,
+    );
     const { code, message } = await failure(file);
     expect(code).toBe('LAB_FILE_THROWS');
     expect(message).toContain('[c1/web] count is 0: give a whole number of at least 1');
@@ -106,7 +124,9 @@ export default lab;
   });
 
   it('holds what JSON cannot: the path is named', async () => {
-    expect((await failure(scratch.write('lab.ts', `export default { name: 'x', clusters: [{ name: () => 'c1' }] };\n`))).message).toContain('[clusters.0.name] a function cannot be written as JSON');
+    expect((await failure(scratch.write('lab.ts', `export default { name: 'x', clusters: [{ name: () => 'c1' }] };\n`))).message).toContain(
+      '[clusters.0.name] a function cannot be written as JSON',
+    );
   });
 
   it.each([
@@ -115,8 +135,16 @@ export default lab;
     ['null', 'export default null;\n', 'its default export is null, not a lab'],
     ['two labs', `export const lab = { name: 'a' };\nexport default { name: 'b' };\n`, 'exports two labs: by default, and as `lab`'],
     ['a lab of another name', `import { Lab } from 'cnilab';\nexport const one = new Lab({ name: 'one' });\n`, 'exports a lab under the name one only'],
-    ['several labs', `import { Lab } from 'cnilab';\nexport const one = new Lab({ name: 'one' }), two = new Lab({ name: 'two' });\n`, 'exports several labs (one, two) and none by default'],
-    ['labs in an object', `import { Lab } from 'cnilab';\nexport default { one: new Lab({ name: 'one' }), two: new Lab({ name: 'two' }) };\n`, 'its default export holds several things, among them the labs one, two'],
+    [
+      'several labs',
+      `import { Lab } from 'cnilab';\nexport const one = new Lab({ name: 'one' }), two = new Lab({ name: 'two' });\n`,
+      'exports several labs (one, two) and none by default',
+    ],
+    [
+      'labs in an object',
+      `import { Lab } from 'cnilab';\nexport default { one: new Lab({ name: 'one' }), two: new Lab({ name: 'two' }) };\n`,
+      'its default export holds several things, among them the labs one, two',
+    ],
   ])('exports %s', async (_, text, message) => {
     expect(await failure(scratch.write('lab.ts', text))).toMatchObject({ code: 'LAB_FILE_EXPORTS_NOTHING', message: `lab.ts: ${message}` });
   });
@@ -126,7 +154,10 @@ export default lab;
     ['JavaScript', 'lab.mjs', `const a = 1;\nconst b = = 2;\n`, `lab.mjs:2: Unexpected token '='`],
     ['a name that is not exported', 'lab.ts', `\nimport { Labb } from 'cnilab';\nexport default new Labb();\n`, /^lab\.ts:2: .*Labb/],
   ])('has a syntax error in %s', async (_, name, text, message) => {
-    expect(await failure(scratch.write(name, text))).toMatchObject({ code: 'LAB_FILE_SYNTAX', message: typeof message === 'string' ? message : expect.stringMatching(message) });
+    expect(await failure(scratch.write(name, text))).toMatchObject({
+      code: 'LAB_FILE_SYNTAX',
+      message: typeof message === 'string' ? message : expect.stringMatching(message),
+    });
   });
 
   it.each([
@@ -135,20 +166,32 @@ export default lab;
     ['an endless exported promise', 'setInterval(() => {}, 1000);\nexport default new Promise(() => {});\n'],
   ])('never ends: %s', async (_, text) => {
     const startedAt = performance.now();
-    expect(await failure(scratch.write('lab.ts', text), { timeoutMs: 1500 })).toMatchObject({ code: 'LAB_FILE_TIMEOUT', message: 'lab.ts: was still loading after 1.5 s and was killed' });
+    expect(await failure(scratch.write('lab.ts', text), { timeoutMs: 1500 })).toMatchObject({
+      code: 'LAB_FILE_TIMEOUT',
+      message: 'lab.ts: was still loading after 1.5 s and was killed',
+    });
     expect(performance.now() - startedAt).toBeLessThan(4000);
   });
 
   it('awaits what can no longer happen: said at once', async () => {
-    expect(await failure(scratch.write('lab.ts', 'await new Promise(() => {});\n'))).toMatchObject({ code: 'LAB_FILE_TIMEOUT', message: expect.stringContaining('never happens') });
+    expect(await failure(scratch.write('lab.ts', 'await new Promise(() => {});\n'))).toMatchObject({
+      code: 'LAB_FILE_TIMEOUT',
+      message: expect.stringContaining('never happens'),
+    });
   });
 
   it('calls process.exit', async () => {
-    expect(await failure(scratch.write('lab.ts', `\nprocess.exit(0);\n${PLAIN}`))).toMatchObject({ code: 'LAB_FILE_THROWS', message: 'lab.ts:2:9: calls process.exit(0) before there is a lab' });
+    expect(await failure(scratch.write('lab.ts', `\nprocess.exit(0);\n${PLAIN}`))).toMatchObject({
+      code: 'LAB_FILE_THROWS',
+      message: 'lab.ts:2:9: calls process.exit(0) before there is a lab',
+    });
   });
 
   it('kills its own process', async () => {
-    expect(await failure(scratch.write('lab.ts', `process.kill(process.pid, 'SIGKILL');\nawait new Promise((r) => setTimeout(r, 1000));\n`))).toMatchObject({ code: 'LAB_FILE_THROWS', message: expect.stringContaining('by SIGKILL') });
+    expect(await failure(scratch.write('lab.ts', `process.kill(process.pid, 'SIGKILL');\nawait new Promise((r) => setTimeout(r, 1000));\n`))).toMatchObject({
+      code: 'LAB_FILE_THROWS',
+      message: expect.stringContaining('by SIGKILL'),
+    });
   });
 });
 
@@ -254,7 +297,7 @@ describe('YAML and JSON labs', () => {
   });
 
   it.each([
-    ['YAML', 'lab.yaml', 'name: a\n  b: [\n', /lab\.yaml:2/],
+    ['YAML', 'lab.yaml', 'name: a\nclusters:\n\t- x\n', /lab\.yaml:3/],
     ['JSON', 'lab.json', '{\n  "name": "a",\n}\n', /lab\.json:3:1: /],
     ['JSON that is YAML', 'lab.json', 'name: a\n', /lab\.json/],
     ['a key twice', 'lab.yaml', 'name: a\nname: b\n', /lab\.yaml:2/],

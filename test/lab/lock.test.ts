@@ -23,7 +23,10 @@ const dead = (id: string): object => ({ ...ownIdentity(), startTime: '1', id, do
 describe('the lock of a lab', () => {
   it('is held by one at a time, and names its owner', async () => {
     const lock = await lockLab('a', { doing: 'up' });
-    await expect(lockLab('a', { doing: 'down' })).rejects.toMatchObject({ code: 'LAB_LOCKED', message: `lab a is in use: \`up\` runs as process ${process.pid}` });
+    await expect(lockLab('a', { doing: 'down' })).rejects.toMatchObject({
+      code: 'LAB_LOCKED',
+      message: `lab a is in use: \`up\` runs as process ${process.pid}`,
+    });
     await (await lockLab('b', { doing: 'up' })).release();
     await lock.release();
     await (await lockLab('a', { doing: 'down' })).release();

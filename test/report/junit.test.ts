@@ -3,7 +3,12 @@ import { escapeXml, MATRIX_LIMIT, renderJunit } from '../../report/junit.ts';
 import type { MatrixCell, Report } from '../../verify/report.ts';
 import { check, failReport, failure, inconclusiveReport, passReport } from './report-fixture.ts';
 
-interface Element { readonly name: string; readonly attributes: Readonly<Record<string, string>>; readonly children: Element[]; text: string }
+interface Element {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly children: Element[];
+  text: string;
+}
 
 /** A strict little reader: throws on whatever is not well-formed in the way that JUnit readers need. */
 function parseXml(xml: string): Element {
@@ -24,7 +29,12 @@ function parseXml(xml: string): Element {
       if (stack.pop()?.name !== name) throw new Error(`</${name}> closes another element`);
       continue;
     }
-    const element: Element = { name, attributes: Object.fromEntries([...attributes.matchAll(/ ([a-z0-9-]+)="([^"]*)"/g)].map(([, key = '', value = '']) => [key, value])), children: [], text: '' };
+    const element: Element = {
+      name,
+      attributes: Object.fromEntries([...attributes.matchAll(/ ([a-z0-9-]+)="([^"]*)"/g)].map(([, key = '', value = '']) => [key, value])),
+      children: [],
+      text: '',
+    };
     top.children.push(element);
     if (selfClosed === '') stack.push(element);
   }
@@ -41,7 +51,11 @@ describe('renderJunit', () => {
     await expect(renderJunit(failReport())).toMatchFileSnapshot('golden/junit-fail.xml');
   });
 
-  it.each([['pass', passReport()], ['fail', failReport()], ['inconclusive', inconclusiveReport()]])('%s: is well-formed and its counts are those of its cases', (_name, report) => {
+  it.each([
+    ['pass', passReport()],
+    ['fail', failReport()],
+    ['inconclusive', inconclusiveReport()],
+  ])('%s: is well-formed and its counts are those of its cases', (_name, report) => {
     const root = parseXml(renderJunit(report));
     const counts = (all: Element[]): Record<string, string> => {
       const n = (name: string): string => String(all.filter((item) => item.children.some((child) => child.name === name)).length);
@@ -57,7 +71,9 @@ describe('renderJunit', () => {
 
   it('an inconclusive result is an error, so that it cannot turn a build green', () => {
     const report = inconclusiveReport();
-    const error = cases(suite(report, 'r2-node-to-pod')).flatMap((item) => item.children).find((child) => child.name === 'error');
+    const error = cases(suite(report, 'r2-node-to-pod'))
+      .flatMap((item) => item.children)
+      .find((child) => child.name === 'error');
     expect(error?.attributes).toEqual({ message: '3 pairs: c1/default/web-worker2-1: responder: EADDRINUSE', type: 'inconclusive' });
     expect(cases(suite(report, 'controls')).flatMap((item) => item.children.map((child) => child.name))).toEqual(['skipped']);
   });
@@ -65,18 +81,38 @@ describe('renderJunit', () => {
   it('a failing pair carries what was seen, expected and diagnosed', () => {
     const [first] = cases(suite(failReport(), 'r1-pod-to-pod'));
     expect(first?.attributes['name']).toBe('c1/default/web-worker1-1 to c1/default/web-worker2-1 tcp ipv4');
-    expect(first?.children[0]?.text).toMatch(/saw: the server saw 10\.244\.1\.0:40122\nexpected: 10\.244\.1\.2:40122\ndiagnosis: pod-source-rewritten[^]*mend: cnilab exec/);
+    expect(first?.children[0]?.text).toMatch(
+      /saw: the server saw 10\.244\.1\.0:40122\nexpected: 10\.244\.1\.2:40122\ndiagnosis: pod-source-rewritten[^]*mend: cnilab exec/,
+    );
   });
 
   it('names test cases the same in every run, whatever the numbers', () => {
-    const names = (report: Report): string[] => suites(report).flatMap(cases).map((item) => item.attributes['name'] ?? '');
-    const slower = passReport({ elapsedMs: 9000, startedAt: '2027-01-01T00:00:00.000Z', checks: passReport().checks.map((c) => ({ ...c, latencyUs: null, probes: 1 })) });
+    const names = (report: Report): string[] =>
+      suites(report)
+        .flatMap(cases)
+        .map((item) => item.attributes['name'] ?? '');
+    const slower = passReport({
+      elapsedMs: 9000,
+      startedAt: '2027-01-01T00:00:00.000Z',
+      checks: passReport().checks.map((c) => ({ ...c, latencyUs: null, probes: 1 })),
+    });
     expect(names(slower)).toEqual(names(passReport()));
   });
 
   it('is bounded: of very many node pairs only those that do not pass are listed', () => {
     const n = MATRIX_LIMIT + 1;
-    const matrix = Array.from({ length: n }, (_, i): MatrixCell => ({ clientNode: `a${String(i)}`, serverNode: 'b', verdict: i === 3 ? 'fail' : 'pass', pairs: 1, failed: i === 3 ? 1 : 0, p50Us: 1, failedPairs: [] }));
+    const matrix = Array.from(
+      { length: n },
+      (_, i): MatrixCell => ({
+        clientNode: `a${String(i)}`,
+        serverNode: 'b',
+        verdict: i === 3 ? 'fail' : 'pass',
+        pairs: 1,
+        failed: i === 3 ? 1 : 0,
+        p50Us: 1,
+        failedPairs: [],
+      }),
+    );
     expect(cases(suite(passReport({ matrix }), 'node-pairs')).map((item) => item.attributes['name'])).toEqual(['a3 to b']);
   });
 
@@ -88,7 +124,11 @@ describe('renderJunit', () => {
   });
 
   it('a failed check without a listed failure is still a failure', () => {
-    const report = passReport({ checks: [check('loss', { verdict: 'fail', reason: '3 of 270 probes lost', failures: [], pairs: { planned: 30, passed: 0, failed: 30, inconclusive: 0 } })] });
+    const report = passReport({
+      checks: [
+        check('loss', { verdict: 'fail', reason: '3 of 270 probes lost', failures: [], pairs: { planned: 30, passed: 0, failed: 30, inconclusive: 0 } }),
+      ],
+    });
     expect(cases(suite(report, 'loss'))[0]?.children[0]?.attributes['message']).toBe('3 of 270 probes lost');
   });
 });

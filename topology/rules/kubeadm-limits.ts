@@ -32,9 +32,9 @@ function pods(cluster: ClusterView, { cidr, path }: PlacedCidr): readonly Diagno
   const mask = cluster.nodeMask[cidr.family];
   const maskPath = cluster.spec.nodeMask?.[cidr.family] === undefined ? path : [...cluster.path, 'nodeMask', cidr.family];
   if (mask < cidr.prefixLength) {
-    const fitting = Math.min(cidr.bits, cidr.prefixLength + 8);
+    const larger = `use a pod CIDR of /${Math.max(0, mask - 8)}`;
     found.push(problem('NODE_MASK_TOO_SHORT', maskPath, `a node's /${mask} is larger than the pod CIDR ${formatCidr(cidr)}`,
-      `set nodeMask: { ${cidr.family}: ${fitting} }, or use a pod CIDR of /${Math.max(0, mask - 8)}`));
+      cidr.prefixLength + 8 > cidr.bits - 2 ? larger : `set nodeMask: { ${cidr.family}: ${cidr.prefixLength + 8} }, or ${larger}`));
   } else if (mask - cidr.prefixLength > POD_SUBNET_NODE_MASK_MAX_DIFF) {
     found.push(problem('NODE_MASK_TOO_LONG', maskPath, `a node's /${mask} is ${mask - cidr.prefixLength} bits longer than the pod CIDR ${formatCidr(cidr)}; kubeadm allows ${POD_SUBNET_NODE_MASK_MAX_DIFF}`,
       `set nodeMask: { ${cidr.family}: ${cidr.prefixLength + POD_SUBNET_NODE_MASK_MAX_DIFF} } or less, or use a pod CIDR of /${mask - POD_SUBNET_NODE_MASK_MAX_DIFF} or smaller`));

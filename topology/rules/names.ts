@@ -10,7 +10,7 @@ const CLUSTER_LENGTH = 20;
 
 /** A name that would be accepted, made of one that is not; null when nothing is left of it. */
 function mended(text: string, length: number): string | null {
-  const plain = text.toLowerCase().replace(/[^a-z0-9-]+/gu, '-').slice(0, length).replace(/^-+|-+$/g, '');
+  const plain = text.toLowerCase().replace(/[^a-z0-9]+/gu, '-').slice(0, length).replace(/^-+|-+$/g, '');
   return plain === '' ? null : plain;
 }
 

@@ -48,7 +48,7 @@ function nodeMaskRanges(cluster: ClusterView, range: PlacedCidr, counts: Counts)
     const wanted = Math.max(0, mask - Math.ceil(Math.log2(Math.max(1, cluster.nodes.length))));
     const holds = ranges === 0n ? `has ${counted(cidrSize(cidr), 'address')} and no room for a /${mask} per node` : `holds ${counted(ranges, 'node')} of /${mask}`;
     found.push(problem('POD_CIDR_TOO_SMALL', path, `${formatCidr(cidr)} ${holds}; cluster ${cluster.name} has ${need(cluster, counts)}`,
-      `use a pod CIDR of /${wanted} or larger, or smaller ranges per node (nodeMask: { ${key}: … })`));
+      `use a pod CIDR of /${wanted} or larger`));
   }
   const { node, pods } = busiest(counts);
   const perNode = room({ ...cidr, prefixLength: mask });

@@ -73,24 +73,24 @@ function readLost(view: LabView, flow: PairFlow, all: readonly Flow[]): Reading 
   return null;
 }
 
-/** Some attempts of the pair came back: whatever loses packets does not lose all of them. */
+/** Some attempts of many pairs came back: whatever loses packets does not lose all of them. */
 function isRandom(flow: PairFlow, all: readonly Flow[]): boolean {
   if (flow.failure.check === 'loss') return true;
-  const attempts = 1 + Math.max(...all.map((one) => one.failure.attempt));
-  if (attempts < 2) return false;
-  const groups = new Map<string, Set<number>>();
-  for (const one of all.filter(isPair).filter(isLost)) {
-    const key = `${one.failure.check} ${one.client.id} ${one.server.id} ${one.protocol} ${one.family}`;
-    groups.set(key, new Set([...(groups.get(key) ?? []), one.failure.attempt]));
-  }
-  const partial = [...groups.values()].filter((seen) => seen.size < attempts).length;
-  return partial > 0 && partial * 2 >= groups.size;
+  const lost = all.filter(isPair).filter(isLost).filter((one) => !failsBySize(one));
+  const partial = lost.filter(isPartial).length;
+  return partial > 0 && partial * 2 >= lost.length;
+}
+
+/** `(1 of 3 attempts)`: the others came back. */
+function isPartial(flow: Flow): boolean {
+  const found = /\((\d+) of (\d+) attempts\)/.exec(flow.failure.saw);
+  return found !== null && Number(found[1]) < Number(found[2]);
 }
 
 function lossEvidence(all: readonly Flow[]): readonly string[] {
   const lost = all.filter(isLost);
   const pairs = new Set(lost.map((flow) => `${flow.client.id} ${flow.server?.id} ${flow.protocol}`));
-  return [`${lost.length} attempts over ${pairs.size} pairs and protocols were lost, while other attempts of the same pairs came back`];
+  return [`probes of ${pairs.size} pairs and protocols were lost, while other attempts of the same pairs came back`];
 }
 
 /** The first `address:port` of a sentence. */

@@ -22,7 +22,8 @@ export function changeAddress(op: OpOf<'address'>, change: Change): void {
   const bytes = addressBytes(op.address);
   const flags = bytes.length === 16 && change === 'add' ? IFA_F_NODAD : 0;
   namespace.rtnl.request(
-    change === 'add' ? RTM_NEWADDR : RTM_DELADDR, change === 'add' ? NLM_F_CREATE | NLM_F_REPLACE : 0,
+    change === 'add' ? RTM_NEWADDR : RTM_DELADDR,
+    change === 'add' ? NLM_F_CREATE | NLM_F_REPLACE : 0,
     (m) => writeAddressHeader(m, familyOf(bytes), op.prefixLength, flags, index).attr(IFA.LOCAL, bytes).attr(IFA.ADDRESS, bytes),
     `cannot ${change} it`,
   );
@@ -34,7 +35,8 @@ export function changeNeighbour(op: OpOf<'neigh'>, change: Change): void {
   const index = linkIndex(namespace, op.dev);
   const bytes = addressBytes(op.address);
   namespace.rtnl.request(
-    change === 'add' ? RTM_NEWNEIGH : RTM_DELNEIGH, change === 'add' ? NLM_F_CREATE | NLM_F_REPLACE : 0,
+    change === 'add' ? RTM_NEWNEIGH : RTM_DELNEIGH,
+    change === 'add' ? NLM_F_CREATE | NLM_F_REPLACE : 0,
     (m) => {
       writeNeighbourHeader(m, familyOf(bytes), index, change === 'add' ? NUD_PERMANENT : 0, 0).attr(NDA.DST, bytes);
       if (change === 'add') m.attr(NDA.LLADDR, macBytes(op.mac));
@@ -49,9 +51,12 @@ export function changeForwarding(op: OpOf<'fdb'>, change: Change): void {
   const index = linkIndex(namespace, op.dev);
   const add = NLM_F_CREATE | (op.mac === FLOOD ? NLM_F_APPEND : NLM_F_REPLACE);
   namespace.rtnl.request(
-    change === 'add' ? RTM_NEWNEIGH : RTM_DELNEIGH, change === 'add' ? add : 0,
-    (m) => writeNeighbourHeader(m, AF_BRIDGE, index, change === 'add' ? NUD_PERMANENT : 0, NTF_SELF)
-      .attr(NDA.DST, addressBytes(op.dst)).attr(NDA.LLADDR, macBytes(op.mac)),
+    change === 'add' ? RTM_NEWNEIGH : RTM_DELNEIGH,
+    change === 'add' ? add : 0,
+    (m) =>
+      writeNeighbourHeader(m, AF_BRIDGE, index, change === 'add' ? NUD_PERMANENT : 0, NTF_SELF)
+        .attr(NDA.DST, addressBytes(op.dst))
+        .attr(NDA.LLADDR, macBytes(op.mac)),
     `cannot ${change} it`,
   );
 }

@@ -14,7 +14,7 @@ import { addRoute } from './routes.ts';
 import { applyRules } from './rules.ts';
 import { stepFailed } from './step-error.ts';
 import { writeSysctls } from './sysctls.ts';
-import { undoOp } from './undo.ts';
+import { undoNamespaces, undoOp } from './undo.ts';
 
 export interface ApplyResult {
   readonly ops: number;
@@ -48,22 +48,37 @@ async function inStep(step: string, title: string, emit: OnStep, work: () => Pro
   emit({ step, phase: 'end', detail: title, ms: performance.now() - started });
 }
 
-/** In order; runs of CNI deletions go side by side. */
+/** In order; runs of CNI deletions go side by side, runs of namespaces go at once. */
 async function undoAll(ops: readonly Op[]): Promise<void> {
-  let lanes = createLanes(WIDTH);
-  for (const op of ops) {
-    const undo = async (): Promise<void> => {
-      await undoOp(op).catch((error: unknown) => { throw stepFailed(UNDO, op, error); });
-    };
-    if (op.op === 'cni') {
-      lanes.start(op.lane, undo);
+  for (let at = 0; at < ops.length; ) {
+    const op = ops[at] as Op;
+    const run = runOf(ops, at, (next) => (op.op === 'cni' || op.op === 'netns') && next.op === op.op);
+    at += run.length;
+    if (op.op === 'netns') {
+      await undoNamespaces(run as OpOf<'netns'>[]).catch((error: unknown) => {
+        throw stepFailed(UNDO, op, error);
+      });
     } else {
+      const lanes = createLanes(WIDTH);
+      for (const each of run) {
+        lanes.start(
+          each.op === 'cni' ? each.lane : null,
+          async () =>
+            await undoOp(each).catch((error: unknown) => {
+              throw stepFailed(UNDO, each, error);
+            }),
+        );
+      }
       await lanes.settled();
-      lanes = createLanes(WIDTH);
-      await undo();
     }
   }
-  await lanes.settled();
+}
+
+/** `ops[from]` and those right after it that belong with it. */
+function runOf(ops: readonly Op[], from: number, belongs: (op: Op) => boolean): Op[] {
+  let end = from + 1;
+  while (end < ops.length && belongs(ops[end] as Op)) end++;
+  return ops.slice(from, end);
 }
 
 async function applyStage(stage: Stage, emit: OnStep): Promise<void> {
@@ -75,56 +90,63 @@ async function applyStage(stage: Stage, emit: OnStep): Promise<void> {
     const op = stage.ops[at] as Op;
     try {
       if (op.op === 'sysctl') {
-        const run = sysctlRun(stage.ops, at);
+        const run = runOf(stage.ops, at, (next) => next.op === 'sysctl' && next.ns === op.ns);
         at += run.length - 1;
-        writeSysctls(op.ns, run);
+        writeSysctls(op.ns, run as OpOf<'sysctl'>[]);
       } else if (op.op === 'await-routes') {
         waits.push(op);
       } else {
-        applyOp(op, (lane, task) => lanes.start(lane, async () => {
-          await task().catch((error: unknown) => { throw stepFailed(stage.name, op, error); });
-          done(op);
-        }));
+        applyOp(op, (lane, task) =>
+          lanes.start(lane, async () => {
+            await task().catch((error: unknown) => {
+              throw stepFailed(stage.name, op, error);
+            });
+            done(op);
+          }),
+        );
       }
     } catch (error) {
       failure = { error: stepFailed(stage.name, op, error) };
+      lanes.abandon();
     }
   }
   // Processes that run must end before the failure is reported: whoever cleans up next must not race with them.
-  const settled = await lanes.settled().then(() => null, (error: unknown) => ({ error }));
+  const settled = await lanes.settled().then(
+    () => null,
+    (error: unknown) => ({ error }),
+  );
   failure ??= settled;
   if (failure !== null) throw failure.error;
   if (waits.length > 0) await awaitRoutes(stage.name, waits);
 }
 
-/** Consecutive settings of one namespace, written in one visit. */
-function sysctlRun(ops: readonly Op[], from: number): OpOf<'sysctl'>[] {
-  const run: OpOf<'sysctl'>[] = [];
-  for (let at = from; at < ops.length; at++) {
-    const op = ops[at];
-    if (op?.op !== 'sysctl' || (run[0] !== undefined && run[0].ns !== op.ns)) break;
-    run.push(op);
-  }
-  return run;
-}
-
 /** Does the op, or hands what needs a process to `start`. */
 function applyOp(op: Exclude<Op, OpOf<'sysctl' | 'await-routes'>>, start: Lanes['start']): void {
   switch (op.op) {
-    case 'netns': return createNetns(op.ns);
+    case 'netns':
+      return createNetns(op.ns);
     case 'bridge':
     case 'veth':
     case 'vxlan':
-    case 'ipip': return addLink(op);
-    case 'address': return changeAddress(op, 'add');
-    case 'route': return addRoute(op);
-    case 'neigh': return changeNeighbour(op, 'add');
-    case 'fdb': return changeForwarding(op, 'add');
-    case 'file': return writeLabFile(op.path, op.text);
+    case 'ipip':
+      return addLink(op);
+    case 'address':
+      return changeAddress(op, 'add');
+    case 'route':
+      return addRoute(op);
+    case 'neigh':
+      return changeNeighbour(op, 'add');
+    case 'fdb':
+      return changeForwarding(op, 'add');
+    case 'file':
+      return writeLabFile(op.path, op.text);
     // Both families of a namespace in one lane: their transactions would make each other start over.
-    case 'rules': return start(`rules ${op.ns}`, async () => await applyRules(op));
-    case 'cni': return start(op.lane, async () => await cniAdd(op));
-    case 'bird': return start(`bird ${op.ns}`, async () => await applyBird(op));
+    case 'rules':
+      return start(`rules ${op.ns}`, async () => await applyRules(op));
+    case 'cni':
+      return start(op.lane, async () => await cniAdd(op));
+    case 'bird':
+      return start(`bird ${op.ns}`, async () => await applyBird(op));
   }
 }
 

@@ -18,7 +18,7 @@ const NAMED = 8;
  */
 export async function awaitRoutes(step: string, ops: readonly AwaitRoutesOp[]): Promise<void> {
   const started = performance.now();
-  for (let waiting = ops; ;) {
+  for (let waiting = ops; ; ) {
     waiting = waiting.filter((op) => missingRoutes(op).length > 0);
     if (waiting.length === 0) return;
     const elapsed = performance.now() - started;

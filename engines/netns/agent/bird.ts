@@ -42,18 +42,27 @@ async function startBird(op: BirdOp): Promise<void> {
   let ended: string | null = null;
   try {
     const child = inNamespace(netns(op.ns).fd, () => spawn(argv[0], argv.slice(1), { detached: true, env: processEnvironment(), stdio: ['ignore', log, log] }));
-    child.once('error', (error) => { ended = error.message; });
-    child.once('exit', (code, signal) => { ended = `it ended with ${signal ?? `exit code ${code}`}`; });
+    child.once('error', (error) => {
+      ended = error.message;
+    });
+    child.once('exit', (code, signal) => {
+      ended = `it ended with ${signal ?? `exit code ${code}`}`;
+    });
     child.unref();
   } finally {
     closeSync(log);
   }
-  for (const deadline = performance.now() + START_MS; ;) {
+  for (const deadline = performance.now() + START_MS; ; ) {
     if (await answers(op.ns)) return;
     // Type assertion: the callbacks above assign it, which flow analysis does not see.
     const reason = ended as string | null;
     if (reason !== null || performance.now() > deadline) {
-      throw birdFailed(op.ns, `does not start (${reason ?? `silent for ${START_MS} ms`})`, lastLines(readFileSync(logPath(op.ns), 'utf8')), commandText(op.ns, argv));
+      throw birdFailed(
+        op.ns,
+        `does not start (${reason ?? `silent for ${START_MS} ms`})`,
+        lastLines(readFileSync(logPath(op.ns), 'utf8')),
+        commandText(op.ns, argv),
+      );
     }
     await sleep(POLL_MS);
   }
@@ -61,7 +70,10 @@ async function startBird(op: BirdOp): Promise<void> {
 
 async function answers(ns: string): Promise<boolean> {
   if (!existsSync(controlPath(ns))) return false;
-  return await birdCommand(controlPath(ns), 'show status').then(() => true, () => false);
+  return await birdCommand(controlPath(ns), 'show status').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Shuts BIRD down and waits until the process is gone, so that its routes are withdrawn. Fine when none runs. */
@@ -69,7 +81,7 @@ export async function stopBird(ns: string): Promise<void> {
   const pid = birdPid(ns);
   if (pid !== null) {
     await birdCommand(controlPath(ns), 'down').catch(() => process.kill(pid, 'SIGTERM'));
-    for (const deadline = performance.now() + STOP_MS; birdPid(ns) !== null;) {
+    for (const deadline = performance.now() + STOP_MS; birdPid(ns) !== null; ) {
       if (performance.now() > deadline) process.kill(pid, 'SIGKILL');
       await sleep(POLL_MS);
     }
@@ -80,7 +92,10 @@ export async function stopBird(ns: string): Promise<void> {
 /** `show protocols` of the BIRD of a namespace, or why there is none: for messages. */
 export async function birdProtocols(ns: string): Promise<string> {
   if (birdPid(ns) === null) return 'no BIRD runs there';
-  return await birdCommand(controlPath(ns), 'show protocols').then(({ text }) => text, (error: unknown) => String(error));
+  return await birdCommand(controlPath(ns), 'show protocols').then(
+    ({ text }) => text,
+    (error: unknown) => String(error),
+  );
 }
 
 /** Process id of the BIRD of a namespace; null when it does not run. A zombie does not. */
@@ -94,7 +109,9 @@ function birdPid(ns: string): number | null {
 
 function birdFailed(ns: string, what: string, said: string, command?: string): EngineError {
   return new EngineError({
-    code: 'ENGINE_STEP_FAILED', message: `BIRD ${what}: ${said}`, hint: 'the message names the file and line of the configuration; `cnilab down` cleans up',
+    code: 'ENGINE_STEP_FAILED',
+    message: `BIRD ${what}: ${said}`,
+    hint: 'the message names the file and line of the configuration; `cnilab down` cleans up',
     details: { netns: ns, log: logPath(ns), ...(command === undefined ? {} : { command }) },
   });
 }

@@ -1,6 +1,6 @@
 /** What a container runtime hands to CNI plugins (CNI spec 1.0.0, sections 2 and 4), pure. */
 import type { Op } from '../ops.ts';
-import { netnsPath } from './namespaces.ts';
+import { netnsPath } from './netns-path.ts';
 
 export type CniOp = Extract<Op, { readonly op: 'cni' }>;
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK';
@@ -68,11 +68,19 @@ function plannedIps(op: CniOp): readonly string[] {
 export function pluginEnvironment(command: CniCommand, link: ChainLink, op: CniOp, path: string): Record<string, string> {
   const ips = plannedIps(op);
   const args = [
-    'IgnoreUnknown=1', `K8S_POD_NAMESPACE=${op.pod.namespace}`, `K8S_POD_NAME=${op.pod.name}`, `K8S_POD_INFRA_CONTAINER_ID=${op.containerId}`,
+    'IgnoreUnknown=1',
+    `K8S_POD_NAMESPACE=${op.pod.namespace}`,
+    `K8S_POD_NAME=${op.pod.name}`,
+    `K8S_POD_INFRA_CONTAINER_ID=${op.containerId}`,
     ...(link.type === 'loopback' ? [] : [...(ips.length === 1 ? [`IP=${ips[0]}`] : []), ...(op.mac === '' ? [] : [`MAC=${op.mac}`])]),
   ];
   return {
-    CNI_COMMAND: command, CNI_CONTAINERID: op.containerId, CNI_NETNS: netnsPath(op.ns), CNI_IFNAME: link.ifname, CNI_PATH: path, CNI_ARGS: args.join(';'),
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: op.containerId,
+    CNI_NETNS: netnsPath(op.ns),
+    CNI_IFNAME: link.ifname,
+    CNI_PATH: path,
+    CNI_ARGS: args.join(';'),
   };
 }
 

@@ -23,7 +23,8 @@ export async function callPlugin(command: CniCommand, link: ChainLink, op: CniOp
   const program = findPlugin(link.type, folders);
   if (program === null) {
     throw new EnvironmentError({
-      code: 'ENVIRONMENT_LACKS', message: `CNI plugin ${JSON.stringify(link.type)} was not found in ${folders.join(', ')}`,
+      code: 'ENVIRONMENT_LACKS',
+      message: `CNI plugin ${JSON.stringify(link.type)} was not found in ${folders.join(', ')}`,
       hint: 'apt-get install containernetworking-plugins, or put the plugin in one of these folders',
     });
   }
@@ -36,8 +37,13 @@ export async function callPlugin(command: CniCommand, link: ChainLink, op: CniOp
   throw new CommandError({
     code: 'COMMAND_FAILED',
     message: `CNI plugin ${link.type} failed at ${command}: ${reason}`,
-    hint: 'check that plugin\'s entry in the network configuration list; the command in the details can be repeated inside the lab',
-    details: { plugin: program, command: commandText(op.node, [program], input, env), stderr: lastLines(result.stderr), ...(answer === null ? {} : { answer }) },
+    hint: "check that plugin's entry in the network configuration list; the command in the details can be repeated inside the lab",
+    details: {
+      plugin: program,
+      command: commandText(op.node, [program], input, env),
+      stderr: lastLines(result.stderr),
+      ...(answer === null ? {} : { answer }),
+    },
   });
 }
 
@@ -56,7 +62,7 @@ function reasonOf(answer: Json): string {
 function parseJson(text: string): Json | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value as Json : null;
+    return typeof value === 'object' && value !== null ? (value as Json) : null;
   } catch {
     return null;
   }

@@ -23,7 +23,7 @@ export async function cniAdd(op: CniOp): Promise<void> {
   try {
     await callPlugin('ADD', loopbackLink(op), op, null);
     let result: Json | null = null;
-    for (const link of chainLinks(op)) result = await callPlugin('ADD', link, op, result) ?? result;
+    for (const link of chainLinks(op)) result = (await callPlugin('ADD', link, op, result)) ?? result;
     checkAddresses(op, result ?? {});
     writeLabFile(recordPath(op), JSON.stringify({ op, result: result ?? {} } satisfies CniRecord));
   } catch (error) {
@@ -55,7 +55,7 @@ export async function cniDelete(op: CniOp): Promise<void> {
   let failure: { readonly error: unknown } | null = null;
   for (const link of [loopbackLink(made), ...chainLinks(made)].reverse()) {
     try {
-      await callPlugin('DEL', link, made, link.type === 'loopback' ? null : record?.result ?? null);
+      await callPlugin('DEL', link, made, link.type === 'loopback' ? null : (record?.result ?? null));
     } catch (error) {
       failure ??= { error };
     }
@@ -71,7 +71,9 @@ export async function cniCheck(op: CniOp): Promise<void> {
   const record = readRecord(op);
   if (record === null) {
     throw new EngineError({
-      code: 'ENGINE_STEP_FAILED', message: 'it was not attached by CNI', hint: '`cnilab down` and `cnilab up` rebuild the lab',
+      code: 'ENGINE_STEP_FAILED',
+      message: 'it was not attached by CNI',
+      hint: '`cnilab down` and `cnilab up` rebuild the lab',
     });
   }
   if (record.op.list['disableCheck'] === true) return;
@@ -80,5 +82,5 @@ export async function cniCheck(op: CniOp): Promise<void> {
 
 function readRecord(op: CniOp): CniRecord | null {
   const text = readLabFile(recordPath(op));
-  return text === null ? null : JSON.parse(text) as CniRecord;
+  return text === null ? null : (JSON.parse(text) as CniRecord);
 }

@@ -1,23 +1,42 @@
 import type { Op } from '../ops.ts';
-import { routeText } from './routes.ts';
 
 /** One op in words, for progress and errors: `route 10.244.1.0/24 via 172.18.0.3 in c1.worker`. */
 export function describeOp(op: Op): string {
   switch (op.op) {
-    case 'netns': return `network namespace ${op.ns}`;
-    case 'sysctl': return `sysctl ${op.key} in ${op.ns}`;
+    case 'netns':
+      return `network namespace ${op.ns}`;
+    case 'sysctl':
+      return `sysctl ${op.key} in ${op.ns}`;
     case 'bridge':
     case 'vxlan':
-    case 'ipip': return `${op.op} ${op.name} in ${op.ns}`;
-    case 'veth': return `veth ${op.name} in ${op.ns} to ${op.peer.name} in ${op.peer.ns}`;
-    case 'address': return `address ${op.address}/${op.prefixLength} on ${op.dev} in ${op.ns}`;
-    case 'route': return `route ${routeText(op)} in ${op.ns}`;
-    case 'neigh': return `neighbour ${op.address} on ${op.dev} in ${op.ns}`;
-    case 'fdb': return `forwarding entry ${op.mac} to ${op.dst} on ${op.dev} in ${op.ns}`;
-    case 'rules': return `${op.family} rules in ${op.ns}`;
-    case 'file': return `file ${op.path}`;
-    case 'cni': return `pod ${op.pod.namespace}/${op.pod.name} on ${op.node}`;
-    case 'bird': return `BIRD in ${op.ns}`;
-    case 'await-routes': return `routes of ${op.ns}`;
+    case 'ipip':
+      return `${op.op} ${op.name} in ${op.ns}`;
+    case 'veth':
+      return `veth ${op.name} in ${op.ns} to ${op.peer.name} in ${op.peer.ns}`;
+    case 'address':
+      return `address ${op.address}/${op.prefixLength} on ${op.dev} in ${op.ns}`;
+    case 'route':
+      return `route ${routeText(op)} in ${op.ns}`;
+    case 'neigh':
+      return `neighbour ${op.address} on ${op.dev} in ${op.ns}`;
+    case 'fdb':
+      return `forwarding entry ${op.mac} to ${op.dst} on ${op.dev} in ${op.ns}`;
+    case 'rules':
+      return `${op.family} rules in ${op.ns}`;
+    case 'file':
+      return `file ${op.path}`;
+    case 'cni':
+      return `pod ${op.pod.namespace}/${op.pod.name} on ${op.node}`;
+    case 'bird':
+      return `BIRD in ${op.ns}`;
+    case 'await-routes':
+      return `routes of ${op.ns}`;
   }
+}
+
+/** `10.0.0.0/8 via 10.1.0.1 dev eth0`. */
+function routeText(op: Extract<Op, { readonly op: 'route' }>): string {
+  const via = op.via === null ? '' : ` via ${op.via}`;
+  const dev = op.dev === null ? '' : ` dev ${op.dev}`;
+  return `${op.type === 'blackhole' ? 'blackhole ' : ''}${op.to}${via}${dev}${op.onlink ? ' onlink' : ''}`;
 }

@@ -26,6 +26,8 @@ export function readLabFile(path: string): string | null {
 function checked(path: string): string {
   if (path.startsWith(`${LAB_FOLDER}/`) && normalize(path) === path) return path;
   throw new EngineError({
-    code: 'ENGINE_STEP_FAILED', message: `${JSON.stringify(path)} is outside the lab's own folder`, hint: `files of a lab are under ${LAB_FOLDER}/`,
+    code: 'ENGINE_STEP_FAILED',
+    message: `${JSON.stringify(path)} is outside the lab's own folder`,
+    hint: `files of a lab are under ${LAB_FOLDER}/`,
   });
 }

@@ -30,6 +30,7 @@ export function errnoText(errno: number): string {
 /** What an errno means for a lab, where that is not obvious from its name. */
 const HINTS: Readonly<Record<number, string>> = {
   1: 'the lab must be started by root or in a user namespace of its own: run `cnilab doctor`',
+  13: 'IPv6 may be switched off there (disable_ipv6 = 1), or the lab lacks the privilege: run `cnilab doctor`',
   17: 'something of that name or address is there already: `cnilab down` removes what an interrupted run left',
   19: 'the device does not exist: it may have been removed by hand; `cnilab down` and `cnilab up` rebuild the lab',
   22: 'the kernel rejects a value of this request; the message names the object',
@@ -39,4 +40,5 @@ const HINTS: Readonly<Record<number, string>> = {
   95: 'this kernel lacks that kind of device or feature: `cnilab doctor` names what is missing and what works instead',
   101: 'the next hop is not on a connected network of this machine: check the addresses of its interfaces',
   105: 'the kernel is out of buffers: fewer pods, or more memory',
+  113: 'the next hop is not on a connected network of this machine: check the addresses of its interfaces',
 };

@@ -1,6 +1,8 @@
 /** Runs tasks side by side: at most `width` at a time, those of one lane one after the other, in the order in which they came. */
 export interface Lanes {
   start(lane: string | null, task: () => Promise<void>): void;
+  /** What has not begun never begins. */
+  abandon(): void;
   /** When all are done. @throws the first failure; what had not begun by then never begins */
   settled(): Promise<void>;
 }
@@ -40,8 +42,14 @@ export function createLanes(width: number): Lanes {
       waiting.push({ lane, task });
       next();
     },
+    abandon(): void {
+      waiting.length = 0;
+    },
     async settled(): Promise<void> {
-      if (running > 0 || waiting.length > 0) await new Promise<void>((resolve) => { wake = resolve; });
+      if (running > 0 || waiting.length > 0)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
       wake = null;
       if (failure !== null) throw failure.error;
     },

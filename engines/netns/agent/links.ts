@@ -5,7 +5,16 @@ import { KernelError } from './kernel-error.ts';
 import { type MessageWriter, NLA_F_NESTED, NLM_F_CREATE, NLM_F_EXCL } from './netlink-message.ts';
 import { forgetLinks, freeIndex, hasLink, linkIndex, type Namespace, netns, rememberLink } from './namespaces.ts';
 import {
-  IFF_UP, IFLA, IFLA_BRPORT_MODE, IFLA_INFO, IFLA_IPTUN, IFLA_VXLAN, RTM_DELLINK, RTM_NEWLINK, RTM_SETLINK, VETH_INFO_PEER,
+  IFF_UP,
+  IFLA,
+  IFLA_BRPORT_MODE,
+  IFLA_INFO,
+  IFLA_IPTUN,
+  IFLA_VXLAN,
+  RTM_DELLINK,
+  RTM_NEWLINK,
+  RTM_SETLINK,
+  VETH_INFO_PEER,
 } from './rtnetlink-numbers.ts';
 import { AF_BRIDGE, ERRNO } from './sys.ts';
 import { writeLinkHeader } from './write-headers.ts';
@@ -16,10 +25,14 @@ type OpOf<K extends Op['op']> = Extract<Op, { readonly op: K }>;
 /** Creates the link, up. @throws KernelError: EEXIST (name taken), EOPNOTSUPP (the kernel lacks the kind), 54 EXFULL (1023 ports of a bridge) */
 export function addLink(op: LinkOp): void {
   switch (op.op) {
-    case 'bridge': return addBridge(op);
-    case 'veth': return addVeth(op);
-    case 'vxlan': return addVxlan(op);
-    case 'ipip': return addIpip(op);
+    case 'bridge':
+      return addBridge(op);
+    case 'veth':
+      return addVeth(op);
+    case 'vxlan':
+      return addVxlan(op);
+    case 'ipip':
+      return addIpip(op);
   }
 }
 
@@ -41,7 +54,9 @@ function create(namespace: Namespace, name: string, fill: Fill): number {
 function tryCreate(namespace: Namespace, name: string, fill: Fill): number {
   const index = freeIndex(namespace);
   namespace.rtnl.request(
-    RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, (m) => fill(writeLinkHeader(m, index, IFF_UP, IFF_UP).attrText(IFLA.IFNAME, name), index),
+    RTM_NEWLINK,
+    NLM_F_CREATE | NLM_F_EXCL,
+    (m) => fill(writeLinkHeader(m, index, IFF_UP, IFF_UP).attrText(IFLA.IFNAME, name), index),
     'cannot create it',
   );
   rememberLink(namespace, name, index);
@@ -68,26 +83,38 @@ function setUp(namespace: Namespace, name: string, index: number): void {
 }
 
 function addBridge(op: OpOf<'bridge'>): void {
-  create(netns(op.ns), op.name, (m) => m
-    .attr(IFLA.ADDRESS, macBytes(op.mac)).attrU32(IFLA.MTU, op.mtu)
-    .nest(IFLA.LINKINFO).attrText(IFLA_INFO.KIND, 'bridge').leave());
+  create(netns(op.ns), op.name, (m) =>
+    m.attr(IFLA.ADDRESS, macBytes(op.mac)).attrU32(IFLA.MTU, op.mtu).nest(IFLA.LINKINFO).attrText(IFLA_INFO.KIND, 'bridge').leave(),
+  );
 }
 
 function addVeth(op: OpOf<'veth'>): void {
   const near = netns(op.ns);
   const far = netns(op.peer.ns);
   const master = op.master === null ? 0 : linkIndex(near, op.master);
-  const { index, peerIndex } = withFreeIndexes([[near, op.name], [far, op.peer.name]], () => {
-    // Both ends may be in one namespace: then the peer takes the next index.
-    const chosen = freeIndex(far) + (near === far ? 1 : 0);
-    return { peerIndex: chosen, index: tryCreate(near, op.name, (m) => fillVeth(m, op, master, far.fd, chosen)) };
-  });
+  const { index, peerIndex } = withFreeIndexes(
+    [
+      [near, op.name],
+      [far, op.peer.name],
+    ],
+    () => {
+      // Both ends may be in one namespace: then the peer takes the next index.
+      const chosen = freeIndex(far) + (near === far ? 1 : 0);
+      return { peerIndex: chosen, index: tryCreate(near, op.name, (m) => fillVeth(m, op, master, far.fd, chosen)) };
+    },
+  );
   rememberLink(far, op.peer.name, peerIndex);
   // A veth cannot be created up while its peer does not exist yet, so the peer needs its own message.
   setUp(far, op.peer.name, peerIndex);
   if (op.hairpin) {
     near.rtnl.request(
-      RTM_SETLINK, 0, (m) => writeLinkHeader(m, index, 0, 0, AF_BRIDGE).nest(IFLA.PROTINFO | NLA_F_NESTED).attrU8(IFLA_BRPORT_MODE, 1).leave(),
+      RTM_SETLINK,
+      0,
+      (m) =>
+        writeLinkHeader(m, index, 0, 0, AF_BRIDGE)
+          .nest(IFLA.PROTINFO | NLA_F_NESTED)
+          .attrU8(IFLA_BRPORT_MODE, 1)
+          .leave(),
       'cannot set hairpin mode',
     );
   }
@@ -98,8 +125,11 @@ function fillVeth(m: MessageWriter, op: OpOf<'veth'>, master: number, farFd: num
   if (op.mac !== null) m.attr(IFLA.ADDRESS, macBytes(op.mac));
   if (master !== 0) m.attrU32(IFLA.MASTER, master);
   m.nest(IFLA.LINKINFO).attrText(IFLA_INFO.KIND, 'veth').nest(IFLA_INFO.DATA).nest(VETH_INFO_PEER);
-  writeLinkHeader(m, peerIndex, 0, 0).attrText(IFLA.IFNAME, op.peer.name).attr(IFLA.ADDRESS, macBytes(op.peer.mac))
-    .attrU32(IFLA.MTU, op.peer.mtu).attrU32(IFLA.NET_NS_FD, farFd);
+  writeLinkHeader(m, peerIndex, 0, 0)
+    .attrText(IFLA.IFNAME, op.peer.name)
+    .attr(IFLA.ADDRESS, macBytes(op.peer.mac))
+    .attrU32(IFLA.MTU, op.peer.mtu)
+    .attrU32(IFLA.NET_NS_FD, farFd);
   m.leave().leave().leave();
 }
 
@@ -111,11 +141,16 @@ function addVxlan(op: OpOf<'vxlan'>): void {
   create(namespace, op.name, (m) => {
     m.attr(IFLA.ADDRESS, macBytes(op.mac)).attrU32(IFLA.MTU, op.mtu);
     if (master !== 0) m.attrU32(IFLA.MASTER, master);
-    m.nest(IFLA.LINKINFO).attrText(IFLA_INFO.KIND, 'vxlan').nest(IFLA_INFO.DATA)
-      .attrU32(IFLA_VXLAN.ID, op.vni).attrU32(IFLA_VXLAN.LINK, lower)
+    m.nest(IFLA.LINKINFO)
+      .attrText(IFLA_INFO.KIND, 'vxlan')
+      .nest(IFLA_INFO.DATA)
+      .attrU32(IFLA_VXLAN.ID, op.vni)
+      .attrU32(IFLA_VXLAN.LINK, lower)
       .attr(local.length === 4 ? IFLA_VXLAN.LOCAL : IFLA_VXLAN.LOCAL6, local)
-      .attrU8(IFLA_VXLAN.LEARNING, op.learning ? 1 : 0).attrU16be(IFLA_VXLAN.PORT, op.port)
-      .leave().leave();
+      .attrU8(IFLA_VXLAN.LEARNING, op.learning ? 1 : 0)
+      .attrU16be(IFLA_VXLAN.PORT, op.port)
+      .leave()
+      .leave();
   });
 }
 
@@ -123,14 +158,20 @@ function addVxlan(op: OpOf<'vxlan'>): void {
 function addIpip(op: OpOf<'ipip'>): void {
   const namespace = netns(op.ns);
   try {
-    create(namespace, op.name, (m) => m.attrU32(IFLA.MTU, op.mtu)
-      .nest(IFLA.LINKINFO).attrText(IFLA_INFO.KIND, 'ipip').nest(IFLA_INFO.DATA).attr(IFLA_IPTUN.LOCAL, addressBytes(op.local)).leave().leave());
+    create(namespace, op.name, (m) =>
+      m
+        .attrU32(IFLA.MTU, op.mtu)
+        .nest(IFLA.LINKINFO)
+        .attrText(IFLA_INFO.KIND, 'ipip')
+        .nest(IFLA_INFO.DATA)
+        .attr(IFLA_IPTUN.LOCAL, addressBytes(op.local))
+        .leave()
+        .leave(),
+    );
   } catch (error) {
     if (!(error instanceof KernelError && error.errno === ERRNO.EEXIST)) throw error;
     forgetLinks(op.ns);
     const index = linkIndex(namespace, op.name);
-    namespace.rtnl.request(
-      RTM_NEWLINK, 0, (m) => writeLinkHeader(m, index, IFF_UP, IFF_UP).attrU32(IFLA.MTU, op.mtu), 'cannot configure it',
-    );
+    namespace.rtnl.request(RTM_NEWLINK, 0, (m) => writeLinkHeader(m, index, IFF_UP, IFF_UP).attrU32(IFLA.MTU, op.mtu), 'cannot configure it');
   }
 }

@@ -4,25 +4,27 @@
  */
 import { writeSync } from 'node:fs';
 import { LabError } from '../../../topology/errors.ts';
-import { applyDelta } from './apply.ts';
-import { cniCheck } from './cni.ts';
-import { runProbe } from './probe.ts';
-import { runProcess } from './processes.ts';
 import type { AgentFailure, AgentLine, AgentMethods, AgentRequest } from './protocol.ts';
-import { takeSnapshot } from './snapshot.ts';
-import { stepFailed } from './step-error.ts';
 
 const NEWLINE = 0x0a;
 
 type Emit<M extends keyof AgentMethods> = (event: AgentMethods[M]['event']) => void;
 
+/** Each method loads what it needs: a session that only verifies is ready sooner. */
 const methods: { readonly [M in keyof AgentMethods]: (params: AgentMethods[M]['params'], emit: Emit<M>) => Promise<AgentMethods[M]['result']> } = {
-  apply: async (params, emit) => await applyDelta(params, emit),
-  probe: async (params, emit) => await runProbe(params, emit),
-  snapshot: async (params) => await takeSnapshot(params),
-  run: async ({ netns, argv: [program, ...rest], ...options }) => await runProcess(netns, [program ?? '', ...rest], options),
+  apply: async (params, emit) => await (await import('./apply.ts')).applyDelta(params, emit),
+  probe: async (params, emit) => await (await import('./probe.ts')).runProbe(params, emit),
+  snapshot: async (params) => await (await import('./snapshot.ts')).takeSnapshot(params),
+  run: async ({ netns, argv, ...options }) => {
+    const { runProcess } = await import('./processes.ts');
+    return await runProcess(netns, argv, options);
+  },
   check: async ({ ops }) => {
-    for (const op of ops) await cniCheck(op).catch((error: unknown) => { throw stepFailed('check', op, error); });
+    const [{ cniCheck }, { stepFailed }] = await Promise.all([import('./cni.ts'), import('./step-error.ts')]);
+    for (const op of ops)
+      await cniCheck(op).catch((error: unknown) => {
+        throw stepFailed('check', op, error);
+      });
     return { checked: ops.length };
   },
 };
@@ -30,7 +32,7 @@ const methods: { readonly [M in keyof AgentMethods]: (params: AgentMethods[M]['p
 /** Synchronous: batches cannot pile up in memory when the other side reads slowly. */
 function write(line: AgentLine): void {
   const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-  for (let at = 0; at < bytes.length;) {
+  for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(1, bytes, at);
     } catch (error) {
@@ -43,12 +45,21 @@ function write(line: AgentLine): void {
 
 function failureOf(error: unknown): AgentFailure {
   if (!(error instanceof LabError)) {
-    return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: 'this is a bug of cnilab', details: { stack: error instanceof Error ? error.stack : '' } };
+    return {
+      code: 'INTERNAL',
+      message: error instanceof Error ? error.message : String(error),
+      hint: 'this is a bug of cnilab',
+      details: { stack: error instanceof Error ? error.stack : '' },
+    };
   }
   const { step, errno } = error.details;
   return {
-    code: error.code, message: error.message, hint: error.hint, details: error.details,
-    ...(typeof step === 'string' ? { step } : {}), ...(typeof errno === 'number' ? { errno } : {}),
+    code: error.code,
+    message: error.message,
+    hint: error.hint,
+    details: error.details,
+    ...(typeof step === 'string' ? { step } : {}),
+    ...(typeof errno === 'number' ? { errno } : {}),
   };
 }
 
@@ -66,6 +77,18 @@ async function answer(text: string): Promise<void> {
   }
 }
 
+/** Loads the methods one by one for as long as nothing is asked: an agent that was started ahead then answers at once. */
+async function warmUp(): Promise<void> {
+  for (const load of [() => import('./apply.ts'), () => import('./probe.ts'), () => import('./snapshot.ts')]) {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    if (asked) return;
+    await load();
+  }
+}
+
+let asked = false;
 let queue = Promise.resolve();
 let pending: Buffer[] = [];
 process.stdin.on('data', (chunk: Buffer) => {
@@ -74,9 +97,12 @@ process.stdin.on('data', (chunk: Buffer) => {
     const text = Buffer.concat([...pending, chunk.subarray(from, end)]).toString();
     pending = [];
     from = end + 1;
+    asked = true;
     queue = queue.then(async () => await answer(text));
   }
   pending.push(chunk.subarray(from));
 });
 process.stdin.on('end', () => process.exit(0));
 write({ ready: true, pid: process.pid });
+// What cannot be loaded is told to whoever asks for it.
+warmUp().catch(() => {});

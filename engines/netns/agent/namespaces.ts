@@ -1,15 +1,13 @@
 /** The lab's network namespaces: files in the holder's private /run/netns, opened once and kept with a netlink socket each. */
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statfsSync, unlinkSync } from 'node:fs';
-import { EngineError } from '../../../topology/errors.ts';
 import { KernelError } from './kernel-error.ts';
 import { attributeText, readAttributes } from './netlink-message.ts';
-import { IFF_UP, IFLA, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from './rtnetlink-numbers.ts';
+import { NETNS_FOLDER, netnsPath } from './netns-path.ts';
+import { IFF_UP, IFLA, RTM_GETLINK, RTM_NEWLINK } from './rtnetlink-numbers.ts';
 import { openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
 import { createNamespace, ERRNO, errno, inNamespace, MNT_DETACH, mount, MS_BIND, umount2 } from './sys.ts';
 import { writeLinkHeader } from './write-headers.ts';
 
-const NETNS_FOLDER = '/run/netns';
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const NSFS_MAGIC = 0x6e736673;
 const LOOPBACK_INDEX = 1;
 
@@ -28,14 +26,6 @@ interface LinkTable {
 }
 
 const opened = new Map<string, Namespace>();
-
-/** File that names the namespace. @throws EngineError when the name could leave the folder */
-export function netnsPath(name: string): string {
-  if (NAME.test(name)) return `${NETNS_FOLDER}/${name}`;
-  throw new EngineError({
-    code: 'ENGINE_STEP_FAILED', message: `${JSON.stringify(name)} cannot be the name of a network namespace`, hint: 'use letters, digits, dots and hyphens',
-  });
-}
 
 /** Names of the lab's namespaces, sorted. */
 export function listNetns(): string[] {
@@ -75,34 +65,15 @@ export function netns(name: string): Namespace {
 }
 
 /** False for what is absent, and for the plain file that an interrupted creation leaves. */
-function isNamespace(path: string): boolean {
+export function isNamespace(path: string): boolean {
   return existsSync(path) && statfsSync(path).type === NSFS_MAGIC;
 }
 
-/**
- * Removes a namespace: its links first, so that the far ends of its veths are gone at once and not whenever the kernel cleans up.
- * Fine when it is already gone.
- */
-export function removeNetns(name: string): void {
-  const path = netnsPath(name);
-  if (isNamespace(path)) {
-    const namespace = netns(name);
-    for (const [link, index] of readLinks(namespace)) if (link !== 'lo') tryDeleteLink(namespace, index);
-    opened.delete(name);
-    namespace.rtnl.close();
-    closeSync(namespace.fd);
-    umount2(path, MNT_DETACH);
-  }
-  if (existsSync(path)) unlinkSync(path);
-}
-
-/** A link may have gone with its peer, and some belong to the kernel (tunl0): both are fine here. */
-function tryDeleteLink(namespace: Namespace, index: number): void {
-  try {
-    namespace.rtnl.request(RTM_DELLINK, 0, (m) => writeLinkHeader(m, index, 0, 0), 'cannot remove a link');
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-  }
+/** Lets go of a namespace that is about to be removed. */
+export function closeNetns(namespace: Namespace): void {
+  opened.delete(namespace.name);
+  namespace.rtnl.close();
+  closeSync(namespace.fd);
 }
 
 function readLinks(namespace: Namespace): ReadonlyMap<string, number> {

@@ -52,10 +52,22 @@ export class MessageWriter {
     return this;
   }
 
-  u8(value: number): this { this.bytes[this.length++] = value; return this; }
-  u16(value: number): this { this.length = this.bytes.writeUInt16LE(value, this.length); return this; }
-  u32(value: number): this { this.length = this.bytes.writeUInt32LE(value >>> 0, this.length); return this; }
-  i32(value: number): this { this.length = this.bytes.writeInt32LE(value, this.length); return this; }
+  u8(value: number): this {
+    this.bytes[this.length++] = value;
+    return this;
+  }
+  u16(value: number): this {
+    this.length = this.bytes.writeUInt16LE(value, this.length);
+    return this;
+  }
+  u32(value: number): this {
+    this.length = this.bytes.writeUInt32LE(value >>> 0, this.length);
+    return this;
+  }
+  i32(value: number): this {
+    this.length = this.bytes.writeInt32LE(value, this.length);
+    return this;
+  }
 
   attr(type: number, value: Uint8Array): this {
     this.head(type, value.length);
@@ -64,9 +76,18 @@ export class MessageWriter {
     return this.pad();
   }
 
-  attrU8(type: number, value: number): this { return this.head(type, 1).u8(value).pad(); }
-  attrU16be(type: number, value: number): this { return this.head(type, 2).u8(value >> 8).u8(value & 0xff).pad(); }
-  attrU32(type: number, value: number): this { return this.head(type, 4).u32(value); }
+  attrU8(type: number, value: number): this {
+    return this.head(type, 1).u8(value).pad();
+  }
+  attrU16be(type: number, value: number): this {
+    return this.head(type, 2)
+      .u8(value >> 8)
+      .u8(value & 0xff)
+      .pad();
+  }
+  attrU32(type: number, value: number): this {
+    return this.head(type, 4).u32(value);
+  }
 
   /** A NUL-terminated string. */
   attrText(type: number, value: string): this {
@@ -108,11 +129,14 @@ export interface NetlinkMessage {
 /** Splits what one read returned. A truncated tail is dropped. */
 export function splitMessages(bytes: Buffer, length: number): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
-  for (let at = 0; at + HEADER <= length;) {
+  for (let at = 0; at + HEADER <= length; ) {
     const size = bytes.readUInt32LE(at);
     if (size < HEADER || at + size > length) break;
     messages.push({
-      type: bytes.readUInt16LE(at + 4), flags: bytes.readUInt16LE(at + 6), sequence: bytes.readUInt32LE(at + 8), body: bytes.subarray(at + HEADER, at + size),
+      type: bytes.readUInt16LE(at + 4),
+      flags: bytes.readUInt16LE(at + 6),
+      sequence: bytes.readUInt32LE(at + 8),
+      body: bytes.subarray(at + HEADER, at + size),
     });
     at += (size + 3) & ~3;
   }
@@ -124,7 +148,7 @@ export type Attributes = ReadonlyMap<number, Buffer>;
 /** Attributes by type, from `offset` of `bytes` on; flags in the type are removed, the last one of a type wins. */
 export function readAttributes(bytes: Buffer, offset = 0): Attributes {
   const found = new Map<number, Buffer>();
-  for (let at = offset; at + 4 <= bytes.length;) {
+  for (let at = offset; at + 4 <= bytes.length; ) {
     const size = bytes.readUInt16LE(at);
     if (size < 4 || at + size > bytes.length) break;
     found.set(bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK, bytes.subarray(at + 4, at + size));

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { CommandError, EnvironmentError } from '../../../topology/errors.ts';
-import { netns, netnsPath } from './namespaces.ts';
+import { netns } from './namespaces.ts';
+import { netnsPath } from './netns-path.ts';
 import { inNamespace } from './sys.ts';
 
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -56,38 +57,61 @@ export function processEnvironment(extra: Readonly<Record<string, string>> = {})
  *
  * @throws CommandError when it cannot be started, or took longer than `timeoutMs` (it is killed)
  */
-export async function runProcess(ns: string, argv: readonly [string, ...string[]], options: ProcessOptions = {}): Promise<ProcessResult> {
+export async function runProcess(ns: string, argv: readonly string[], options: ProcessOptions = {}): Promise<ProcessResult> {
   const { fd } = netns(ns);
-  const [program, ...rest] = argv;
+  const [program = '', ...rest] = argv;
+  if (program === '')
+    throw new CommandError({ code: 'COMMAND_FAILED', message: `there is no program to run in ${ns}`, hint: 'give a program and its arguments' });
   const child = inNamespace(fd, () => spawn(program, rest, { env: processEnvironment(options.env), stdio: 'pipe' }));
   return await new Promise((resolve, reject) => {
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let size = 0;
     let late = false;
-    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => { late = true; child.kill('SIGKILL'); }, options.timeoutMs);
-    const collect = (into: Buffer[]) => (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size <= MAX_OUTPUT_BYTES) into.push(chunk);
-      else child.kill('SIGKILL');
-    };
+    const timer =
+      options.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            late = true;
+            child.kill('SIGKILL');
+          }, options.timeoutMs);
+    const collect =
+      (into: Buffer[]) =>
+      (chunk: Buffer): void => {
+        size += chunk.length;
+        if (size <= MAX_OUTPUT_BYTES) into.push(chunk);
+        else child.kill('SIGKILL');
+      };
     child.stdout.on('data', collect(stdout));
     child.stderr.on('data', collect(stderr));
     child.on('error', (cause) => {
       clearTimeout(timer);
-      reject(new CommandError({
-        code: 'COMMAND_FAILED', message: `cannot start ${program} in ${ns}: ${cause.message}`, hint: `check that ${program} is installed and in PATH`,
-        details: { command: commandText(ns, argv) }, cause,
-      }));
+      reject(
+        new CommandError({
+          code: 'COMMAND_FAILED',
+          message: `cannot start ${program} in ${ns}: ${cause.message}`,
+          hint: `check that ${program} is installed and in PATH`,
+          details: { command: commandText(ns, argv) },
+          cause,
+        }),
+      );
     });
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      const result = { exitCode: code ?? 128 + (signalNumbers[signal ?? ''] ?? 0), stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+      const result = {
+        exitCode: code ?? 128 + (signalNumbers[signal ?? ''] ?? 0),
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+      };
       if (!late) return resolve(result);
-      return reject(new CommandError({
-        code: 'TIMEOUT', message: `${program} in ${ns} took longer than ${options.timeoutMs} ms and was killed`,
-        hint: 'give it more time, or run it by `cnilab exec`', details: { command: commandText(ns, argv), stderr: lastLines(result.stderr) },
-      }));
+      return reject(
+        new CommandError({
+          code: 'TIMEOUT',
+          message: `${program} in ${ns} took longer than ${options.timeoutMs} ms and was killed`,
+          hint: 'give it more time, or run it by `cnilab exec`',
+          details: { command: commandText(ns, argv), stderr: lastLines(result.stderr) },
+        }),
+      );
     });
     // A program that does not read its input closes the pipe: its exit code says what went wrong, not EPIPE.
     child.stdin.on('error', () => {});
@@ -98,7 +122,13 @@ export async function runProcess(ns: string, argv: readonly [string, ...string[]
 const signalNumbers: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
 
 /** Error of a program that ended badly, with a command to paste (inside the lab's holder) and what it wrote. */
-export function commandFailed(ns: string, argv: readonly string[], result: ProcessResult, input = '', env: Readonly<Record<string, string>> = {}): CommandError {
+export function commandFailed(
+  ns: string,
+  argv: readonly string[],
+  result: ProcessResult,
+  input = '',
+  env: Readonly<Record<string, string>> = {},
+): CommandError {
   const stderr = lastLines(result.stderr);
   const said = stderr === '' ? lastLines(result.stdout) : stderr;
   return new CommandError({

@@ -19,13 +19,24 @@ export interface AgentMethods {
   snapshot: { readonly params: SnapshotRequest; readonly event: never; readonly result: Snapshot };
   run: { readonly params: RunRequest; readonly event: never; readonly result: CommandResult };
   /** CNI CHECK of pods that were attached by ADD. */
-  check: { readonly params: { readonly ops: readonly Extract<Op, { readonly op: 'cni' }>[] }; readonly event: never; readonly result: { readonly checked: number } };
+  check: {
+    readonly params: { readonly ops: readonly Extract<Op, { readonly op: 'cni' }>[] };
+    readonly event: never;
+    readonly result: { readonly checked: number };
+  };
 }
 
-export interface AgentRequest { readonly id: number; readonly method: string; readonly params: unknown }
+export interface AgentRequest {
+  readonly id: number;
+  readonly method: string;
+  readonly params: unknown;
+}
 
 /** The first line. */
-export interface AgentReady { readonly ready: true; readonly pid: number }
+export interface AgentReady {
+  readonly ready: true;
+  readonly pid: number;
+}
 
 export interface AgentFailure {
   readonly code: string;

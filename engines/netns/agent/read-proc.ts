@@ -23,24 +23,38 @@ function pairedCounters(text: string): Record<string, number> {
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const [prefix = '', ...names] = (lines[i] ?? '').split(' ');
     const values = (lines[i + 1] ?? '').split(' ').slice(1);
-    names.forEach((name, at) => { counters[`${prefix.replace(':', '')}${name}`] = Number(values[at]); });
+    names.forEach((name, at) => {
+      counters[`${prefix.replace(':', '')}${name}`] = Number(values[at]);
+    });
   }
   return counters;
 }
 
 function listedCounters(text: string): Record<string, number> {
-  return Object.fromEntries(text.split('\n').filter((line) => line !== '').map((line) => {
-    const [name = '', value = '0'] = line.split(/\s+/);
-    return [name, Number(value)];
-  }));
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const [name = '', value = '0'] = line.split(/\s+/);
+        return [name, Number(value)];
+      }),
+  );
 }
 
 /** Listening TCP sockets, `0.0.0.0:80` and `[::]:80`, sorted. */
 export function readListening(namespace: Namespace): string[] {
-  return readTexts(namespace, ['tcp', 'tcp6']).flatMap((text) => text.split('\n').slice(1).flatMap((line) => {
-    const [, local = '', , state] = line.trim().split(/\s+/);
-    return state === TCP_LISTEN ? [endpointText(local)] : [];
-  })).sort();
+  return readTexts(namespace, ['tcp', 'tcp6'])
+    .flatMap((text) =>
+      text
+        .split('\n')
+        .slice(1)
+        .flatMap((line) => {
+          const [, local = '', , state] = line.trim().split(/\s+/);
+          return state === TCP_LISTEN ? [endpointText(local)] : [];
+        }),
+    )
+    .sort();
 }
 
 /** `0100007F:0050`: 32-bit words in host byte order, then the port. */

@@ -13,9 +13,23 @@ export const RTM_NEWNEIGH = 28;
 export const RTM_DELNEIGH = 29;
 export const RTM_GETNEIGH = 30;
 
+export const RTM_GETNSID = 90;
+export const NETNSA = { NSID: 1, FD: 3 } as const;
+
 export const IFF_UP = 0x1;
 export const IFLA = {
-  ADDRESS: 1, IFNAME: 3, MTU: 4, LINK: 5, MASTER: 10, PROTINFO: 12, LINKINFO: 18, STATS64: 23, NET_NS_FD: 28, CARRIER: 33,
+  ADDRESS: 1,
+  IFNAME: 3,
+  MTU: 4,
+  LINK: 5,
+  MASTER: 10,
+  PROTINFO: 12,
+  LINKINFO: 18,
+  STATS64: 23,
+  GROUP: 27,
+  NET_NS_FD: 28,
+  CARRIER: 33,
+  LINK_NETNSID: 37,
 } as const;
 export const IFLA_INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
 export const IFLA_VXLAN = { ID: 1, LINK: 3, LOCAL: 4, LEARNING: 7, PORT: 15, LOCAL6: 17 } as const;
@@ -36,8 +50,19 @@ export const RT_SCOPE_NOWHERE = 255;
 export const RTN_UNICAST = 1;
 export const RTN_BLACKHOLE = 6;
 /** Names of route types, indexed by RTN_*. */
-export const ROUTE_TYPES: readonly string[] =
-  ['unspec', 'unicast', 'local', 'broadcast', 'anycast', 'multicast', 'blackhole', 'unreachable', 'prohibit', 'throw', 'nat'];
+export const ROUTE_TYPES: readonly string[] = [
+  'unspec',
+  'unicast',
+  'local',
+  'broadcast',
+  'anycast',
+  'multicast',
+  'blackhole',
+  'unreachable',
+  'prohibit',
+  'throw',
+  'nat',
+];
 export const RTNH_F_ONLINK = 4;
 /** The route is in a cache, not in a table. */
 export const RTM_F_CLONED = 0x200;
@@ -47,5 +72,13 @@ export const NTF_SELF = 0x2;
 export const NUD_PERMANENT = 0x80;
 /** Names of neighbour states, as iproute2 prints them. */
 export const NEIGHBOUR_STATES: Readonly<Record<number, string>> = {
-  0x00: 'none', 0x01: 'incomplete', 0x02: 'reachable', 0x04: 'stale', 0x08: 'delay', 0x10: 'probe', 0x20: 'failed', 0x40: 'noarp', 0x80: 'permanent',
+  0x00: 'none',
+  0x01: 'incomplete',
+  0x02: 'reachable',
+  0x04: 'stale',
+  0x08: 'delay',
+  0x10: 'probe',
+  0x20: 'failed',
+  0x40: 'noarp',
+  0x80: 'permanent',
 };

@@ -2,7 +2,21 @@
 import { KernelError } from './kernel-error.ts';
 import { MessageWriter, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, readError, splitMessages } from './netlink-message.ts';
 import {
-  AF_NETLINK, close, ERRNO, errno, NETLINK_ROUTE, recv, send, setsockopt, SO_RCVBUF, SO_RCVTIMEO, SOCK_CLOEXEC, SOCK_RAW, SOL_NETLINK, SOL_SOCKET, socket,
+  AF_NETLINK,
+  close,
+  ERRNO,
+  errno,
+  NETLINK_ROUTE,
+  recv,
+  send,
+  setsockopt,
+  SO_RCVBUF,
+  SO_RCVTIMEO,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_NETLINK,
+  SOL_SOCKET,
+  socket,
 } from './sys.ts';
 
 const NETLINK_CAP_ACK = 10;
@@ -33,6 +47,8 @@ export interface Rtnetlink {
    * @throws KernelError with the errno and the kernel's extended text
    */
   request(type: number, flags: number, fill: (message: MessageWriter) => void, what: string): void;
+  /** Asks for one object and hands the answer to `each`. @throws KernelError */
+  query(type: number, fill: (message: MessageWriter) => void, each: (body: Buffer) => void): void;
   /**
    * Reads a whole table. `each` gets the body of every message, valid during the call only; a dump interrupted by a change is read again, at most
    * five times, and `restart` is told to forget what it saw.
@@ -90,6 +106,18 @@ export function openRtnetlink(): Rtnetlink {
           const { errno: failed, extended } = readError(message);
           if (failed !== 0) throw new KernelError(what, failed, extended);
           return;
+        }
+      }
+    },
+    query(type, fill, each): void {
+      const what = `rtnetlink does not answer request ${type}`;
+      const mine = transmit(type, 0, fill, what);
+      for (;;) {
+        for (const message of splitMessages(received, receive(what))) {
+          if (message.sequence !== mine) continue;
+          if (message.type !== NLMSG_ERROR) return each(message.body);
+          const { errno: failed, extended } = readError(message);
+          throw new KernelError(what, failed, extended);
         }
       }
     },

@@ -53,8 +53,14 @@ export function replaceRules(before: string, after: string): string {
     const restored = dropped.filter(([, declaration]) => !isOwn(declaration)).map(([chain]) => `:${chain} ACCEPT [0:0]`);
     // Declared once more before they are deleted: it empties them, and makes the deletion work when they are gone already.
     out.push(
-      `*${name}`, ...restored, ...own.map((chain) => `:${chain} - [0:0]`), ...to.chains.values(), ...deletions(from), ...to.lines,
-      ...own.map((chain) => `-X ${chain}`), 'COMMIT',
+      `*${name}`,
+      ...restored,
+      ...own.map((chain) => `:${chain} - [0:0]`),
+      ...to.chains.values(),
+      ...deletions(from),
+      ...to.lines,
+      ...own.map((chain) => `-X ${chain}`),
+      'COMMIT',
     );
   }
   return out.length === 0 ? '' : `${out.join('\n')}\n`;

@@ -46,7 +46,7 @@ async function restore(op: RulesOp, text: string): Promise<ProcessResult> {
   return await runProcess(op.ns, commandOf(op), { input: text, env: { XTABLES_LOCKFILE: `/run/cnilab/xtables.${op.ns}.lock` } });
 }
 
-function commandOf(op: RulesOp): [string, ...string[]] {
+function commandOf(op: RulesOp): readonly string[] {
   const program = findProgram(PROGRAMS[op.family]);
   if (program === null) throw programMissing(PROGRAMS[op.family], 'apt-get install iptables (or dnf install iptables-nft)');
   return [program, '--noflush', '--wait'];

@@ -19,8 +19,14 @@ const SIDE_BY_SIDE = 4;
 const RULES_TIMEOUT_MS = 20_000;
 
 const GLOBAL_SYSCTLS = [
-  'net/ipv4/ip_forward', 'net/ipv4/icmp_ratelimit', 'net/ipv4/ping_group_range', 'net/ipv6/conf/all/forwarding', 'net/ipv6/icmp/ratelimit', 'net/ipv6/conf/all/disable_ipv6',
-  'net/bridge/bridge-nf-call-iptables', 'net/bridge/bridge-nf-call-ip6tables',
+  'net/ipv4/ip_forward',
+  'net/ipv4/icmp_ratelimit',
+  'net/ipv4/ping_group_range',
+  'net/ipv6/conf/all/forwarding',
+  'net/ipv6/icmp/ratelimit',
+  'net/ipv6/conf/all/disable_ipv6',
+  'net/bridge/bridge-nf-call-iptables',
+  'net/bridge/bridge-nf-call-ip6tables',
 ] as const;
 
 /** @throws KernelError when a namespace does not exist */
@@ -28,7 +34,7 @@ export async function takeSnapshot(request: SnapshotRequest): Promise<Snapshot> 
   const tables = request.namespaces.map((name) => readTables(netns(name)));
   const rules: NamespaceSnapshot['rules'][] = [];
   for (let at = 0; at < tables.length; at += SIDE_BY_SIDE) {
-    rules.push(...await Promise.all(tables.slice(at, at + SIDE_BY_SIDE).map(async (table) => (request.rules ? await readRules(table) : NO_RULES))));
+    rules.push(...(await Promise.all(tables.slice(at, at + SIDE_BY_SIDE).map(async (table) => (request.rules ? await readRules(table) : NO_RULES)))));
   }
   const namespaces = Object.fromEntries(tables.map((table, at) => [table.netns, { ...table, rules: rules[at] ?? NO_RULES }]));
   return { takenAt: new Date().toISOString(), namespaces };
@@ -41,9 +47,14 @@ function readTables(namespace: Namespace): Omit<NamespaceSnapshot, 'rules'> {
   const links = readLinkTable(namespace);
   const names = new Map(links.map(({ index, name }) => [index, name]));
   return {
-    netns: namespace.name, links,
-    addresses: readAddressTable(namespace, names), routes: readRouteTable(namespace, names), neighbours: readNeighbourTable(namespace, names),
-    fdb: readForwardingTable(namespace, names), sysctls: readSysctls(namespace, sysctlKeys(links)), counters: readCounters(namespace),
+    netns: namespace.name,
+    links,
+    addresses: readAddressTable(namespace, names),
+    routes: readRouteTable(namespace, names),
+    neighbours: readNeighbourTable(namespace, names),
+    fdb: readForwardingTable(namespace, names),
+    sysctls: readSysctls(namespace, sysctlKeys(links)),
+    counters: readCounters(namespace),
     listening: readListening(namespace),
   };
 }
@@ -51,8 +62,11 @@ function readTables(namespace: Namespace): Omit<NamespaceSnapshot, 'rules'> {
 function sysctlKeys(links: readonly LinkSnapshot[]): string[] {
   const devices = ['all', 'default', ...links.map(({ name }) => name)];
   return [
-    ...GLOBAL_SYSCTLS, ...devices.map((dev) => `net/ipv4/conf/${dev}/rp_filter`), ...devices.map((dev) => `net/ipv4/conf/${dev}/proxy_arp`),
-    ...devices.map((dev) => `net/ipv4/conf/${dev}/forwarding`), ...links.map(({ name }) => `net/ipv6/conf/${name}/disable_ipv6`),
+    ...GLOBAL_SYSCTLS,
+    ...devices.map((dev) => `net/ipv4/conf/${dev}/rp_filter`),
+    ...devices.map((dev) => `net/ipv4/conf/${dev}/proxy_arp`),
+    ...devices.map((dev) => `net/ipv4/conf/${dev}/forwarding`),
+    ...links.map(({ name }) => `net/ipv6/conf/${name}/disable_ipv6`),
   ];
 }
 

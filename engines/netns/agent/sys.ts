@@ -21,31 +21,31 @@ export const socket: (domain: number, type: number, protocol: number) => number 
 export const bind: (fd: number, address: Bytes, length: number) => number = libc.func('int bind(int, const uint8_t*, uint)');
 export const listen: (fd: number, backlog: number) => number = libc.func('int listen(int, int)');
 /** `length` is in and out: `[capacity]` before, `[used]` after. */
-export const accept4: (fd: number, address: Bytes, length: Length, flags: number) => number =
-  libc.func('int accept4(int, _Out_ uint8_t*, _Inout_ uint*, int)');
+export const accept4: (fd: number, address: Bytes, length: Length, flags: number) => number = libc.func('int accept4(int, _Out_ uint8_t*, _Inout_ uint*, int)');
 export const connect: (fd: number, address: Bytes, length: number) => number = libc.func('int connect(int, const uint8_t*, uint)');
-export const send: (fd: number, data: Bytes, length: number, flags: number) => number =
-  libc.func('long send(int, const uint8_t*, size_t, int)');
-export const recv: (fd: number, data: Bytes, length: number, flags: number) => number =
-  libc.func('long recv(int, _Out_ uint8_t*, size_t, int)');
-export const sendto: (fd: number, data: Bytes, length: number, flags: number, address: Bytes, addressLength: number) => number =
-  libc.func('long sendto(int, const uint8_t*, size_t, int, const uint8_t*, uint)');
-export const recvfrom: (fd: number, data: Bytes, length: number, flags: number, address: Bytes, addressLength: Length) => number =
-  libc.func('long recvfrom(int, _Out_ uint8_t*, size_t, int, _Out_ uint8_t*, _Inout_ uint*)');
+export const send: (fd: number, data: Bytes, length: number, flags: number) => number = libc.func('long send(int, const uint8_t*, size_t, int)');
+export const recv: (fd: number, data: Bytes, length: number, flags: number) => number = libc.func('long recv(int, _Out_ uint8_t*, size_t, int)');
+export const sendto: (fd: number, data: Bytes, length: number, flags: number, address: Bytes, addressLength: number) => number = libc.func(
+  'long sendto(int, const uint8_t*, size_t, int, const uint8_t*, uint)',
+);
+export const recvfrom: (fd: number, data: Bytes, length: number, flags: number, address: Bytes, addressLength: Length) => number = libc.func(
+  'long recvfrom(int, _Out_ uint8_t*, size_t, int, _Out_ uint8_t*, _Inout_ uint*)',
+);
 /** `message` is a `struct msghdr` laid out by the caller; see {@link addressOf} for its pointers. */
 export const recvmsg: (fd: number, message: Bytes, flags: number) => number = libc.func('long recvmsg(int, _Inout_ uint8_t*, int)');
 export const sendmsg: (fd: number, message: Bytes, flags: number) => number = libc.func('long sendmsg(int, const uint8_t*, int)');
-export const getsockname: (fd: number, address: Bytes, length: Length) => number =
-  libc.func('int getsockname(int, _Out_ uint8_t*, _Inout_ uint*)');
-export const getpeername: (fd: number, address: Bytes, length: Length) => number =
-  libc.func('int getpeername(int, _Out_ uint8_t*, _Inout_ uint*)');
-export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number =
-  libc.func('int setsockopt(int, int, int, const uint8_t*, uint)');
-export const getsockopt: (fd: number, level: number, option: number, value: Bytes, length: Length) => number =
-  libc.func('int getsockopt(int, int, int, _Out_ uint8_t*, _Inout_ uint*)');
+export const getsockname: (fd: number, address: Bytes, length: Length) => number = libc.func('int getsockname(int, _Out_ uint8_t*, _Inout_ uint*)');
+export const getpeername: (fd: number, address: Bytes, length: Length) => number = libc.func('int getpeername(int, _Out_ uint8_t*, _Inout_ uint*)');
+export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number = libc.func(
+  'int setsockopt(int, int, int, const uint8_t*, uint)',
+);
+export const getsockopt: (fd: number, level: number, option: number, value: Bytes, length: Length) => number = libc.func(
+  'int getsockopt(int, int, int, _Out_ uint8_t*, _Inout_ uint*)',
+);
 export const close: (fd: number) => number = libc.func('int close(int)');
-export const mount: (source: string, target: string, type: string, flags: number, data: string | null) => number =
-  libc.func('int mount(const char*, const char*, const char*, ulong, const char*)');
+export const mount: (source: string, target: string, type: string, flags: number, data: string | null) => number = libc.func(
+  'int mount(const char*, const char*, const char*, ulong, const char*)',
+);
 export const umount2: (target: string, flags: number) => number = libc.func('int umount2(const char*, int)');
 
 /** errno of the last call that returned -1. Read it at once: the next call overwrites it. */
@@ -85,9 +85,32 @@ export const MNT_DETACH = 2;
 
 /** Linux errno numbers that the agent acts on. */
 export const ERRNO = {
-  EPERM: 1, ENOENT: 2, ESRCH: 3, EINTR: 4, ENXIO: 6, EAGAIN: 11, EACCES: 13, EBUSY: 16, EEXIST: 17, ENODEV: 19, EINVAL: 22, EMFILE: 24, ENOSPC: 28,
-  EMSGSIZE: 90, EADDRNOTAVAIL: 99, EOPNOTSUPP: 95, EAFNOSUPPORT: 97, ENETUNREACH: 101, ENOBUFS: 105, ENOTCONN: 107, ETIMEDOUT: 110, ECONNREFUSED: 111,
-  EHOSTUNREACH: 113, EINPROGRESS: 115,
+  EPERM: 1,
+  ENOENT: 2,
+  ESRCH: 3,
+  EINTR: 4,
+  ENXIO: 6,
+  EAGAIN: 11,
+  EACCES: 13,
+  EBUSY: 16,
+  EEXIST: 17,
+  ENODEV: 19,
+  EINVAL: 22,
+  ENFILE: 23,
+  EMFILE: 24,
+  ENOSPC: 28,
+  EMSGSIZE: 90,
+  EADDRNOTAVAIL: 99,
+  EOPNOTSUPP: 95,
+  EAFNOSUPPORT: 97,
+  ENETUNREACH: 101,
+  ECONNRESET: 104,
+  ENOBUFS: 105,
+  ENOTCONN: 107,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
+  EHOSTUNREACH: 113,
+  EINPROGRESS: 115,
 } as const;
 
 /** Namespace that the agent lives in, and always returns to. */

@@ -46,7 +46,9 @@ export function readSysctls(namespace: Namespace, keys: readonly string[]): Reco
 function sysctlPath(key: string): string {
   if (KEY.test(key) && !key.includes('..')) return `/proc/sys/${key}`;
   throw new EngineError({
-    code: 'ENGINE_STEP_FAILED', message: `${JSON.stringify(key)} is not a sysctl of a network namespace`, hint: 'write it relative to /proc/sys, as net/ipv4/ip_forward',
+    code: 'ENGINE_STEP_FAILED',
+    message: `${JSON.stringify(key)} is not a sysctl of a network namespace`,
+    hint: 'write it relative to /proc/sys, as net/ipv4/ip_forward',
   });
 }
 

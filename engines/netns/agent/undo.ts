@@ -6,12 +6,19 @@ import { cniDelete } from './cni.ts';
 import { removeLabFile } from './files.ts';
 import { KernelError } from './kernel-error.ts';
 import { deleteLink } from './links.ts';
-import { netns, removeNetns } from './namespaces.ts';
+import { netns } from './namespaces.ts';
+import { removeNetns } from './remove-netns.ts';
 import { deleteRoute } from './routes.ts';
 import { removeRules } from './rules.ts';
 import { ERRNO } from './sys.ts';
 
 const GONE: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ENODEV, ERRNO.ESRCH, ERRNO.EADDRNOTAVAIL, ERRNO.ENXIO]);
+
+/** Removes several namespaces at once, which costs little more than one; a BIRD in them ends first. */
+export async function undoNamespaces(ops: readonly Extract<Op, { readonly op: 'netns' }>[]): Promise<void> {
+  for (const { ns } of ops) await stopBird(ns);
+  removeNetns(ops.map(({ ns }) => ns));
+}
 
 /** @throws KernelError, CommandError or EngineError when the thing is there and cannot be removed */
 export async function undoOp(op: Op): Promise<void> {
@@ -25,24 +32,30 @@ export async function undoOp(op: Op): Promise<void> {
 async function remove(op: Op): Promise<void> {
   switch (op.op) {
     case 'netns':
-      await stopBird(op.ns);
-      return removeNetns(op.ns);
+      return await undoNamespaces([op]);
     case 'bridge':
     case 'veth':
     case 'vxlan':
-    case 'ipip': return deleteLink(op.ns, op.name);
-    case 'address': return changeAddress(op, 'delete');
-    case 'route': return deleteRoute(op);
-    case 'neigh': return changeNeighbour(op, 'delete');
-    case 'fdb': return changeForwarding(op, 'delete');
+    case 'ipip':
+      return deleteLink(op.ns, op.name);
+    case 'address':
+      return changeAddress(op, 'delete');
+    case 'route':
+      return deleteRoute(op);
+    case 'neigh':
+      return changeNeighbour(op, 'delete');
+    case 'fdb':
+      return changeForwarding(op, 'delete');
     case 'rules':
       netns(op.ns);
       return await removeRules(op);
     case 'cni':
       netns(op.node);
       return await cniDelete(op);
-    case 'file': return removeLabFile(op.path);
-    case 'bird': return await stopBird(op.ns);
+    case 'file':
+      return removeLabFile(op.path);
+    case 'bird':
+      return await stopBird(op.ns);
     // A sysctl has no earlier value that would be known; waiting leaves nothing behind.
     case 'sysctl':
     case 'await-routes':

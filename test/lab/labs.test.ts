@@ -1,0 +1,53 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { loadLab } from '../../lab/load-lab.ts';
+import { planLabFile, validateLab } from '../../lab/plan.ts';
+import type { LabPlan } from '../../topology/plan.ts';
+import { useScratch } from './scratch.ts';
+
+useScratch();
+const folder = fileURLToPath(new URL('../../labs/', import.meta.url));
+const names = readdirSync(folder)
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -3))
+  .sort();
+
+/** What a person would look for: nodes with their addresses and pod ranges, pods per node, MTU. */
+function gist(plan: LabPlan): unknown {
+  const cluster = plan.clusters[0];
+  return {
+    nodes: cluster?.nodes.map(
+      (node) =>
+        `${node.name} ${node.interfaces[0]?.addresses[0]?.address ?? ''} ${node.podCIDRs.join(' ')} ${cluster.pods.filter((pod) => pod.node === node.name).length} pods`,
+    ),
+    routers: plan.machines.map((machine) => `${machine.name} ${machine.interfaces.map((i) => i.addresses[0]?.address).join(' ')}`),
+    cni: cluster?.cni.type,
+    mtu: cluster?.cni.mtuBytes,
+  };
+}
+
+describe('the labs that ship', () => {
+  it('are these', () => {
+    expect(names).toEqual([
+      'bridge-gateway',
+      'bridge-routes',
+      'calico-bgp',
+      'calico-cross-subnet',
+      'calico-reflector',
+      'flannel-host-gw',
+      'flannel-vxlan',
+      'three-requirements',
+      'weave-mesh',
+    ]);
+  });
+
+  it.each(names)("%s has its file's name, no findings, and a plan", async (name) => {
+    const loaded = await loadLab(`${folder}${name}.ts`);
+    expect(validateLab(loaded)).toEqual([]);
+    const plan = planLabFile(loaded);
+    expect(plan.name).toBe(name);
+    expect(plan.description).not.toBe('');
+    await expect(`${JSON.stringify(gist(plan), null, 2)}\n`).toMatchFileSnapshot(`golden/${name}.json`);
+  });
+});

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { CHANGES_LISTED, renderDiff } from '../../report/diff-text.ts';
+import { PODS_LISTED, renderPlan } from '../../report/plan-text.ts';
+import { renderLab, renderLabList } from '../../report/state-text.ts';
+import { plainStyle } from '../../report/style.ts';
+import { diffPlans, type PlanDiff } from '../../topology/diff.ts';
+import { planLab } from '../../topology/plan-lab.ts';
+import type { ClusterSpec, LabSpec } from '../../topology/spec.ts';
+
+const cluster: ClusterSpec = { name: 'c1', workers: 1, cni: { type: 'flannel' }, workloads: [{ name: 'web', perNode: 1 }] };
+const lab = (over: Partial<ClusterSpec> = {}, rest: Partial<LabSpec> = {}): LabSpec => ({ name: 'three', clusters: [{ ...cluster, ...over }], ...rest });
+
+describe('renderPlan', () => {
+  it.each([
+    ['flannel', lab()],
+    ['calico-outside', lab({ cni: { type: 'calico' } }, { description: 'blocks and an outside', outside: { hosts: [{ name: 'client' }] } })],
+    ['hosts-only', { name: 'lan', hosts: [{ name: 'a' }, { name: 'b' }] } satisfies LabSpec],
+  ])('%s', async (name, spec) => {
+    await expect(renderPlan(planLab(spec), plainStyle)).toMatchFileSnapshot(`golden/plan-${name}.txt`);
+  });
+
+  it('shows every address, CIDR and MTU of a small plan', () => {
+    const plan = planLab(lab());
+    const text = renderPlan(plan, plainStyle);
+    const [first] = plan.clusters;
+    const pods = first?.pods.flatMap((pod) => [pod.id, ...(pod.interface?.addresses ?? []).map((a) => a.address)]) ?? [];
+    const nodes = first?.nodes.flatMap((node) => [...node.podCIDRs, ...node.gateways, ...node.podRoutes.map((route) => route.to)]) ?? [];
+    expect(pods.length + nodes.length).toBeGreaterThan(8);
+    for (const part of [...pods, ...nodes]) expect(text).toContain(part);
+    expect(text).toContain('mtu 1450');
+  });
+
+  it('counts pods and routes beyond the listed ones', () => {
+    const text = renderPlan(planLab(lab({ workloads: [{ name: 'web', perNode: 30 }] })), plainStyle);
+    expect(text.match(/^ {2}c1\/default\/web/gm)).toHaveLength(PODS_LISTED);
+    expect(text).toContain('… and 20 more pods (--json lists all)');
+  });
+
+  it('takes control characters out of descriptions', () => {
+    expect(renderPlan({ ...planLab(lab()), description: '\u001B]0;x\u0007' }, plainStyle)).not.toMatch(/(?!\n)\p{Cc}/u);
+  });
+});
+
+describe('renderDiff', () => {
+  const from = planLab(lab());
+  const against = (over: Partial<ClusterSpec>): string => renderDiff('three', diffPlans(from, planLab(lab(over), { previous: from })), plainStyle);
+
+  it('of the same plan says so', () => {
+    expect(against({})).toBe('three: no change\n');
+  });
+
+  it('lists what is added and removed in place', async () => {
+    await expect(against({ workers: 2, workloads: [{ name: 'db', perNode: 1 }] })).toMatchFileSnapshot('golden/diff-in-place.txt');
+  });
+
+  it('puts what needs a replacement first, with only the fields that differ', () => {
+    const text = against({ cni: { type: 'flannel', backend: 'host-gw' } });
+    expect(text.split('\n')[1]).toMatch(/^ {2}~ cluster c1 {2}replacement/);
+    expect(text).toContain('backend vxlan → host-gw');
+    expect(text).not.toContain('{');
+    expect(text).toMatch(/needs a replacement \(\d+ changes? not possible in place\): add --replace\n$/);
+  });
+
+  it('is bounded', () => {
+    const changes = Array.from(
+      { length: CHANGES_LISTED + 5 },
+      (_, i) => ({ kind: 'add', object: 'pod', id: `p${String(i)}`, inPlace: true, reason: '' }) as const,
+    );
+    const diff: PlanDiff = { changes, replace: false, empty: false, recreate: [] };
+    expect(renderDiff('three', diff, plainStyle)).toContain('… and 5 more changes');
+  });
+});
+
+describe('running labs', () => {
+  const now = Date.parse('2026-01-01T01:00:00Z');
+  const row = {
+    name: 'three',
+    engine: 'netns',
+    status: 'up',
+    nodes: 3,
+    pods: 6,
+    cnis: ['flannel'],
+    createdAt: '2026-01-01T00:00:00Z',
+    source: '/labs/three.ts',
+  };
+
+  it('are listed with their age', () => {
+    expect(renderLabList([row, { ...row, name: 'b', status: 'lost', source: '', createdAt: '' }], plainStyle, now)).toMatchInlineSnapshot(`
+      "name   status  engine  nodes  pods  cni      age     source
+      three  up      netns       3     6  flannel  60 min  /labs/three.ts
+      b      lost    netns       3     6  flannel  ?       -
+      "
+    `);
+    expect(renderLabList([], plainStyle, now)).toBe('');
+  });
+
+  it('are shown with their faults and their plan', () => {
+    const plan = planLab(lab());
+    const text = renderLab(
+      {
+        name: 'three',
+        engine: 'netns',
+        status: 'up',
+        createdAt: row.createdAt,
+        updatedAt: row.createdAt,
+        source: { path: '/labs/three.ts', sha256: 'a'.repeat(64) },
+        directory: '/state/run-1',
+        plan,
+        faults: [{ id: 'stale-fdb', where: 'c1/worker1' }],
+      },
+      plainStyle,
+      now,
+    );
+    expect(text).toMatch(/^three\n {2}status {5}up\n/);
+    expect(text).toContain('faults     stale-fdb at c1/worker1');
+    expect(text).toContain('(60 min ago)');
+    expect(text.endsWith(renderPlan(plan, plainStyle))).toBe(true);
+  });
+});

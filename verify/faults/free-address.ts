@@ -1,0 +1,39 @@
+/** Addresses that the plan gives to nobody. */
+import { addressAt, cidrContains, cidrSize, parseCidr } from '../../topology/cidr.ts';
+import { nodeAddresses } from '../inventory/lab-view.ts';
+import type { FaultTarget } from './target.ts';
+import { podAddress, rangesOf } from './target.ts';
+
+/** A free address of the segment that the node's first interface stands on. */
+export function freeUnderlayAddress(target: FaultTarget): string {
+  const segment = target.plan.segments.find((one) => one.name === target.node.interfaces[0]?.segment);
+  const range = segment?.cidrs.find((cidr) => cidr.includes(':') === (target.family === 'ipv6'));
+  if (range === undefined) throw new RangeError(`${target.node.name} stands on no segment of ${target.family}`);
+  return highestFree(target, range);
+}
+
+/** A free address of the range that the pod's own address is in. */
+export function freePodAddress(target: FaultTarget): string {
+  const ranges = rangesOf(target, target.node);
+  const range = ranges.find((one) => cidrContains(parseCidr(one), podAddress(target, target.pod))) ?? ranges[0];
+  if (range === undefined) throw new RangeError(`${target.node.name} has no pod range of ${target.family}`);
+  return highestFree(target, range);
+}
+
+function highestFree(target: FaultTarget, range: string): string {
+  const { plan } = target;
+  const taken = new Set([
+    ...plan.machines.flatMap((machine) => machine.interfaces.flatMap((one) => one.addresses.map((has) => has.address))),
+    ...plan.clusters.flatMap((cluster) => [
+      ...cluster.nodes.flatMap((node) => [...nodeAddresses(node).map((has) => has.address), ...node.gateways]),
+      ...cluster.pods.flatMap((pod) => (pod.interface?.addresses ?? []).map((has) => has.address)),
+    ]),
+  ]);
+  const cidr = parseCidr(range);
+  // The last address of an IPv4 range is its broadcast address (RFC 919).
+  for (let back = 2n; back < cidrSize(cidr); back += 1n) {
+    const address = addressAt(cidr, -back);
+    if (!taken.has(address)) return address;
+  }
+  throw new RangeError(`${range} has no free address`);
+}
