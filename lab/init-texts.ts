@@ -95,7 +95,7 @@ clusters:
 export function readmeText(name: string, file: string): string {
   return `# ${name}
 
-A Kubernetes network lab for [cnilab](https://www.npmjs.com/package/cnilab).
+A Kubernetes network lab for cnilab.
 
     npx cnilab validate ${file}      # every problem at once, without touching the machine
     npx cnilab plan ${file}          # what will exist: nodes, addresses, routes

@@ -29,12 +29,16 @@ async function requireEmpty(directory: string): Promise<void> {
   });
 }
 
-/** Makes `cnilab` resolve in the folder at once, before anything is installed there. */
+/** Makes `cnilab` resolve in the folder at once, by import and by npx, before anything is installed there. */
 async function linkPackage(directory: string): Promise<void> {
-  const link = join(directory, 'node_modules', 'cnilab');
+  const modules = join(directory, 'node_modules');
+  const link = join(modules, 'cnilab');
   if ((await lstat(link).catch(() => null)) !== null) return;
-  await mkdir(join(directory, 'node_modules'), { recursive: true });
+  await mkdir(join(modules, '.bin'), { recursive: true });
   await symlink(packageRoot, link, 'dir');
+  // npx would otherwise ask the registry for a package of this name.
+  const command = `#!/bin/sh\nexec node "$(dirname "$0")/../cnilab/dist/cli/main.js" "$@"\n`;
+  await writeFile(join(modules, '.bin', 'cnilab'), command, { mode: 0o755 });
 }
 
 /**
@@ -68,6 +72,6 @@ export async function initLab(directory: string, options: InitOptions = {}): Pro
     '.gitignore': gitignoreText(),
   };
   await Promise.all(Object.entries(texts).map(([path, text]) => writeFile(join(folder, path), text)));
-  if (options.yaml !== true) await linkPackage(folder);
+  await linkPackage(folder);
   return Object.keys(texts);
 }

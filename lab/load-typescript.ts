@@ -37,8 +37,8 @@ async function errorOf(path: string, failure: LoadFailure): Promise<LabError> {
     case 'exits':
       return new LabError({
         code: 'LAB_FILE_THROWS',
-        message: `${place(failure.file || path, failure.line, failure.column)}: calls process.exit(${failure.exitCode}) before there is a lab`,
-        hint: 'a lab file describes a lab and returns; remove the call',
+        message: `${place(failure.file || path, failure.line, failure.column)}: ends its process with code ${failure.exitCode} before there is a lab`,
+        hint: 'a lab file describes a lab and returns; remove the call that exits',
         details: { file: failure.file || path, line: failure.line, exitCode: failure.exitCode },
       });
     case 'waits':

@@ -3,7 +3,6 @@
 // What the machine lacks is what `cnilab doctor` says, and mending it is running doctor's remedies: there is no second list here.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -39,32 +38,57 @@ if (!dependenciesAreCurrent()) {
 }
 if (run([process.execPath, `${root}node_modules/@typescript/native/bin/tsc`, '-p', `${root}tsconfig.build.json`]).status !== 0) stop('the build failed: see above', 70);
 
+const labAt = own.indexOf('--lab');
+const doctorArgs = ['doctor', ...(labAt < 0 ? [] : [own[labAt + 1]]), '--json'];
+
+/** What doctor says is missing: everything the lab needs, with --all also what only some labs need and a package brings. */
 function lacks() {
-  const doctor = spawnSync(process.execPath, [`${root}dist/cli/main.js`, 'doctor', '--json'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  if (doctor.error !== undefined || doctor.stdout.trim() === '') stop('cnilab doctor did not answer', 70);
-  return JSON.parse(doctor.stdout).capabilities.filter((c) => !c.ok && (c.required || (all && c.installable)));
+  const doctor = spawnSync(process.execPath, [`${root}dist/cli/main.js`, ...doctorArgs], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  if (doctor.error !== undefined || doctor.stdout.trim() === '') stop(`cnilab doctor did not answer\n${doctor.stderr}`, 70);
+  return JSON.parse(doctor.stdout).capabilities.filter((c) => !c.ok && (c.required || (all && byPackage(c))));
 }
 
-const missing = lacks();
-const remedies = [...new Set(missing.filter((c) => c.installable).map((c) => c.remedy))];
-for (const c of missing) say(`missing: ${c.title}, needed by ${c.neededBy}${c.remedy === '' ? '' : `\n  ${c.remedy}`}`);
-if (remedies.length > 0) {
-  let agreed = yes;
-  if (!agreed && process.stdin.isTTY) {
-    const terminal = createInterface({ input: process.stdin, output: process.stderr });
-    agreed = /^(y|yes)$/i.test((await terminal.question('Run these commands now? [y/N] ')).trim());
-    terminal.close();
+const byPackage = (c) => /\b(apt-get|dnf) /.test(c.remedy);
+
+function mend(remedies) {
+  if (!yesToAll()) stop('Nothing was installed. Run the commands above, or answer with --yes or CI=true.', 3);
+  // Remedies are written for a user with sudo; root has no need of it, and small images have none.
+  const sudo = process.getuid?.() === 0 ? 'sudo() { "$@"; }; ' : '';
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  if (!updated && remedies.some((r) => r.includes('apt-get'))) {
+    run(['sh', '-c', `${sudo}sudo apt-get update -qq`], { env });
+    updated = true;
   }
-  if (!agreed) stop('Nothing was installed. Run the commands above, or answer with --yes or CI=true.', 3);
-  const root0 = process.getuid?.() === 0;
   for (const remedy of remedies) {
     say(`+ ${remedy}`);
-    // Remedies are written for a user with sudo; root has no need of it, and small images have none.
-    run(['sh', '-c', root0 ? `sudo() { "$@"; }; ${remedy}` : remedy], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+    run(['sh', '-c', `${sudo}${remedy}`], { env });
   }
 }
-const left = lacks().filter((c) => c.required);
-if (left.length > 0) stop(left.map((c) => `still missing: ${c.title}: ${c.detail}${c.remedy === '' ? '' : `\n  ${c.remedy}`}`).join('\n'), 3);
+
+let updated = false;
+let agreed = yes;
+function yesToAll() {
+  if (!agreed && process.stdin.isTTY) {
+    process.stderr.write('Run these commands now? [y/N] ');
+    const answer = spawnSync('sh', ['-c', 'read -r answer; echo "$answer"'], { stdio: ['inherit', 'pipe', 'inherit'], encoding: 'utf8' });
+    agreed = /^(y|yes)$/i.test(answer.stdout.trim());
+  }
+  return agreed;
+}
+
+// A remedy can show the next lack (a program that was unpacked lacks a library): a few rounds, as long as there is something new to try.
+const tried = new Set();
+for (let missing = lacks(); ; missing = lacks()) {
+  const remedies = [...new Set(missing.filter(byPackage).map((c) => c.remedy))].filter((r) => !tried.has(r));
+  if (remedies.length === 0) {
+    const left = missing.filter((c) => c.required);
+    if (left.length > 0) stop(left.map((c) => `missing: ${c.title}: ${c.detail}${c.remedy === '' ? '' : `\n  ${c.remedy}`}`).join('\n'), 3);
+    break;
+  }
+  for (const c of missing) say(`missing: ${c.title}, needed by ${c.neededBy}${c.remedy === '' ? '' : `\n  ${c.remedy}`}`);
+  mend(remedies);
+  for (const r of remedies) tried.add(r);
+}
 
 if (command.length > 0) {
   const result = spawnSync(command[0], command.slice(1).filter((a) => a !== '--yes'), { cwd: root, stdio: 'inherit', env: process.env });

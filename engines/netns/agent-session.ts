@@ -48,7 +48,7 @@ const STDERR_TAIL_BYTES = 8192;
 
 /** Starts the agent in the holder's namespaces. Returns at once: requests wait until it is ready. */
 export function openAgent(target: AgentTarget): AgentSession {
-  const [program = '', ...args] = [...holderArgv(target.pid, target.rootless), process.execPath, agentPath()];
+  const [program, ...args] = [...holderArgv(target.pid, target.rootless), process.execPath, agentPath()] as const;
   const child = spawn(program, args, { stdio: 'pipe', cwd: '/', env: agentEnvironment() });
   const pending = new Map<number, Pending>();
   let nextId = 1;

@@ -19,15 +19,14 @@ export function namespaceSysctls(ns: string, wanted: NamespaceSysctls, kernel: K
     ['net/ipv4/ip_forward', wanted.forwarding ? '1' : '0'],
     // kind writes 1. 0 here: node-to-pod replies may be asymmetric (calico, several segments), and the oracle wants no hidden drop.
     ...perLink('ipv4', 'rp_filter', '0'),
-    // Both limits: ratelimit is per destination, ratemask also lifts the global one. A refusal must not turn into silence within a burst.
-    ['net/ipv4/icmp_ratelimit', '0'],
+    // No kind of ICMP message is limited, neither per destination nor by the global budget: a refusal must not turn into silence within a burst.
     ['net/ipv4/icmp_ratemask', '0'],
     // Unprivileged ping. A user namespace with one mapped group takes only that one.
     ['net/ipv4/ping_group_range', kernel.rootless ? '0 0' : '0 2147483647'],
     ['net/ipv4/ip_local_port_range', '1024 65535'],
   ];
   if (wanted.forwarding) {
-    settings.push(...perLink('ipv4', 'send_redirects', '0'), ...perLink('ipv4', 'accept_redirects', '0'));
+    settings.push(['net/ipv4/icmp_ratelimit', '0'], ...perLink('ipv4', 'send_redirects', '0'), ...perLink('ipv4', 'accept_redirects', '0'));
   }
   if (kernel.ipv6) {
     settings.push(...(wanted.ipv6 ? ipv6Settings(wanted.forwarding) : perLink('ipv6', 'disable_ipv6', '1')));

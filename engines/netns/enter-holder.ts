@@ -1,7 +1,7 @@
 /** argv that enters a holder's namespaces. */
 
 /** `-U` first, or entering the others is refused; its uid map has one entry, so credentials stay as they are. Pid namespace: nsenter forks. */
-export function holderArgv(pid: number, rootless: boolean): readonly string[] {
+export function holderArgv(pid: number, rootless: boolean): readonly [string, ...string[]] {
   return ['nsenter', ...(rootless ? ['--preserve-credentials', '-U'] : []), '-n', '-m', '-p', '-u', '-i', '-t', String(pid)];
 }
 

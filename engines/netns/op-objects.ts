@@ -37,11 +37,8 @@ export function livesIn(op: Op): readonly string[] {
 
 /** Objects it leans on: when one of them goes, this one is cut off or lost and must be made again, but does not go by itself. */
 export function leansOn(op: Op): readonly string[] {
-  switch (op.op) {
-    case 'veth': case 'vxlan': return op.master === null ? [] : [linkKey(op.ns, op.master)];
-    case 'cni': return bridgesOf(op.list).map((name) => linkKey(op.node, name));
-    default: return [];
-  }
+  if (op.op === 'cni') return bridgesOf(op.list).map((name) => linkKey(op.node, name));
+  return (op.op === 'veth' || op.op === 'vxlan') && op.master !== null ? [linkKey(op.ns, op.master)] : [];
 }
 
 /** Every name under which others live in it: a veth is found by either end, a pod's interface is what its CNI plugins made. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { initLab } from '../../lab/init.ts';
@@ -23,6 +23,8 @@ describe('a new lab folder', () => {
     expect(plan.name).toBe('my-lab');
     expect(plan.clusters[0]?.pods).toHaveLength(8);
     expect(JSON.parse(read('package.json'))).toMatchObject({ name: 'my-lab', private: true, type: 'module', dependencies: { cnilab: `file:${packageRoot}` } });
+    expect(realpathSync(join(folder, 'node_modules', 'cnilab'))).toBe(realpathSync(packageRoot));
+    expect(statSync(join(folder, 'node_modules', '.bin', 'cnilab')).mode & 0o111, 'npx finds a program').toBe(0o111);
     expect(read('README.md')).toContain(`npx cnilab up ${yaml ? 'lab.yaml' : 'lab.ts'} --verify`);
   });
 

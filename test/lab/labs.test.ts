@@ -50,4 +50,9 @@ describe('the labs that ship', () => {
     expect(plan.description).not.toBe('');
     await expect(`${JSON.stringify(gist(plan), null, 2)}\n`).toMatchFileSnapshot(`golden/${name}.json`);
   });
+
+  it('can be written as data: the same plan', async () => {
+    const twin = await loadLab(fileURLToPath(new URL('fixtures/three-requirements.yaml', import.meta.url)));
+    expect(planLabFile(twin)).toEqual(planLabFile(await loadLab(`${folder}three-requirements.ts`)));
+  });
 });

@@ -150,14 +150,11 @@ export default lab;
   });
 
   it.each([
-    ['TypeScript', 'lab.ts', `const a: number = 1;\nconst b = = 2;\n`, 'lab.ts:2:11: Unexpected "="'],
-    ['JavaScript', 'lab.mjs', `const a = 1;\nconst b = = 2;\n`, `lab.mjs:2: Unexpected token '='`],
+    ['TypeScript', 'lab.ts', `const a: number = 1;\nconst b = = 2;\n`, /^lab\.ts:2:11: Unexpected "="$/],
+    ['JavaScript', 'lab.mjs', `const a = 1;\nconst b = = 2;\n`, /^lab\.mjs:2: Unexpected token '='$/],
     ['a name that is not exported', 'lab.ts', `\nimport { Labb } from 'cnilab';\nexport default new Labb();\n`, /^lab\.ts:2: .*Labb/],
   ])('has a syntax error in %s', async (_, name, text, message) => {
-    expect(await failure(scratch.write(name, text))).toMatchObject({
-      code: 'LAB_FILE_SYNTAX',
-      message: typeof message === 'string' ? message : expect.stringMatching(message),
-    });
+    expect(await failure(scratch.write(name, text))).toMatchObject({ code: 'LAB_FILE_SYNTAX', message: expect.stringMatching(message) });
   });
 
   it.each([
@@ -183,7 +180,7 @@ export default lab;
   it('calls process.exit', async () => {
     expect(await failure(scratch.write('lab.ts', `\nprocess.exit(0);\n${PLAIN}`))).toMatchObject({
       code: 'LAB_FILE_THROWS',
-      message: 'lab.ts:2:9: calls process.exit(0) before there is a lab',
+      message: 'lab.ts:2:9: ends its process with code 0 before there is a lab',
     });
   });
 

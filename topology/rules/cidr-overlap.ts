@@ -1,4 +1,4 @@
-import { cidrsOverlap, formatCidr, parseCidr, subnetAt, subnetCount, type Cidr } from '../cidr.ts';
+import { cidrSize, cidrsOverlap, formatCidr, parseCidr, subnetAt, subnetCount, type Cidr } from '../cidr.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { LabSpec } from '../spec.ts';
 import { pairs, problem } from './findings.ts';
@@ -15,9 +15,15 @@ export function freeRange(wanted: Cidr, used: readonly Cidr[]): Cidr | null {
   for (const text of CANDIDATES[wanted.family]) {
     const pool = parseCidr(text);
     const count = subnetCount(pool, wanted.prefixLength);
-    for (let i = 0n; i < count && i < 1024n; i += 1n) {
-      const candidate = subnetAt(pool, wanted.prefixLength, i);
-      if (!used.some((other) => cidrsOverlap(candidate, other))) return candidate;
+    let index = 0n;
+    while (index < count) {
+      const candidate = subnetAt(pool, wanted.prefixLength, index);
+      const inTheWay = used.find((other) => cidrsOverlap(candidate, other));
+      if (inTheWay === undefined) return candidate;
+      // On behind the end of what is in the way; there are as many steps as ranges, at most.
+      const end = inTheWay.base + cidrSize(inTheWay) - pool.base;
+      const next = end >> BigInt(wanted.bits - wanted.prefixLength);
+      index = next > index ? next : index + 1n;
     }
   }
   return null;

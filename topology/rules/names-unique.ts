@@ -14,7 +14,8 @@ function repeated(items: readonly Named[], scope: string): readonly Diagnostic[]
       seen.set(item.name, item);
       return [];
     }
-    const both = first.what === item.what ? `two ${item.what}s` : `a ${first.what} and a ${item.what}`;
+    const a = (what: string): string => `${what.startsWith('outside') ? 'an' : 'a'} ${what}`;
+    const both = first.what === item.what ? `two ${item.what}s` : `${a(first.what)} and ${a(item.what)}`;
     return [problem('NAME_DUPLICATE', item.path, `${both} ${scope} are named ${item.name}`, `rename this ${item.what}`)];
   });
 }

@@ -98,54 +98,68 @@ function strayForwarding(view: LabView, node: NodePlan, device: VxlanPlan, names
   });
 }
 
-function nodeNeighbours(view: LabView): readonly Finding[] {
-  const holders = holdersOf(view);
-  return view.nodes.flatMap((node) => {
-    const namespace = namespaceOf(view, node.netns);
-    if (namespace === undefined) return [];
-    const expected = [
-      ...view.pods.filter((pod) => pod.cluster === node.cluster).flatMap((pod) => (pod.interface?.addresses ?? []).map((one) => ({ address: one.address, mac: pod.interface?.mac ?? '', pod, peer: null }))),
-      ...view.nodes.flatMap((peer) => (peer.id === node.id ? [] : peer.interfaces.flatMap((link) => link.addresses.map((one) => ({ address: one.address, mac: link.mac, pod: null, peer }))))),
-    ];
-    return expected.flatMap(({ address, mac, pod, peer }): readonly Finding[] => {
-      const entry = namespace.neighbours.find((one) => one.address === address && one.mac !== '' && !UNRESOLVED.has(one.state));
-      if (entry === undefined || entry.mac === mac || actualHolder(view, holders.get(address), entry)) return [];
-      return [{
-        name: 'stale-neighbour', where: [node.id], certainty: 'certain',
-        evidence: [
-          `neighbour ${address} on ${entry.dev} of ${node.name} is ${entry.mac} (${entry.state}); ${pod?.id ?? peer?.name} has ${mac}`,
-          ...riseEvidence(view, node, ['IpForwDatagrams']),
-        ],
-        mend: execCommand(view, node, ['ip', ...ipv6Flag(address), 'neigh', 'del', address, 'dev', entry.dev]),
-        explains: (flow) => (pod !== null ? touches(flow, pod.id) && flow.failure.class !== 'address-differs' : isLost(flow) && peer !== null && joins(flow, node.id, peer.id)),
-      }];
+/** Who should answer for an address of a cluster: a pod, or a node's interface. */
+interface Truth { readonly mac: string; readonly pod: PodPlan | null; readonly node: NodePlan | null; readonly name: string }
+
+/** Address → truth, for each cluster; underlay addresses are the same for all. */
+function truths(view: LabView): (cluster: string) => ReadonlyMap<string, Truth> {
+  const underlay = view.nodes.flatMap((node) => node.interfaces.flatMap((one) => one.addresses.map((has): [string, Truth] => [has.address, { mac: one.mac, pod: null, node, name: node.name }])));
+  const clusters = new Map<string, Map<string, Truth>>();
+  return (cluster) => {
+    const known = clusters.get(cluster);
+    if (known !== undefined) return known;
+    const pods = view.pods.filter((pod) => pod.cluster === cluster).flatMap((pod) => {
+      const one = pod.interface;
+      return one === null ? [] : one.addresses.map((has): [string, Truth] => [has.address, { mac: one.mac, pod, node: null, name: pod.id }]);
     });
-  });
+    const made = new Map([...underlay, ...pods]);
+    clusters.set(cluster, made);
+    return made;
+  };
 }
 
-/** The entry is right when a pod that holds the address has that MAC: then the address is the trouble, not the entry. */
-function actualHolder(view: LabView, holders: readonly { readonly pod: PodPlan }[] | undefined, entry: NeighbourSnapshot): boolean {
-  return (holders ?? []).some(({ pod }) => namespaceOf(view, pod.netns)?.links.some((link) => link.mac === entry.mac) === true);
+function nodeNeighbours(view: LabView): readonly Finding[] {
+  const holders = holdersOf(view);
+  const truthOf = truths(view);
+  return view.nodes.flatMap((node) => (namespaceOf(view, node.netns)?.neighbours ?? []).flatMap((entry): readonly Finding[] => {
+    const truth = truthOf(node.cluster).get(entry.address);
+    if (truth === undefined || truth.node?.id === node.id || !isWrong(view, entry, truth.mac, holders)) return [];
+    return [{
+      name: 'stale-neighbour', where: [node.id], certainty: 'certain',
+      evidence: [
+        `neighbour ${entry.address} on ${entry.dev} of ${node.name} is ${entry.mac} (${entry.state}); ${truth.name} has ${truth.mac}`,
+        ...riseEvidence(view, node, ['IpForwDatagrams']),
+      ],
+      mend: execCommand(view, node, ['ip', ...ipv6Flag(entry.address), 'neigh', 'del', entry.address, 'dev', entry.dev]),
+      explains: (flow) => (truth.pod !== null ? touches(flow, truth.pod.id) && flow.failure.class !== 'address-differs' : isLost(flow) && truth.node !== null && joins(flow, node.id, truth.node.id)),
+    }];
+  }));
+}
+
+type Holders = ReturnType<typeof holdersOf>;
+
+/** Has the entry a MAC, and not that of the planned or of an actual holder? With the latter the address is the trouble, not the entry. */
+function isWrong(view: LabView, entry: NeighbourSnapshot, mac: string, holders: Holders): boolean {
+  if (entry.mac === '' || UNRESOLVED.has(entry.state) || entry.mac === mac) return false;
+  return !(holders.get(entry.address) ?? []).some(({ pod }) => namespaceOf(view, pod.netns)?.links.some((link) => link.mac === entry.mac) === true);
 }
 
 function podNeighbours(view: LabView): readonly Finding[] {
   const holders = holdersOf(view);
+  const truthOf = truths(view);
   return view.nodes.flatMap((node) => podsOn(view, node).flatMap((pod) => {
-    const namespace = namespaceOf(view, pod.netns);
     const planned = pod.interface;
-    if (namespace === undefined || planned === null) return [];
-    const gatewayMac = planned.hostMac !== null && node.bridge === null ? planned.hostMac : node.bridge?.mac ?? null;
-    const peers = view.pods.filter((one) => one.cluster === pod.cluster && one.id !== pod.id);
-    return namespace.neighbours.filter((one) => one.mac !== '' && !UNRESOLVED.has(one.state)).flatMap((entry): readonly Finding[] => {
+    if (planned === null) return [];
+    const gatewayMac = (node.bridge === null ? planned.hostMac : node.bridge.mac) ?? '';
+    return (namespaceOf(view, pod.netns)?.neighbours ?? []).flatMap((entry): readonly Finding[] => {
       const gateway = planned.gateways.includes(entry.address);
-      const peer = gateway ? undefined : peers.find((one) => one.interface?.addresses.some((has) => has.address === entry.address));
-      const truth = gateway ? gatewayMac : peer?.interface?.mac ?? null;
-      if (truth === null || truth === entry.mac || actualHolder(view, holders.get(entry.address), entry)) return [];
+      const truth = gateway ? { mac: gatewayMac, pod: null, name: `the gateway on ${node.name}` } : truthOf(pod.cluster).get(entry.address);
+      if (truth === undefined || truth.mac === '' || !isWrong(view, entry, truth.mac, holders)) return [];
       return [{
         name: gateway ? 'gateway-mac-changed' : 'stale-neighbour', where: [pod.id], certainty: 'certain',
-        evidence: [`neighbour ${entry.address} in ${pod.id} is ${entry.mac} (${entry.state}); ${gateway ? `the gateway on ${node.name}` : peer?.id} has ${truth}`],
+        evidence: [`neighbour ${entry.address} in ${pod.id} is ${entry.mac} (${entry.state}); ${truth.name} has ${truth.mac}`],
         mend: execInPod(view, pod, ['ip', ...ipv6Flag(entry.address), 'neigh', 'del', entry.address, 'dev', entry.dev]),
-        explains: (flow) => isLost(flow) && touches(flow, pod.id) && (gateway || peer === undefined || touches(flow, peer.id)),
+        explains: (flow) => isLost(flow) && touches(flow, pod.id) && (truth.pod === null || touches(flow, truth.pod.id)),
       }];
     });
   }));

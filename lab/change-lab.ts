@@ -1,0 +1,59 @@
+import type { EngineHandle } from '../engines/port.ts';
+import type { LabPlan } from '../topology/plan.ts';
+import { createLab } from './create-lab.ts';
+import { writeIncarnation } from './incarnation.ts';
+import { cnilabVersion } from './installation.ts';
+import type { LabState } from './lab-state.ts';
+import { writeState } from './state-file.ts';
+import { clear, contextOf, planFrom, sourceOf, type UpJob, type UpOutcome } from './up-job.ts';
+
+const now = (): string => new Date().toISOString();
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** Turns the running lab into what is wanted. A failure leaves it as `failed`, to be looked at; the next `up` builds it anew. */
+async function change(job: UpJob, running: LabState, handle: EngineHandle, wanted: LabPlan): Promise<LabState> {
+  await writeState({ ...running, phase: 'changing', updatedAt: now() });
+  let current = handle;
+  const onHandle = async (given: EngineHandle): Promise<void> => {
+    current = given;
+    await writeIncarnation({ directory: running.directory, engine: running.engine, handle: given });
+  };
+  try {
+    await job.engine.change(handle, running.plan, wanted, contextOf(job, running.directory, onHandle));
+  } catch (error) {
+    await writeState({ ...running, phase: 'failed', updatedAt: now(), handle: current });
+    throw error;
+  }
+  const changed: LabState = {
+    ...running,
+    writtenBy: cnilabVersion(),
+    phase: 'up',
+    updatedAt: now(),
+    source: sourceOf(job.input),
+    spec: job.spec,
+    plan: wanted,
+    handle: current,
+  };
+  await writeState(changed);
+  return changed;
+}
+
+/** Makes a running lab what is asked for: not at all when nothing differs, in place where that is possible, else by replacing it when that is wanted. */
+export async function changeLab(job: UpJob, running: LabState, handle: EngineHandle): Promise<UpOutcome> {
+  const settled = { ...running, source: sourceOf(job.input), spec: job.spec };
+  if (running.engine === job.engine.name && running.writtenBy === cnilabVersion() && same(running.spec, job.spec)) {
+    if (!same(running.source, settled.source)) await writeState(settled);
+    return { state: settled, outcome: 'unchanged' };
+  }
+  const wanted = await planFrom(job, running.plan);
+  if (running.engine === job.engine.name && same(running.plan, wanted)) {
+    await writeState(settled);
+    return { state: settled, outcome: 'unchanged' };
+  }
+  const { diffLab, engineDiffers, replaceNeeded } = await import('./diff.ts');
+  const diff = engineDiffers(diffLab(running, wanted), running, job.engine.name);
+  if (!diff.replace) return { state: await change(job, running, handle, wanted), outcome: 'changed' };
+  if (!job.replace) throw replaceNeeded(running.name, diff);
+  await clear(job, 'replacing the running lab');
+  return { state: await createLab(job, job.fresh), outcome: 'replaced' };
+}

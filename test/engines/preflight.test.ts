@@ -1,0 +1,55 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { findPlugin } from '../../engines/netns/find-executable.ts';
+import { preflight } from '../../engines/netns/preflight.ts';
+import { EnvironmentError } from '../../topology/errors.ts';
+import type { CniSpec } from '../../topology/spec.ts';
+import { smallPlan } from './compile-fixture.ts';
+
+const RAW: CniSpec = { type: 'raw', pluginDirs: ['plugins'], conflist: { cniVersion: '1.0.0', name: 'own', plugins: [{ type: 'no-such-plugin' }, { type: 'nor-this' }] } };
+
+describe('preflight', () => {
+  let folder = '';
+  beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'cnilab-preflight-')); });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  });
+  const plugin = (name: string, mode: number): void => {
+    mkdirSync(join(folder, 'plugins'), { recursive: true });
+    writeFileSync(join(folder, 'plugins', name), '#!/bin/sh\n');
+    chmodSync(join(folder, 'plugins', name), mode);
+  };
+  const lacks = (): unknown => {
+    try {
+      preflight(smallPlan(RAW), folder);
+      return null;
+    } catch (error) {
+      return error;
+    }
+  };
+
+  it('names every plugin that is missing, with what to install', () => {
+    const error = lacks();
+    expect(error).toBeInstanceOf(EnvironmentError);
+    expect((error as EnvironmentError).message).toMatch(/no-such-plugin.*nor-this/s);
+    expect((error as EnvironmentError).message).toContain(join(folder, 'plugins'));
+    expect((error as EnvironmentError).hint).toMatch(/install -y containernetworking-plugins/);
+  });
+
+  it('finds the author\'s own plugins beside the lab file; a file that cannot be run is none', () => {
+    plugin('no-such-plugin', 0o755);
+    plugin('nor-this', 0o644);
+    expect((lacks() as EnvironmentError).message).not.toMatch(/CNI plugin no-such-plugin/);
+    expect((lacks() as EnvironmentError).message).toMatch(/CNI plugin nor-this/);
+  });
+
+  it('searches CNI_PATH, and takes no path for a name', () => {
+    plugin('no-such-plugin', 0o755);
+    vi.stubEnv('CNI_PATH', join(folder, 'plugins'));
+    expect(findPlugin('no-such-plugin')).toBe(join(folder, 'plugins/no-such-plugin'));
+    expect(findPlugin('../plugins/no-such-plugin')).toBeNull();
+  });
+});

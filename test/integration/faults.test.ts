@@ -1,0 +1,89 @@
+/**
+ * The verifier's own proof on the real kernel: every fault of the library is injected into a running lab of every data path, must make the
+ * verification fail with the diagnosis that the library names, and must be gone without a trace when it is undone.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Engine, EngineHandle, EngineSession } from '../../engines/port.ts';
+import { loadEngine } from '../../engines/registry.ts';
+import { planLab } from '../../topology/plan-lab.ts';
+import type { LabPlan } from '../../topology/plan.ts';
+import type { CniSpec, LabSpec } from '../../topology/spec.ts';
+import { faultApplies, faults, injectFault, undoFault } from '../../verify/faults/index.ts';
+import { verifyLab } from '../../verify/run-verification.ts';
+import type { Report } from '../../verify/report.ts';
+import { lacking } from '../requires.ts';
+
+type Cluster = NonNullable<LabSpec['clusters']>[number];
+
+function spec(name: string, cni: CniSpec, more: Partial<LabSpec> = {}, cluster: Partial<Cluster> = { controlPlanes: 1, workers: 2 }): LabSpec {
+  return { name, clusters: [{ name: 'c1', cni, workloads: [{ name: 'echo', perNode: 2 }], ...cluster }], ...more };
+}
+
+const TWO_SEGMENTS = { segments: [{ name: 'left', cidr: '10.0.1.0/24' }, { name: 'right', cidr: '10.0.2.0/24' }] };
+const SPREAD = { nodes: [{ name: 'worker1', segment: 'left' }, { name: 'worker2', segment: 'right' }, { name: 'worker3', segment: 'left' }] };
+
+const labs: readonly LabSpec[] = [
+  spec('bridge', { type: 'bridge' }),
+  spec('bridge-router', { type: 'bridge', routesOn: 'router' }, { routers: [{ name: 'router', interfaces: [{ segment: 'lan' }] }] }),
+  spec('flannel-vxlan', { type: 'flannel' }),
+  spec('flannel-host-gw', { type: 'flannel', backend: 'host-gw' }),
+  spec('flannel-ipv6', { type: 'flannel' }, { underlay: { cidr: 'fd00:30::/64' } }, { controlPlanes: 1, workers: 2, podCIDR: 'fd00:10:244::/56', serviceCIDR: 'fd00:10:96::/112' }),
+  spec('calico-vxlan', { type: 'calico' }),
+  spec('calico-bgp', { type: 'calico', encapsulation: 'none' }),
+  spec('calico-cross-subnet', { type: 'calico', encapsulation: 'crossSubnet' }, { underlay: TWO_SEGMENTS }, SPREAD),
+  spec('weave', { type: 'weave' }),
+];
+
+const why = lacking('netns', 'plugins', 'bird');
+
+describe.skipIf(why !== null).each(labs.map((lab) => [lab.name, lab] as const))(`faults in %s${why === null ? '' : ` (skipped: ${why})`}`, (_name, lab) => {
+  const plan: LabPlan = planLab(lab);
+  let directory = '';
+  let engine: Engine;
+  let handle: EngineHandle | null = null;
+  let session: EngineSession;
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'cnilab-faults-'));
+    engine = await loadEngine('netns');
+    await engine.create(plan, { directory, sourceDirectory: directory, onEvent: () => {}, onHandle: async (made) => { handle = made; }, signal: new AbortController().signal });
+    session = await engine.open(handle ?? { engine: 'netns' }, plan);
+    expect(complaints(await verifyLab(session, plan, {}))).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await session?.close();
+    await engine.destroy(handle, directory);
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  for (const fault of faults) {
+    const applies = faultApplies(fault, plan);
+    it.skipIf(applies !== true)(`${fault.id} is found as ${fault.diagnosis}${applies === true ? '' : ` (skipped: ${applies})`}`, async () => {
+      const undo = await injectFault(session, plan, fault.id);
+      try {
+        const report = await verifyLab(session, plan, {});
+        expect(report.verdict).toBe('fail');
+        const failing = report.diagnoses.filter((one) => one.severity === 'fail');
+        // One route that is gone breaks both directions: it is named for each.
+        const certain = failing.slice(0, fault.diagnosis.startsWith('no-') ? 2 : 1);
+        expect(certain.map((one) => one.name), JSON.stringify(report.diagnoses, null, 1)).toContain(fault.diagnosis);
+        const named = failing.find((one) => one.name === fault.diagnosis);
+        expect(named?.evidence.length).toBeGreaterThan(0);
+        expect(report.checks.filter((check) => check.verdict === 'fail').map((check) => check.id)).toContain(fault.check);
+      } finally {
+        await undoFault(session, undo);
+      }
+      expect(complaints(await verifyLab(session, plan, {}))).toEqual([]);
+    });
+  }
+});
+
+/** What a healthy lab must not have. */
+function complaints(report: Report): readonly string[] {
+  const failures = report.checks.flatMap((check) => check.failures.map((one) => `${check.id}: ${one.client} to ${one.server}, ${one.protocol}: ${one.saw}`));
+  return report.verdict === 'pass' ? [] : [report.verdict, ...failures.slice(0, 10), ...report.checks.filter((check) => check.reason !== '').map((check) => `${check.id}: ${check.reason}`)];
+}
