@@ -21,7 +21,9 @@ export async function runCommand(argv: readonly [string, ...string[]], options: 
   const { execa } = await import('execa');
   const [program, ...args] = argv;
   const result = await execa(program, args, {
-    reject: false, stripFinalNewline: false, ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    reject: false,
+    stripFinalNewline: false,
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -32,6 +34,13 @@ export async function runCommand(argv: readonly [string, ...string[]], options: 
     exitCode: result.exitCode ?? (missing ? 127 : 1),
     stdout: result.stdout,
     stderr: result.stderr,
-    failure: result.exitCode !== undefined ? '' : missing ? `${program} is not installed` : result.timedOut ? `took longer than ${options.timeoutMs} ms` : (result.shortMessage ?? 'failed'),
+    failure:
+      result.exitCode !== undefined
+        ? ''
+        : missing
+          ? `${program} is not installed`
+          : result.timedOut
+            ? `took longer than ${options.timeoutMs} ms`
+            : (result.shortMessage ?? 'failed'),
   };
 }

@@ -3,7 +3,10 @@ import { Composer, isAlias, isMap, isNode, isPair, isScalar, isSeq, Lexer, LineC
 import type { Diagnostic } from '../topology/diagnostic.ts';
 
 /** A place in a file; both count from 1. */
-export interface YamlPosition { readonly line: number; readonly column: number }
+export interface YamlPosition {
+  readonly line: number;
+  readonly column: number;
+}
 
 /** A problem of the text itself; its message begins with `file:line:column`. */
 export interface YamlDiagnostic extends Diagnostic, YamlPosition {}
@@ -11,7 +14,11 @@ export interface YamlDiagnostic extends Diagnostic, YamlPosition {}
 type Path = readonly (string | number)[];
 
 export type ParsedYamlLab =
-  | { readonly ok: true; readonly value: unknown; /** Place of a value's key, or of a list's item; null when the path leads nowhere. */ readonly positionOf: (path: Path) => YamlPosition | null }
+  | {
+      readonly ok: true;
+      readonly value: unknown /** Place of a value's key, or of a list's item; null when the path leads nowhere. */;
+      readonly positionOf: (path: Path) => YamlPosition | null;
+    }
   | { readonly ok: false; readonly diagnostics: readonly YamlDiagnostic[] };
 
 /** Most characters of a lab file: far above any lab, far below what would stall the parser. */
@@ -44,25 +51,51 @@ export function parseYamlLab(text: string, fileName: string): ParsedYamlLab {
     const place = { line: Math.max(1, line), column: Math.max(1, col) };
     return { severity: 'error', code, path: [], message: `${fileName}:${place.line}:${place.column}: ${message}`, hint, ...place };
   };
-  if (text.length > MAX_CHARACTERS) return { ok: false, diagnostics: [fail('YAML_TOO_LARGE', 0, `the file has ${text.length} characters; a lab has ${MAX_CHARACTERS} at most`, 'is this the file that you meant?')] };
-  const tooDeep = (offset: number): ParsedYamlLab => ({ ok: false, diagnostics: [fail('YAML_TOO_DEEP', offset, `the values are nested deeper than ${MAX_DEPTH} levels`, 'a lab needs no such nesting')] });
+  if (text.length > MAX_CHARACTERS)
+    return {
+      ok: false,
+      diagnostics: [
+        fail('YAML_TOO_LARGE', 0, `the file has ${text.length} characters; a lab has ${MAX_CHARACTERS} at most`, 'is this the file that you meant?'),
+      ],
+    };
+  const tooDeep = (offset: number): ParsedYamlLab => ({
+    ok: false,
+    diagnostics: [fail('YAML_TOO_DEEP', offset, `the values are nested deeper than ${MAX_DEPTH} levels`, 'a lab needs no such nesting')],
+  });
   const tokens = tokensOf(text, lines);
   if (typeof tokens === 'number') return tooDeep(tokens);
-  const parsed = [...new Composer({ lineCounter: lines, version: '1.2', schema: 'core', uniqueKeys: true, prettyErrors: false, logLevel: 'silent' }).compose(tokens)];
+  const parsed = [
+    ...new Composer({ lineCounter: lines, version: '1.2', schema: 'core', uniqueKeys: true, prettyErrors: false, logLevel: 'silent' }).compose(tokens),
+  ];
   const [document, second] = parsed;
   if (document === undefined) return { ok: false, diagnostics: [fail('YAML_EMPTY', 0, 'the file holds no document', 'write a lab: name: my-lab')] };
-  const errors = parsed.flatMap((d) => [...d.errors, ...d.warnings].map((e) => fail('YAML_SYNTAX', e.pos[0], e.message.replace(/\s+/g, ' '), HINTS[e.code] ?? 'mend the syntax at this place')));
-  if (second !== undefined) errors.push(fail('YAML_SEVERAL_DOCUMENTS', second.range[0], `the file holds ${parsed.length} documents; a lab file holds one`, 'write one lab per file, without a line of ---'));
-  errors.push(...aliasProblems(document).map(({ offset, name, cycle }) => (cycle
-    ? fail('YAML_ALIAS', offset, `the alias *${name} stands inside of its own anchor: the value would never end`, 'write the value out')
-    : fail('YAML_ALIAS', offset, `there is no anchor &${name} before this alias`, 'put the anchor first, or quote the text when no alias is meant'))));
+  const errors = parsed.flatMap((d) =>
+    [...d.errors, ...d.warnings].map((e) => fail('YAML_SYNTAX', e.pos[0], e.message.replace(/\s+/g, ' '), HINTS[e.code] ?? 'mend the syntax at this place')),
+  );
+  if (second !== undefined)
+    errors.push(
+      fail(
+        'YAML_SEVERAL_DOCUMENTS',
+        second.range[0],
+        `the file holds ${parsed.length} documents; a lab file holds one`,
+        'write one lab per file, without a line of ---',
+      ),
+    );
+  errors.push(
+    ...aliasProblems(document).map(({ offset, name, cycle }) =>
+      cycle
+        ? fail('YAML_ALIAS', offset, `the alias *${name} stands inside of its own anchor: the value would never end`, 'write the value out')
+        : fail('YAML_ALIAS', offset, `there is no anchor &${name} before this alias`, 'put the anchor first, or quote the text when no alias is meant'),
+    ),
+  );
   if (errors.length > 0) return { ok: false, diagnostics: errors };
   try {
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
     if (isDeeperThan(value, MAX_DEPTH)) return tooDeep(0);
     return { ok: true, value, positionOf: (path) => positionOf(document, lines, path) };
   } catch (error) {
-    if (error instanceof ReferenceError) return { ok: false, diagnostics: [fail('YAML_ALIAS', 0, `the aliases expand too often: ${MAX_ALIAS_COUNT} times at most`, 'write the values out')] };
+    if (error instanceof ReferenceError)
+      return { ok: false, diagnostics: [fail('YAML_ALIAS', 0, `the aliases expand too often: ${MAX_ALIAS_COUNT} times at most`, 'write the values out')] };
     throw error;
   }
 }
@@ -124,5 +157,5 @@ function positionOf(document: Document.Parsed, lines: LineCounter, path: Path): 
 }
 
 function startOf(node: unknown): number | null {
-  return isNode(node) ? (node as Node).range?.[0] ?? null : null;
+  return isNode(node) ? ((node as Node).range?.[0] ?? null) : null;
 }

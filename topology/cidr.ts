@@ -97,7 +97,9 @@ export function parseCidr(text: string): Cidr {
 }
 
 /** As {@link parseCidr}, without throwing. */
-export function tryParseCidr(text: string): { readonly ok: true; readonly cidr: Cidr } | { readonly ok: false; readonly code: CidrErrorCode; readonly message: string } {
+export function tryParseCidr(
+  text: string,
+): { readonly ok: true; readonly cidr: Cidr } | { readonly ok: false; readonly code: CidrErrorCode; readonly message: string } {
   try {
     return { ok: true, cidr: parseCidr(text) };
   } catch (error) {
@@ -107,7 +109,9 @@ export function tryParseCidr(text: string): { readonly ok: true; readonly cidr: 
 }
 
 /** As {@link parseAddress}, without throwing. */
-export function tryParseAddress(text: string): { readonly ok: true; readonly address: Address } | { readonly ok: false; readonly code: CidrErrorCode; readonly message: string } {
+export function tryParseAddress(
+  text: string,
+): { readonly ok: true; readonly address: Address } | { readonly ok: false; readonly code: CidrErrorCode; readonly message: string } {
   try {
     return { ok: true, address: parseAddress(text) };
   } catch (error) {

@@ -103,9 +103,10 @@ function nodeRanges(
 function podAddresses(planner: CniPlanner<CniSpec, CniPlan>, ranges: readonly Cidr[], families: readonly Family[], pods: readonly string[], before: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, readonly string[]> {
   const result = new Map<string, string[]>(pods.map((p) => [p, []]));
   for (const family of families) {
-    const pools = ranges.filter((r) => r.family === family).map((range) => {
+    const pools = ranges.filter((r) => r.family === family).map((range, nth) => {
       const blocks = planner.ranges === 'blocks';
-      const pool = new AddressPool(range, planner.firstPodIndex, family === 'ipv4' && !blocks ? -2n : -1n);
+      // Of a node's blocks only the first gives an address away, to the tunnel.
+      const pool = new AddressPool(range, blocks && nth > 0 ? 0n : planner.firstPodIndex, family === 'ipv4' && !blocks ? -2n : -1n);
       if (!blocks) pool.take(gatewayOf(range));
       return pool;
     });

@@ -23,7 +23,13 @@ export interface SchemaIssue {
 type Path = readonly (string | number)[];
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
-  string: 'text', int: 'a whole number', number: 'a whole number', boolean: 'true or false', object: 'a mapping of fields', record: 'a mapping', array: 'a list',
+  string: 'text',
+  int: 'a whole number',
+  number: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping of fields',
+  record: 'a mapping',
+  array: 'a list',
 };
 
 /** Values that were right once: what to write today. */
@@ -36,7 +42,12 @@ const SUCCESSORS: Readonly<Record<string, string>> = {
 
 /** Fields whose absence is best answered by an example. */
 const EXAMPLES: Readonly<Record<string, string>> = {
-  name: 'name: my-lab', cni: 'cni: { type: flannel }', type: 'type: flannel', cidr: 'cidr: 192.168.1.0/24', via: 'via: 192.168.1.1', to: 'to: 192.168.2.0/24',
+  name: 'name: my-lab',
+  cni: 'cni: { type: flannel }',
+  type: 'type: flannel',
+  cidr: 'cidr: 192.168.1.0/24',
+  via: 'via: 192.168.1.1',
+  to: 'to: 192.168.2.0/24',
 };
 
 /** The diagnostics of one issue: one, or one per unknown field. `input` is the whole lab as it was read. */
@@ -60,19 +71,23 @@ function error(code: string, path: Path, message: string, hint: string): Diagnos
 /** What a place is called: its field, or `item 2 of clusters`. */
 function fieldName(path: Path): string {
   const last = path.at(-1);
-  return typeof last === 'number' ? `item ${last + 1} of ${String(path.at(-2) ?? 'the list')}` : last ?? 'a lab';
+  return typeof last === 'number' ? `item ${last + 1} of ${String(path.at(-2) ?? 'the list')}` : (last ?? 'a lab');
 }
 
 function unknownField(key: string, path: Path, all: readonly string[]): Diagnostic {
   const known = all.filter((field) => !field.startsWith('$'));
   const near = nearest(key, known);
-  return error('FIELD_UNKNOWN', [...path, key], `there is no field "${key}" here; the fields are ${known.join(', ')}`,
-    near === null ? `remove ${key}, or use one of the fields above` : `did you mean ${near}?`);
+  return error(
+    'FIELD_UNKNOWN',
+    [...path, key],
+    `there is no field "${key}" here; the fields are ${known.join(', ')}`,
+    near === null ? `remove ${key}, or use one of the fields above` : `did you mean ${near}?`,
+  );
 }
 
 function missing(path: Path, allowed: readonly unknown[] | undefined): Diagnostic {
   const field = fieldName(path);
-  const example = allowed === undefined ? EXAMPLES[field] ?? `${field}: …` : `${field}: ${allowed.join(' | ')}`;
+  const example = allowed === undefined ? (EXAMPLES[field] ?? `${field}: …`) : `${field}: ${allowed.join(' | ')}`;
   return error('FIELD_MISSING', path, path.length === 0 ? 'the lab is empty' : `${field} is missing`, `add ${example}`);
 }
 
@@ -80,8 +95,12 @@ function notAllowed(path: Path, value: unknown, allowed: readonly unknown[]): Di
   const words = allowed.map(String);
   const given = typeof value === 'string' ? value : '';
   const near = nearest(given, words);
-  return error('FIELD_VALUE', path, `${fieldName(path)} is ${shortForm(value)}; allowed: ${words.join(', ')}`,
-    SUCCESSORS[given] ?? (near === null ? `use one of ${words.join(', ')}` : `did you mean ${near}?`));
+  return error(
+    'FIELD_VALUE',
+    path,
+    `${fieldName(path)} is ${shortForm(value)}; allowed: ${words.join(', ')}`,
+    SUCCESSORS[given] ?? (near === null ? `use one of ${words.join(', ')}` : `did you mean ${near}?`),
+  );
 }
 
 /** Text or a list of texts: the problem of the branch that was meant. */
@@ -89,7 +108,13 @@ function ofUnion(issue: SchemaIssue, path: Path, input: unknown): readonly Diagn
   const branches = issue.errors ?? [];
   const meant = branches.find((branch) => branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'));
   if (meant !== undefined) return meant.flatMap((inner) => diagnosticOfIssue({ ...inner, path: [...issue.path, ...inner.path] }, input));
-  return [wrongType(path, valueAt(input, path), branches.flatMap((branch) => branch.flatMap((inner) => inner.expected ?? [])))];
+  return [
+    wrongType(
+      path,
+      valueAt(input, path),
+      branches.flatMap((branch) => branch.flatMap((inner) => inner.expected ?? [])),
+    ),
+  ];
 }
 
 function wrongType(path: Path, value: unknown, expected: readonly string[]): Diagnostic {
@@ -101,7 +126,8 @@ function typeHint(path: Path, value: unknown, expected: readonly string[]): stri
   if (path.at(-1) === 'kubernetesVersion') return 'write the version in quotes, as "1.37": without them YAML reads 1.30 as the number 1.3';
   if (value === null) return 'give it a value, or leave the field out';
   if (expected.includes('string') && (typeof value === 'number' || typeof value === 'boolean')) return `write it in quotes: "${String(value)}"`;
-  if (typeof value === 'string' && value.trim() !== '' && expected.some((e) => e === 'int' || e === 'number') && Number.isInteger(Number(value))) return `write it without quotes: ${value}`;
+  if (typeof value === 'string' && value.trim() !== '' && expected.some((e) => e === 'int' || e === 'number') && Number.isInteger(Number(value)))
+    return `write it without quotes: ${value}`;
   if (typeof value === 'string' && expected.includes('boolean')) return 'write true or false, without quotes';
   if (expected.includes('array') && !expected.includes('string')) return 'write a list: each item begins with "- " in YAML, or stands in [ ]';
   return `write ${expected.map((type) => TYPE_WORDS[type] ?? type).join(' or ')} here`;
@@ -129,5 +155,9 @@ function shortForm(value: unknown): string {
 }
 
 function valueAt(input: unknown, path: Path): unknown {
-  return path.reduce<unknown>((value, step) => (typeof value === 'object' && value !== null && Object.hasOwn(value, step) ? (value as Record<string | number, unknown>)[step] : undefined), input);
+  return path.reduce<unknown>(
+    (value, step) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, step) ? (value as Record<string | number, unknown>)[step] : undefined,
+    input,
+  );
 }

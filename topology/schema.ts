@@ -3,15 +3,32 @@ import { z } from 'zod';
 import type { Diagnostic } from './diagnostic.ts';
 import { diagnosticOfIssue } from './schema-diagnostics.ts';
 import type {
-  BridgeCniSpec, CalicoCniSpec, ClusterSpec, CniSpec, FlannelCniSpec, HostSpec, KubernetesObject, LabSpec, NodeSpec, OutsideSpec, RawCniSpec,
-  RouterSpec, SegmentSpec, UnderlaySpec, WeaveCniSpec, WorkloadSpec,
+  BridgeCniSpec,
+  CalicoCniSpec,
+  ClusterSpec,
+  CniSpec,
+  FlannelCniSpec,
+  HostSpec,
+  KubernetesObject,
+  LabSpec,
+  NodeSpec,
+  OutsideSpec,
+  RawCniSpec,
+  RouterSpec,
+  SegmentSpec,
+  UnderlaySpec,
+  WeaveCniSpec,
+  WorkloadSpec,
 } from './spec.ts';
 
 /** An object without unknown fields. Its message for those carries the known names, from which the diagnostic is made. */
 const strict = <S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strict> =>
   z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : undefined) });
 
-interface FieldMeta { readonly default?: string | number | boolean; readonly examples?: readonly unknown[] }
+interface FieldMeta {
+  readonly default?: string | number | boolean;
+  readonly examples?: readonly unknown[];
+}
 
 /** An optional field with its description for editors and the reference. */
 const optional = <T extends z.core.$ZodType>(type: T, description: string, meta: FieldMeta = {}): z.ZodExactOptional<T> =>
@@ -24,8 +41,12 @@ const nodeCount = z.int().min(0).max(1000);
 const podCount = z.int().min(0).max(10_000);
 const port = z.int().min(1).max(65535);
 const mtu = z.int();
-const cidr = z.union([z.string(), z.array(z.string()).min(1)]).meta({ id: 'Cidr', description: 'One CIDR, or one per family for dual stack; the first is the primary family.' });
-const addresses = z.union([z.string(), z.array(z.string()).min(1)]).meta({ id: 'Addresses', description: 'One address, or one per family, without prefix length.' });
+const cidr = z
+  .union([z.string(), z.array(z.string()).min(1)])
+  .meta({ id: 'Cidr', description: 'One CIDR, or one per family for dual stack; the first is the primary family.' });
+const addresses = z
+  .union([z.string(), z.array(z.string()).min(1)])
+  .meta({ id: 'Addresses', description: 'One address, or one per family, without prefix length.' });
 
 const segment: z.ZodType<SegmentSpec> = strict({
   name: name('Name of the segment (an L2 network, a switch): an RFC 1123 label.'),
@@ -49,7 +70,9 @@ const host: z.ZodType<HostSpec> = strict({
   name: name('Name of the host: an RFC 1123 label.'),
   segment: optional(z.string(), 'Segment it stands on. Default: the first.'),
   address: optional(addresses, 'Fixed address(es). Default: allocated.'),
-  gateway: optional(z.string(), "Next hop of the default route, or none. Default: the segment's router, if there is one.", { examples: ['192.168.1.1', 'none'] }),
+  gateway: optional(z.string(), "Next hop of the default route, or none. Default: the segment's router, if there is one.", {
+    examples: ['192.168.1.1', 'none'],
+  }),
   routes: optional(z.array(route), 'Static routes.'),
   role: optional(role, 'What it plays.', { default: 'host' }),
 }).meta({ id: 'Host', description: 'A machine that belongs to no cluster.' });
@@ -64,18 +87,27 @@ const router: z.ZodType<RouterSpec> = strict({
 const outside: z.ZodType<OutsideSpec> = strict({
   cidr: optional(cidr, 'Default: 203.0.113.0/24 (TEST-NET-3) and 2001:db8:113::/64 (documentation).'),
   router: optional(z.string(), 'Router that leads to the outside. Default: the only one.'),
-  hosts: z.array(strict({
-    name: name('Name of the host: an RFC 1123 label.'),
-    role: optional(role, 'What it plays.', { default: 'client' }),
-    address: optional(addresses, 'Fixed address(es). Default: allocated.'),
-  })),
+  hosts: z.array(
+    strict({
+      name: name('Name of the host: an RFC 1123 label.'),
+      role: optional(role, 'What it plays.', { default: 'client' }),
+      address: optional(addresses, 'Fixed address(es). Default: allocated.'),
+    }),
+  ),
 }).meta({ id: 'Outside', description: "The world beyond the lab's routers, played inside the lab." });
 
-const object: z.ZodType<KubernetesObject> = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.string(),
-  metadata: z.looseObject({ name: z.string(), namespace: z.exactOptional(z.string()), labels: z.exactOptional(strings), annotations: z.exactOptional(strings) }),
-}).meta({ id: 'KubernetesObject', description: 'A Kubernetes object, as kubectl apply takes it.' });
+const object: z.ZodType<KubernetesObject> = z
+  .looseObject({
+    apiVersion: z.string(),
+    kind: z.string(),
+    metadata: z.looseObject({
+      name: z.string(),
+      namespace: z.exactOptional(z.string()),
+      labels: z.exactOptional(strings),
+      annotations: z.exactOptional(strings),
+    }),
+  })
+  .meta({ id: 'KubernetesObject', description: 'A Kubernetes object, as kubectl apply takes it.' });
 
 const workload: z.ZodType<WorkloadSpec> = strict({
   name: name('Name of the workload: an RFC 1123 label.'),
@@ -83,12 +115,17 @@ const workload: z.ZodType<WorkloadSpec> = strict({
   perNode: optional(podCount, 'That many pods on every (selected) node, control planes included.'),
   replicas: optional(podCount, 'That many pods, spread over the (selected) worker nodes.'),
   labels: optional(strings, 'Labels of the pods.'),
-  ports: optional(z.array(strict({
-    containerPort: port,
-    protocol: optional(z.enum(['TCP', 'UDP']), 'Transport.', { default: 'TCP' }),
-    name: optional(z.string(), 'Name of the port.'),
-    hostPort: optional(port, "Port of the node that leads to the pod (the portmap plugin's work)."),
-  })), 'Ports that the pods listen on.'),
+  ports: optional(
+    z.array(
+      strict({
+        containerPort: port,
+        protocol: optional(z.enum(['TCP', 'UDP']), 'Transport.', { default: 'TCP' }),
+        name: optional(z.string(), 'Name of the port.'),
+        hostPort: optional(port, "Port of the node that leads to the pod (the portmap plugin's work)."),
+      }),
+    ),
+    'Ports that the pods listen on.',
+  ),
   hostNetwork: optional(z.boolean(), "The pod lives in its node's network namespace.", { default: false }),
   nodeSelector: optional(strings, 'Labels that a node must have.'),
 }).meta({ id: 'Workload', description: 'A short form that lowers to Kubernetes objects.' });
@@ -121,7 +158,11 @@ const flannelCni = strict({
 
 const calicoCni = strict({
   type: z.literal('calico'),
-  encapsulation: optional(z.enum(['none', 'vxlan', 'crossSubnet', 'ipip']), 'none: BGP by BIRD; vxlan; crossSubnet: VXLAN between segments, bare routes within; ipip.', { default: 'vxlan' }),
+  encapsulation: optional(
+    z.enum(['none', 'vxlan', 'crossSubnet', 'ipip']),
+    'none: BGP by BIRD; vxlan; crossSubnet: VXLAN between segments, bare routes within; ipip.',
+    { default: 'vxlan' },
+  ),
   blockSize: optional(z.int(), 'Prefix length of an IPAM block, 20 to 32.', { default: 26 }),
   routeReflectors: optional(z.array(z.string()), 'encapsulation none: names of the nodes that reflect routes; without it a full mesh.'),
   asNumber: optional(z.int().min(1).max(0xffff_ffff), 'BGP autonomous system.', { default: 64512 }),
@@ -137,7 +178,9 @@ const weaveCni = strict({
 
 const rawCni = strict({
   type: z.literal('raw'),
-  conflist: z.record(z.string(), z.unknown()).meta({ description: 'A CNI network configuration list; ${podCIDR}, ${podCIDR6}, ${gateway}, ${gateway6}, ${node} and ${mtu} are filled in per node.' }),
+  conflist: z
+    .record(z.string(), z.unknown())
+    .meta({ description: 'A CNI network configuration list; ${podCIDR}, ${podCIDR6}, ${gateway}, ${gateway6}, ${node} and ${mtu} are filled in per node.' }),
   pluginDirs: optional(z.array(z.string()), 'Folders searched for plugins before CNI_PATH, relative to the lab file. Refused in YAML labs.'),
   routesOn: optional(z.enum(['nodes', 'none']), 'nodes: the engine adds the routes between nodes.', { default: 'nodes' }),
   mtu: optional(mtu, "Pods' MTU in bytes. Default: the underlay's."),
@@ -153,15 +196,21 @@ const cluster: z.ZodType<ClusterSpec> = strict({
   nodes: optional(z.array(node), 'The nodes one by one. Refused together with controlPlanes or workers.'),
   podCIDR: optional(cidr, 'Default: 10.244.0.0/16 for the first cluster, 10.245.0.0/16 for the second, …'),
   serviceCIDR: optional(cidr, 'Default: 10.96.0.0/16 for the first cluster, 10.97.0.0/16 for the second, …'),
-  nodeMask: optional(strict({
-    ipv4: optional(z.int().min(1).max(32), 'IPv4.', { default: 24 }),
-    ipv6: optional(z.int().min(1).max(128), 'IPv6.', { default: 64 }),
-  }), "Prefix length of one node's share of the pod CIDR."),
+  nodeMask: optional(
+    strict({
+      ipv4: optional(z.int().min(1).max(32), 'IPv4.', { default: 24 }),
+      ipv6: optional(z.int().min(1).max(128), 'IPv6.', { default: 64 }),
+    }),
+    "Prefix length of one node's share of the pod CIDR.",
+  ),
   cni,
-  kubeProxy: optional(strict({
-    mode: optional(z.enum(['iptables', 'nftables', 'ipvs', 'none']), 'How Services are made.', { default: 'iptables' }),
-    scheduler: optional(z.enum(['rr', 'wrr', 'lc', 'wlc', 'dh', 'sh', 'sed', 'nq']), 'ipvs only.', { default: 'rr' }),
-  }), 'kube-proxy.'),
+  kubeProxy: optional(
+    strict({
+      mode: optional(z.enum(['iptables', 'nftables', 'ipvs', 'none']), 'How Services are made.', { default: 'iptables' }),
+      scheduler: optional(z.enum(['rr', 'wrr', 'lc', 'wlc', 'dh', 'sh', 'sed', 'nq']), 'ipvs only.', { default: 'rr' }),
+    }),
+    'kube-proxy.',
+  ),
   dnsDomain: optional(z.string(), 'DNS domain of the cluster.', { default: 'cluster.local' }),
   workloads: optional(z.array(workload), 'Pods in short form.'),
   objects: optional(z.array(object), 'Kubernetes objects, as they are.'),
@@ -180,7 +229,9 @@ export const labSchema: z.ZodType<LabSpec> = strict({
 });
 
 /** Checks the shape of a lab. All problems at once; on success the spec holds plain data only. */
-export function parseLabSpec(input: unknown): { readonly ok: true; readonly spec: LabSpec } | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] } {
+export function parseLabSpec(
+  input: unknown,
+): { readonly ok: true; readonly spec: LabSpec } | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] } {
   const result = labSchema.safeParse(input);
   if (!result.success) return { ok: false, diagnostics: result.error.issues.flatMap((issue) => diagnosticOfIssue(issue, input)) };
   const { $schema: _ignored, ...spec } = result.data as LabSpec & { readonly $schema?: string };

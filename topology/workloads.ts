@@ -132,7 +132,7 @@ export function podsOf(objects: readonly KubernetesObject[], nodes: readonly Sch
       case 'Deployment':
       case 'ReplicaSet':
         return Array.from({ length: asCount(spec['replicas'], 1) }, (_, i) =>
-          draft(object, template, `${name}-${stableHash(`${object.kind}/${object.metadata.namespace ?? 'default'}/${name}/${i}`, 5)}`, null));
+          draft(object, template, `${name}-${stableHash(`${object.kind}/${object.metadata.namespace ?? 'default'}/${name}/${i}`, 10)}`, null));
       default:
         return [];
     }

@@ -20,7 +20,11 @@ export interface AgentTarget {
 
 export interface AgentSession {
   /** Requests are carried out one at a time, in order. `onEvent` gets each event of this request. @throws EngineError */
-  request<M extends AgentMethod>(method: M, params: AgentMethods[M]['params'], onEvent?: (event: AgentMethods[M]['event']) => void): Promise<AgentMethods[M]['result']>;
+  request<M extends AgentMethod>(
+    method: M,
+    params: AgentMethods[M]['params'],
+    onEvent?: (event: AgentMethods[M]['event']) => void,
+  ): Promise<AgentMethods[M]['result']>;
   /** Ends the agent and waits for it. Requests that are still open fail. */
   close(): Promise<void>;
   /** Ends it at once, whatever it is doing. */
@@ -73,34 +77,40 @@ export function openAgent(target: AgentTarget): AgentSession {
   const ended = new Promise<void>((resolve) => {
     const end = (what: string, cause?: unknown): void => {
       over ??= agentGone(what, stderr, cause);
-      for (const id of [...pending.keys()]) settle(id)?.reject(over);
+      for (const id of pending.keys()) settle(id)?.reject(over);
       resolve();
     };
     child.once('error', (cause) => end(`cannot start ${program}: ${cause.message}`, cause));
     // Not 'exit': what it wrote before may still be on its way.
     child.once('close', (code, by) => end(`the agent ended with ${by ?? code ?? 'an unknown status'}`));
   });
-  child.stderr.on('data', (chunk: Buffer) => { stderr = (stderr + chunk.toString()).slice(-STDERR_TAIL_BYTES); });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-STDERR_TAIL_BYTES);
+  });
   // A dead agent is told by 'close', with its stderr; EPIPE would only hide that.
   child.stdin.on('error', () => {});
-  child.stdout.on('data', lineReader((line) => {
-    try {
-      receive(line);
-    } catch (cause) {
-      over = agentGone(`the agent wrote what is not the protocol: ${line.slice(0, 200)}`, stderr, cause);
-      stop(child);
-    }
-  }));
+  child.stdout.on(
+    'data',
+    lineReader((line) => {
+      try {
+        receive(line);
+      } catch (cause) {
+        over = agentGone(`the agent wrote what is not the protocol: ${line.slice(0, 200)}`, stderr, cause);
+        stop(child);
+      }
+    }),
+  );
   setReferenced(child, false);
 
   return {
-    request: async (method, params, onEvent = () => {}) => await new Promise((resolve, reject) => {
-      if (over !== null) return reject(over);
-      const id = nextId++;
-      pending.set(id, { method, onEvent, resolve, reject });
-      setReferenced(child, true);
-      child.stdin.write(`${JSON.stringify({ id, method, params })}\n`);
-    }),
+    request: async (method, params, onEvent = () => {}) =>
+      await new Promise((resolve, reject) => {
+        if (over !== null) return reject(over);
+        const id = nextId++;
+        pending.set(id, { method, onEvent, resolve, reject });
+        setReferenced(child, true);
+        child.stdin.write(`${JSON.stringify({ id, method, params })}\n`);
+      }),
     close: async () => {
       setReferenced(child, true);
       child.stdin.end();
@@ -123,7 +133,10 @@ function stop(child: ChildProcessWithoutNullStreams): void {
 
 function childrenOf(pid: number | undefined): number[] {
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter((text) => text !== '').map(Number);
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+      .split(' ')
+      .filter((text) => text !== '')
+      .map(Number);
   } catch {
     return [];
   }
@@ -153,19 +166,23 @@ function agentPath(): string {
 
 function failure(error: AgentFailure, method: string): EngineError {
   return new EngineError({
-    code: error.code as LabErrorCode, message: error.message, hint: error.hint,
+    code: error.code as LabErrorCode,
+    message: error.message,
+    hint: error.hint,
     details: { ...error.details, step: error.step ?? method, ...(error.errno === undefined ? {} : { errno: error.errno }), remains: REMAINS },
   });
 }
 
 /** What is left after a failed step. */
-const REMAINS = 'the lab\'s holder and what is in it, until `cnilab down`';
+const REMAINS = "the lab's holder and what is in it, until `cnilab down`";
 
 function agentGone(what: string, stderr: string, cause?: unknown): EngineError {
   const tail = stderr.trim();
   return new EngineError({
-    code: 'ENGINE_GONE', message: tail === '' ? what : `${what}: ${tail.split('\n').at(-1) ?? ''}`,
-    hint: 'when the lab is lost (`cnilab ls`), `cnilab down` cleans up and `cnilab up` rebuilds it', details: { stderr: tail, step: 'agent', remains: REMAINS },
+    code: 'ENGINE_GONE',
+    message: tail === '' ? what : `${what}: ${tail.split('\n').at(-1) ?? ''}`,
+    hint: 'when the lab is lost (`cnilab ls`), `cnilab down` cleans up and `cnilab up` rebuilds it',
+    details: { stderr: tail, step: 'agent', remains: REMAINS },
     ...(cause === undefined ? {} : { cause }),
   });
 }

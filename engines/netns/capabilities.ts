@@ -26,10 +26,15 @@ export async function capabilities(plan: LabPlan | null): Promise<readonly Capab
   const needs = plan === null ? null : planNeeds(plan);
   const facts = await hostFacts();
   const trials = [...kernelTrials, ...toolTrials, ...pluginTrials(needs)].filter((trial) => needs === null || trial.wanted(needs));
-  return [platform, ...await Promise.all(trials.map(async (trial): Promise<Capability> => {
-    const { ok, detail, remedy } = await trial.attempt(facts);
-    return { id: trial.id, title: trial.title, ok, detail, remedy: ok ? '' : remedy, required: trial.required, neededBy: trial.neededBy };
-  }))];
+  return [
+    platform,
+    ...(await Promise.all(
+      trials.map(async (trial): Promise<Capability> => {
+        const { ok, detail, remedy } = await trial.attempt(facts);
+        return { id: trial.id, title: trial.title, ok, detail, remedy: ok ? '' : remedy, required: trial.required, neededBy: trial.neededBy };
+      }),
+    )),
+  ];
 }
 
 /** Linux, or the way to one. `kernelVersion` is /proc/version. */
@@ -37,7 +42,8 @@ export function platformCapability(platform: string, kernelVersion: string): Cap
   const base = { id: 'platform', title: 'Linux kernel', required: true, neededBy: 'everything' };
   if (platform !== 'linux') return { ...base, ok: false, detail: `this is ${platform}`, remedy: REMEDIES.linux(platform) };
   // WSL 1 translates system calls and says "Microsoft"; WSL 2 is a real kernel and says "microsoft-standard-WSL2".
-  if (/Microsoft/.test(kernelVersion) && !/WSL2/i.test(kernelVersion)) return { ...base, ok: false, detail: 'WSL 1: system calls are translated, there is no Linux kernel', remedy: REMEDIES.wsl1 };
+  if (/Microsoft/.test(kernelVersion) && !/WSL2/i.test(kernelVersion))
+    return { ...base, ok: false, detail: 'WSL 1: system calls are translated, there is no Linux kernel', remedy: REMEDIES.wsl1 };
   const release = /version (\S+)/.exec(kernelVersion)?.[1] ?? 'unknown release';
   return { ...base, ok: true, detail: `Linux ${release}${/WSL2/i.test(kernelVersion) ? ' (WSL 2)' : ''}`, remedy: '' };
 }

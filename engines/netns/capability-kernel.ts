@@ -10,7 +10,9 @@ type Outcome = Awaited<ReturnType<Trial['attempt']>>;
 /** A device that `ip link add` must be able to make. `tunl0` and the like exist by themselves where the kernel has ipip. */
 function device(id: string, title: string, arguments_: string, needed: Pick<Trial, 'required' | 'neededBy' | 'wanted'>, module: string): Trial {
   return {
-    id, title, ...needed,
+    id,
+    title,
+    ...needed,
     attempt: async (facts) => {
       const tried = await inScratch(facts, ['ip', 'link', 'add', ...arguments_.split(' ')]);
       if (tried.exitCode === 0) return { ok: true, detail: `made one by \`ip link add ${arguments_}\``, remedy: '' };
@@ -23,34 +25,74 @@ function device(id: string, title: string, arguments_: string, needed: Pick<Tria
 
 export const kernelTrials: readonly Trial[] = [
   {
-    id: 'namespaces', title: 'network namespaces', required: true, neededBy: 'everything', wanted: () => true,
+    id: 'namespaces',
+    title: 'network namespaces',
+    required: true,
+    neededBy: 'everything',
+    wanted: () => true,
     attempt: async (facts) => namespaces(facts),
   },
   {
-    id: 'rootless', title: 'namespaces without root', required: false, neededBy: 'running cnilab as an ordinary user', wanted: () => process.geteuid?.() !== 0,
-    attempt: async ({ refusals }) => ({ ok: refusals.user === '', detail: refusals.user === '' ? '`unshare -U -r -n` works' : refusals.user, remedy: userNamespaceRemedy() }),
+    id: 'rootless',
+    title: 'namespaces without root',
+    required: false,
+    neededBy: 'running cnilab as an ordinary user',
+    wanted: () => process.geteuid?.() !== 0,
+    attempt: async ({ refusals }) => ({
+      ok: refusals.user === '',
+      detail: refusals.user === '' ? '`unshare -U -r -n` works' : refusals.user,
+      remedy: userNamespaceRemedy(),
+    }),
   },
   device('veth', 'veth pairs', 't0 type veth peer name t1', { required: true, neededBy: 'everything', wanted: () => true }, 'veth'),
   device('bridge', 'bridges', 't0 type bridge', { required: true, neededBy: 'everything', wanted: () => true }, 'bridge'),
-  device('vxlan', 'VXLAN', 't0 type vxlan id 1 dstport 4789 dev lo', { required: false, neededBy: 'flannel vxlan, calico vxlan and crossSubnet, weave', wanted: (needs) => needs.vxlan }, 'vxlan'),
-  device('ipip', 'IPIP tunnels', 't0 type ipip local 127.0.0.1 remote 127.0.0.2', { required: false, neededBy: 'calico ipip (vxlan, crossSubnet and none work without)', wanted: (needs) => needs.ipip }, 'ipip'),
+  device(
+    'vxlan',
+    'VXLAN',
+    't0 type vxlan id 1 dstport 4789 dev lo',
+    { required: false, neededBy: 'flannel vxlan, calico vxlan and crossSubnet, weave', wanted: (needs) => needs.vxlan },
+    'vxlan',
+  ),
+  device(
+    'ipip',
+    'IPIP tunnels',
+    't0 type ipip local 127.0.0.1 remote 127.0.0.2',
+    { required: false, neededBy: 'calico ipip (vxlan, crossSubnet and none work without)', wanted: (needs) => needs.ipip },
+    'ipip',
+  ),
   {
-    id: 'br_netfilter', title: 'bridged packets pass iptables', required: false, neededBy: 'Services between pods of one node', wanted: (needs) => needs.filters.length > 0,
+    id: 'br_netfilter',
+    title: 'bridged packets pass iptables',
+    required: false,
+    neededBy: 'Services between pods of one node',
+    wanted: (needs) => needs.filters.length > 0,
     attempt: async (facts) => await readable(facts, '/proc/sys/net/bridge/bridge-nf-call-iptables', REMEDIES.bridgeNetfilter),
   },
   {
-    id: 'ipv6', title: 'IPv6', required: false, neededBy: 'IPv6 and dual-stack labs', wanted: (needs) => needs.ipv6,
+    id: 'ipv6',
+    title: 'IPv6',
+    required: false,
+    neededBy: 'IPv6 and dual-stack labs',
+    wanted: (needs) => needs.ipv6,
     attempt: async (facts) => await readable(facts, '/proc/sys/net/ipv6/conf/all/forwarding', 'boot without ipv6.disable=1'),
   },
   {
-    id: 'neighbour-table', title: 'neighbour table', required: false, neededBy: 'more than about 20 pods that learn each other', wanted: () => true,
+    id: 'neighbour-table',
+    title: 'neighbour table',
+    required: false,
+    neededBy: 'more than about 20 pods that learn each other',
+    wanted: () => true,
     attempt: async () => neighbourTable(),
   },
 ];
 
 function namespaces({ scratch, rootless, refusals }: HostFacts): Outcome {
   if (scratch !== null) return { ok: true, detail: rootless ? 'made in a user namespace (rootless)' : 'made as root', remedy: '' };
-  return { ok: false, detail: `refused: ${[refusals.root, refusals.user].filter((text) => text !== '' && text !== 'not root').join('; ')}`, remedy: userNamespaceRemedy() };
+  return {
+    ok: false,
+    detail: `refused: ${[refusals.root, refusals.user].filter((text) => text !== '' && text !== 'not root').join('; ')}`,
+    remedy: userNamespaceRemedy(),
+  };
 }
 
 async function readable(facts: HostFacts, path: string, remedy: string): Promise<Outcome> {
@@ -66,5 +108,9 @@ function neighbourTable(): Outcome {
   } catch {
     return { ok: true, detail: 'its limit cannot be read here; 1024 is assumed', remedy: '' };
   }
-  return { ok: limit >= 1024, detail: `gc_thresh3 is ${limit}, shared by all namespaces; larger labs get permanent entries, which do not count`, remedy: REMEDIES.neighbours };
+  return {
+    ok: limit >= 1024,
+    detail: `gc_thresh3 is ${limit}, shared by all namespaces; larger labs get permanent entries, which do not count`,
+    remedy: REMEDIES.neighbours,
+  };
 }

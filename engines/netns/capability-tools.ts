@@ -10,20 +10,35 @@ type Outcome = Awaited<ReturnType<Trial['attempt']>>;
 /** A filter program must accept a rule of the kinds that the data paths write. */
 function filter(id: string, family: 'ipv4' | 'ipv6', names: readonly string[]): Trial {
   return {
-    id, title: `${family === 'ipv4' ? 'iptables' : 'ip6tables'} rules`, required: false, neededBy: `the masquerade rules of every CNI (${family === 'ipv4' ? 'IPv4' : 'IPv6'})`,
+    id,
+    title: `${family === 'ipv4' ? 'iptables' : 'ip6tables'} rules`,
+    required: false,
+    neededBy: `the masquerade rules of every CNI (${family === 'ipv4' ? 'IPv4' : 'IPv6'})`,
     wanted: (needs) => needs.filters.includes(family),
     attempt: async (facts) => {
       const program = findProgram(names);
       if (program === null) return { ok: false, detail: `${names.at(-1)} is not installed`, remedy: REMEDIES.iptables };
       const tried = await inScratch(facts, [program, '--noflush'], FILTER_SAMPLE);
-      return { ok: tried.exitCode === 0, detail: tried.exitCode === 0 ? `${program} takes mark, comment, conntrack and MASQUERADE` : saidBy(tried), remedy: REMEDIES.iptables };
+      return {
+        ok: tried.exitCode === 0,
+        detail: tried.exitCode === 0 ? `${program} takes mark, comment, conntrack and MASQUERADE` : saidBy(tried),
+        remedy: REMEDIES.iptables,
+      };
     },
   };
 }
 
 const FILTER_SAMPLE = [
-  '*nat', ':T - [0:0]', '-A POSTROUTING -m comment --comment "trial" -j T', '-A T -m mark --mark 0x4000/0x4000 -j RETURN', '-A T -j MASQUERADE --random-fully', 'COMMIT',
-  '*filter', '-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT', 'COMMIT', '',
+  '*nat',
+  ':T - [0:0]',
+  '-A POSTROUTING -m comment --comment "trial" -j T',
+  '-A T -m mark --mark 0x4000/0x4000 -j RETURN',
+  '-A T -j MASQUERADE --random-fully',
+  'COMMIT',
+  '*filter',
+  '-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+  'COMMIT',
+  '',
 ].join('\n');
 
 const USUAL_PLUGINS = ['bridge', 'host-local', 'loopback', 'portmap'];
@@ -32,7 +47,11 @@ const USUAL_PLUGINS = ['bridge', 'host-local', 'loopback', 'portmap'];
 export function pluginTrials(needs: PlanNeeds | null): Trial[] {
   const names = needs === null ? USUAL_PLUGINS : needs.plugins.filter(({ folders }) => folders.length === 0).map(({ name }) => name);
   return [...new Set(names)].map((name) => ({
-    id: `cni-${name}`, title: `CNI plugin ${name}`, required: false, neededBy: 'bridge, flannel and raw CNI lists', wanted: () => true,
+    id: `cni-${name}`,
+    title: `CNI plugin ${name}`,
+    required: false,
+    neededBy: 'bridge, flannel and raw CNI lists',
+    wanted: () => true,
     attempt: async () => await pluginVersion(name),
   }));
 }
@@ -42,7 +61,8 @@ async function pluginVersion(name: string): Promise<Outcome> {
   const path = findPlugin(name);
   if (path === null) return { ok: false, detail: `not in ${pluginFolders().join(', ')}`, remedy: REMEDIES.plugins };
   const answer = await execute([path], {
-    input: '{"cniVersion":"1.0.0"}', env: { CNI_COMMAND: 'VERSION', CNI_PATH: pluginFolders().join(':') },
+    input: '{"cniVersion":"1.0.0"}',
+    env: { CNI_COMMAND: 'VERSION', CNI_PATH: pluginFolders().join(':') },
   });
   const versions = answer.exitCode === 0 ? supportedVersions(answer.stdout) : [];
   return versions.includes('1.0.0')
@@ -61,32 +81,60 @@ function supportedVersions(text: string): string[] {
 
 export const toolTrials: readonly Trial[] = [
   {
-    id: 'node', title: 'Node.js', required: true, neededBy: 'everything', wanted: () => true,
+    id: 'node',
+    title: 'Node.js',
+    required: true,
+    neededBy: 'everything',
+    wanted: () => true,
     attempt: async () => ({ ok: isRecentNode(process.versions.node), detail: `${process.versions.node} at ${process.execPath}`, remedy: REMEDIES.node }),
   },
   {
-    id: 'koffi', title: 'calls into the C library (koffi)', required: true, neededBy: 'everything', wanted: () => true,
+    id: 'koffi',
+    title: 'calls into the C library (koffi)',
+    required: true,
+    neededBy: 'everything',
+    wanted: () => true,
     attempt: async () => await koffi(),
   },
   {
-    id: 'util-linux', title: 'unshare, nsenter and bash', required: true, neededBy: 'everything', wanted: () => true,
+    id: 'util-linux',
+    title: 'unshare, nsenter and bash',
+    required: true,
+    neededBy: 'everything',
+    wanted: () => true,
     attempt: async () => {
       const missing = ['unshare', 'nsenter', 'mount', 'bash'].filter((name) => findProgram([name]) === null);
-      return { ok: missing.length === 0, detail: missing.length === 0 ? 'found' : `missing: ${missing.join(', ')}`, remedy: missing.includes('bash') ? REMEDIES.bash : REMEDIES.utilLinux };
+      return {
+        ok: missing.length === 0,
+        detail: missing.length === 0 ? 'found' : `missing: ${missing.join(', ')}`,
+        remedy: missing.includes('bash') ? REMEDIES.bash : REMEDIES.utilLinux,
+      };
     },
   },
   filter('iptables', 'ipv4', ['iptables-nft-restore', 'iptables-restore']),
   filter('ip6tables', 'ipv6', ['ip6tables-nft-restore', 'ip6tables-restore']),
   {
-    id: 'nft', title: 'nft', required: false, neededBy: 'diagnosis of nftables rules, fault random-loss', wanted: () => false,
+    id: 'nft',
+    title: 'nft',
+    required: false,
+    neededBy: 'diagnosis of nftables rules, fault random-loss',
+    wanted: () => false,
     attempt: async (facts) => await nft(facts),
   },
   {
-    id: 'bird', title: 'BIRD 2', required: false, neededBy: 'calico without encapsulation', wanted: (needs) => needs.bird,
+    id: 'bird',
+    title: 'BIRD 2',
+    required: false,
+    neededBy: 'calico without encapsulation',
+    wanted: (needs) => needs.bird,
     attempt: async () => await bird(),
   },
   {
-    id: 'open-files', title: 'open files', required: false, neededBy: 'labs with many pods (2 descriptors per pod)', wanted: (needs) => needs.pods > 100,
+    id: 'open-files',
+    title: 'open files',
+    required: false,
+    neededBy: 'labs with many pods (2 descriptors per pod)',
+    wanted: (needs) => needs.pods > 100,
     attempt: async () => await openFiles(),
   },
 ];
@@ -99,7 +147,7 @@ function isRecentNode(version: string): boolean {
 
 /** In a process of its own: a native library that does not fit may end the process that loads it. */
 async function koffi(): Promise<Outcome> {
-  const code = "import('koffi').then(({default: k}) => console.log(k.version, k.load(null).func('int getpid()')() === process.pid))";
+  const code = "import fs from 'node:fs'; import k from 'koffi'; fs.writeSync(1, `${k.version} ${k.load(null).func('int getpid()')() === process.pid}`)";
   const answer = await execute([process.execPath, '--input-type=module', '-e', code], { cwd: import.meta.dirname });
   const [version, works] = answer.stdout.trim().split(' ');
   return works === 'true' ? { ok: true, detail: `koffi ${version} calls getpid`, remedy: '' } : { ok: false, detail: saidBy(answer), remedy: REMEDIES.koffi };
@@ -107,13 +155,17 @@ async function koffi(): Promise<Outcome> {
 
 async function nft(facts: HostFacts): Promise<Outcome> {
   if (findProgram(['nft']) === null) return { ok: false, detail: 'nft is not installed', remedy: REMEDIES.nftables };
-  const tried = await inScratch(facts, ['nft', '-f', '-'], 'table ip t { chain c { type filter hook forward priority 0; numgen random mod 100 < 10 counter drop; }; }\n');
+  const tried = await inScratch(
+    facts,
+    ['nft', '-f', '-'],
+    'table ip t { chain c { type filter hook forward priority 0; numgen random mod 100 < 10 counter drop; }; }\n',
+  );
   return { ok: tried.exitCode === 0, detail: tried.exitCode === 0 ? 'takes a chain with numgen' : saidBy(tried), remedy: REMEDIES.module('nf_tables') };
 }
 
 async function bird(): Promise<Outcome> {
   const path = findBird();
-  if (path === null) return { ok: false, detail: 'neither in PATH nor in cnilab\'s cache', remedy: REMEDIES.bird };
+  if (path === null) return { ok: false, detail: "neither in PATH nor in cnilab's cache", remedy: REMEDIES.bird };
   const answer = await execute([path, '--version']);
   const version = /BIRD version (\S+)/.exec(`${answer.stdout}${answer.stderr}`)?.[1];
   if (version === undefined) return { ok: false, detail: `${path}: ${saidBy(answer)}`, remedy: REMEDIES.birdLibraries };

@@ -5,8 +5,9 @@ import { nodeDirectory } from './compile-data-path.ts';
 import type { Op } from './ops.ts';
 
 export function bgpOps(cluster: ClusterPlan): Op[] {
-  return cluster.nodes.flatMap((node): Op[] => (node.bgp === null ? []
-    : [{ op: 'bird', ns: node.netns, config: `${nodeDirectory(node)}/bird.conf`, text: birdConfig(node, node.bgp) }]));
+  return cluster.nodes.flatMap((node): Op[] =>
+    node.bgp === null ? [] : [{ op: 'bird', ns: node.netns, config: `${nodeDirectory(node)}/bird.conf`, text: birdConfig(node, node.bgp) }],
+  );
 }
 
 export function convergenceOps(cluster: ClusterPlan): Op[] {

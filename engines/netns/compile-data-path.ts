@@ -34,8 +34,7 @@ export function addressOps(ns: string, dev: string, addresses: readonly AddressP
 
 /** Routes that the plan writes itself; those of BGP are left to BIRD. */
 export function routeOps(ns: string, routes: readonly RoutePlan[]): Op[] {
-  return routes.filter((r) => r.origin === 'static')
-    .map(({ to, via, dev, onlink, type }) => ({ op: 'route', ns, to, via, dev, onlink, type }));
+  return routes.filter((r) => r.origin === 'static').map(({ to, via, dev, onlink, type }) => ({ op: 'route', ns, to, via, dev, onlink, type }));
 }
 
 /** The bridge with an explicit MAC, made before its first port: a bridge without one takes the lowest of its ports, and changes it. */
@@ -78,18 +77,28 @@ export function pluginOps(cluster: ClusterPlan, node: NodePlan, pod: AttachedPod
   const list = privateList(node.conflist, `${nodeDirectory(node)}/networks`);
   const portMappings = hostPorts(pod);
   const dirs = cluster.cni.type === 'raw' ? cluster.cni.pluginDirs : [];
-  return [{
-    op: 'cni', node: node.netns, ns: pod.netns, containerId: pod.containerId, ifname: pod.interface.name, list,
-    ips: pod.interface.addresses.map((a) => a.address), mac: pod.interface.mac, portMappings,
-    pod: { namespace: pod.namespace, name: pod.name },
-    pluginDirs: dirs.map((dir) => resolve(options.sourceDirectory ?? '/', dir)),
-    lane: pluginsOf(list).some((plugin) => writesFilter(plugin, portMappings.length > 0)) ? node.netns : null,
-  }];
+  return [
+    {
+      op: 'cni',
+      node: node.netns,
+      ns: pod.netns,
+      containerId: pod.containerId,
+      ifname: pod.interface.name,
+      list,
+      ips: pod.interface.addresses.map((a) => a.address),
+      mac: pod.interface.mac,
+      portMappings,
+      pod: { namespace: pod.namespace, name: pod.name },
+      pluginDirs: dirs.map((dir) => resolve(options.sourceDirectory ?? '/', dir)),
+      lane: pluginsOf(list).some((plugin) => writesFilter(plugin, portMappings.length > 0)) ? node.netns : null,
+    },
+  ];
 }
 
 export function hostPorts(pod: PodPlan): { hostPort: number; containerPort: number; protocol: 'tcp' | 'udp' }[] {
-  return pod.ports.flatMap(({ hostPort, containerPort, protocol }) => (
-    hostPort === null ? [] : [{ hostPort, containerPort, protocol: protocol === 'UDP' ? 'udp' as const : 'tcp' as const }]));
+  return pod.ports.flatMap(({ hostPort, containerPort, protocol }) =>
+    hostPort === null ? [] : [{ hostPort, containerPort, protocol: protocol === 'UDP' ? ('udp' as const) : ('tcp' as const) }],
+  );
 }
 
 /**
@@ -110,7 +119,7 @@ function keepsOutside(ipam: Plugin): boolean {
 }
 
 function pluginsOf(list: Plugin): readonly Plugin[] {
-  return Array.isArray(list['plugins']) ? list['plugins'] as readonly Plugin[] : [];
+  return Array.isArray(list['plugins']) ? (list['plugins'] as readonly Plugin[]) : [];
 }
 
 /** Plugins that never touch iptables unless a key asks for it. */

@@ -11,8 +11,7 @@ export function fabricOps(plan: LabPlan, kernel: KernelTraits): Op[] {
   return [
     { op: 'netns', ns: FABRIC_NETNS },
     ...namespaceSysctls(FABRIC_NETNS, { forwarding: false, ipv6: false, bridgedFramesFiltered: false }, kernel),
-    ...plan.segments.map((segment, index): Op => (
-      { op: 'bridge', ns: FABRIC_NETNS, name: segment.bridge, mac: switchMac(index), mtu: segment.mtuBytes })),
+    ...plan.segments.map((segment, index): Op => ({ op: 'bridge', ns: FABRIC_NETNS, name: segment.bridge, mac: switchMac(index), mtu: segment.mtuBytes })),
   ];
 }
 
@@ -23,20 +22,34 @@ export function machineOps(plan: LabPlan, kernel: KernelTraits): Op[] {
   return [
     ...machines.flatMap((machine): Op[] => [
       { op: 'netns', ns: machine.netns },
-      ...namespaceSysctls(machine.netns, {
-        forwarding: machine.forwarding, ipv6: usesIpv6(plan, machine), bridgedFramesFiltered: true,
-      }, kernel),
+      ...namespaceSysctls(
+        machine.netns,
+        {
+          forwarding: machine.forwarding,
+          ipv6: usesIpv6(plan, machine),
+          bridgedFramesFiltered: true,
+        },
+        kernel,
+      ),
     ]),
     ...machines.flatMap((machine) => [
       ...machine.interfaces.flatMap(({ name, segment, mac, mtuBytes, addresses, switchPort }): Op[] => {
         const lan = switchOf.get(segment);
-        return lan === undefined ? [] : [
-          {
-            op: 'veth', ns: FABRIC_NETNS, name: switchPort, mac: null, mtu: lan.mtuBytes, master: lan.bridge, hairpin: false,
-            peer: { ns: machine.netns, name, mac, mtu: mtuBytes },
-          },
-          ...addressOps(machine.netns, name, addresses),
-        ];
+        return lan === undefined
+          ? []
+          : [
+              {
+                op: 'veth',
+                ns: FABRIC_NETNS,
+                name: switchPort,
+                mac: null,
+                mtu: lan.mtuBytes,
+                master: lan.bridge,
+                hairpin: false,
+                peer: { ns: machine.netns, name, mac, mtu: mtuBytes },
+              },
+              ...addressOps(machine.netns, name, addresses),
+            ];
       }),
       ...routeOps(machine.netns, machine.routes),
     ]),
@@ -49,8 +62,10 @@ export function allMachines(plan: LabPlan): readonly MachinePlan[] {
 }
 
 function usesIpv6(plan: LabPlan, machine: MachinePlan): boolean {
-  return machine.interfaces.some((i) => i.addresses.some((a) => a.family === 'ipv6'))
-    || plan.clusters.some((c) => c.families.includes('ipv6') && c.nodes.some((node) => node.netns === machine.netns));
+  return (
+    machine.interfaces.some((i) => i.addresses.some((a) => a.family === 'ipv6')) ||
+    plan.clusters.some((c) => c.families.includes('ipv6') && c.nodes.some((node) => node.netns === machine.netns))
+  );
 }
 
 /** Locally administered, and pinned: nothing sends to it, but a bridge without one changes it with its ports. */

@@ -33,14 +33,19 @@ export function podNeighbourOps(cluster: ClusterPlan): Op[] {
  */
 export function staleNeighbours(from: LabPlan, to: LabPlan): Op[] {
   const domains = (plan: LabPlan): Station[][] => [...segmentDomains(plan), ...plan.clusters.flatMap(podDomains)];
-  const now = new Map(domains(to).flat().map((station) => [`${station.ns} ${station.dev}`, station]));
+  const now = new Map(
+    domains(to)
+      .flat()
+      .map((station) => [`${station.ns} ${station.dev}`, station]),
+  );
   return domains(from).flatMap((domain) => {
     const staying = domain.filter((station) => now.get(`${station.ns} ${station.dev}`)?.mac === station.mac);
     return domain.flatMap((old) => {
       const current = now.get(`${old.ns} ${old.dev}`);
       const gone = current?.mac === old.mac ? old.addresses.filter((a) => !current.addresses.some((b) => b.address === a.address)) : old.addresses;
-      return gone.flatMap(({ address }) => staying.filter((station) => station !== old)
-        .map(({ ns, dev }): Op => ({ op: 'neigh', ns, dev, address, mac: old.mac })));
+      return gone.flatMap(({ address }) =>
+        staying.filter((station) => station !== old).map(({ ns, dev }): Op => ({ op: 'neigh', ns, dev, address, mac: old.mac })),
+      );
     });
   });
 }
@@ -48,9 +53,13 @@ export function staleNeighbours(from: LabPlan, to: LabPlan): Op[] {
 /** Who shares a link layer, on the underlay. */
 function segmentDomains(plan: LabPlan): Station[][] {
   const machines = allMachines(plan);
-  return plan.segments.map((segment) => machines.flatMap((machine) => machine.interfaces
-    .filter((i) => i.segment === segment.name)
-    .map((i): Station => ({ ns: machine.netns, dev: i.name, mac: i.mac, addresses: i.addresses }))));
+  return plan.segments.map((segment) =>
+    machines.flatMap((machine) =>
+      machine.interfaces
+        .filter((i) => i.segment === segment.name)
+        .map((i): Station => ({ ns: machine.netns, dev: i.name, mac: i.mac, addresses: i.addresses })),
+    ),
+  );
 }
 
 /** Who shares a link layer, among pods and their nodes' bridges. */
@@ -73,8 +82,7 @@ function podStation(pod: AttachedPod): Station {
 }
 
 function bridgeStation(node: NodePlan): Station[] {
-  return node.bridge === null ? []
-    : [{ ns: node.netns, dev: node.bridge.name, mac: node.bridge.mac, addresses: node.bridge.addresses }];
+  return node.bridge === null ? [] : [{ ns: node.netns, dev: node.bridge.name, mac: node.bridge.mac, addresses: node.bridge.addresses }];
 }
 
 /** The pod knows only its gateway, which is the node's end of its cable. */

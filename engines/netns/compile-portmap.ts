@@ -15,9 +15,20 @@ export function portmapOps(cluster: ClusterPlan, node: NodePlan, pod: AttachedPo
     ips: addresses.map((a) => ({ address: `${a.address}/${a.prefixLength}`, interface: 0 })),
   };
   const portmap = { type: 'portmap', snat: true, capabilities: { portMappings: true }, prevResult };
-  return [{
-    op: 'cni', node: node.netns, ns: pod.netns, containerId: pod.containerId, ifname: name,
-    list: { cniVersion, name: cluster.cni.type, plugins: [portmap] },
-    ips: [], mac, portMappings, pod: { namespace: pod.namespace, name: pod.name }, pluginDirs: [], lane: node.netns,
-  }];
+  return [
+    {
+      op: 'cni',
+      node: node.netns,
+      ns: pod.netns,
+      containerId: pod.containerId,
+      ifname: name,
+      list: { cniVersion, name: cluster.cni.type, plugins: [portmap] },
+      ips: [],
+      mac,
+      portMappings,
+      pod: { namespace: pod.namespace, name: pod.name },
+      pluginDirs: [],
+      lane: node.netns,
+    },
+  ];
 }

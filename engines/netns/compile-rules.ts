@@ -17,13 +17,10 @@ export function rulesOp(ns: string, family: Family, tables: readonly TableRules[
 }
 
 export function restoreText(tables: readonly TableRules[]): string {
-  return tables.filter((t) => t.rules.length > 0).map((t) => [
-    `*${t.table}`,
-    ...t.chains.map((chain) => `:${chain} - [0:0]`),
-    ...t.rules.map((rule) => `-A ${rule}`),
-    'COMMIT',
-    '',
-  ].join('\n')).join('');
+  return tables
+    .filter((t) => t.rules.length > 0)
+    .map((t) => [`*${t.table}`, ...t.chains.map((chain) => `:${chain} - [0:0]`), ...t.rules.map((rule) => `-A ${rule}`), 'COMMIT', ''].join('\n'))
+    .join('');
 }
 
 /** Never masqueraded: multicast (RFC 5771, RFC 4291 section 2.7). */

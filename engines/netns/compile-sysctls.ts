@@ -51,5 +51,8 @@ function ipv6Settings(forwarding: boolean): [string, string][] {
 }
 
 function perLink(family: 'ipv4' | 'ipv6', name: string, value: string): [string, string][] {
-  return [[`net/${family}/conf/all/${name}`, value], [`net/${family}/conf/default/${name}`, value]];
+  return [
+    [`net/${family}/conf/all/${name}`, value],
+    [`net/${family}/conf/default/${name}`, value],
+  ];
 }

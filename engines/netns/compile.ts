@@ -22,22 +22,29 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
   const stages: Stage[] = [
     { name: 'fabric', title: `laying ${count(plan.segments.length, 'segment')}`, ops: fabricOps(plan, kernel) },
     {
-      name: 'nodes', title: `wiring ${count(nodes.length + plan.machines.length, 'machine')}`,
+      name: 'nodes',
+      title: `wiring ${count(nodes.length + plan.machines.length, 'machine')}`,
       // Without them a full mesh of BGP sessions overflows the neighbour table before there is a single pod.
       ops: [...machineOps(plan, kernel), ...(permanent ? underlayNeighbourOps(plan) : [])],
     },
     {
-      name: 'data-path', title: `building the data path of ${count(nodes.length, 'node')}`,
+      name: 'data-path',
+      title: `building the data path of ${count(nodes.length, 'node')}`,
       ops: plan.clusters.flatMap((cluster) => cluster.nodes.flatMap((node) => dataPaths[cluster.cni.type].node(cluster, node))),
     },
     { name: 'bgp', title: 'starting BGP', ops: plan.clusters.flatMap(bgpOps) },
     {
-      name: 'pods', title: `connecting ${count(pods, 'pod')}`,
+      name: 'pods',
+      title: `connecting ${count(pods, 'pod')}`,
       ops: [
-        ...plan.clusters.flatMap((cluster) => cluster.pods.filter(isAttached).flatMap((pod): Op[] => [
-          { op: 'netns', ns: pod.netns },
-          ...namespaceSysctls(pod.netns, { forwarding: false, ipv6: cluster.families.includes('ipv6'), bridgedFramesFiltered: true }, kernel),
-        ])),
+        ...plan.clusters.flatMap((cluster) =>
+          cluster.pods
+            .filter(isAttached)
+            .flatMap((pod): Op[] => [
+              { op: 'netns', ns: pod.netns },
+              ...namespaceSysctls(pod.netns, { forwarding: false, ipv6: cluster.families.includes('ipv6'), bridgedFramesFiltered: true }, kernel),
+            ]),
+        ),
         ...plan.clusters.flatMap((cluster) => podOps(cluster, options)),
       ],
     },

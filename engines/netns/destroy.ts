@@ -11,7 +11,7 @@ export async function endHolder(holder: HolderProcess | null, directory: string)
   const doomed = `${directory}.removing`;
   if (existsSync(directory)) {
     // `up` was killed at the very moment at which its holder starts: give it the time to say who it is.
-    for (const deadline = performance.now() + STARTING_MS; mayBeStarting(directory) && performance.now() < deadline;) await sleep(2);
+    for (const deadline = performance.now() + STARTING_MS; mayBeStarting(directory) && performance.now() < deadline; ) await sleep(2);
     // From here on a holder that has not written its pid finds no directory, and ends by itself.
     await rm(doomed, { recursive: true, force: true });
     await rename(directory, doomed);

@@ -86,9 +86,11 @@ export function netnsEngine(deps: NetnsDeps = { preflight, startHolder, isHolder
 
 function compileOptions(holder: Holder, context: UpContext): CompileOptions {
   return {
-    rootless: holder.rootless, sourceDirectory: context.sourceDirectory,
+    rootless: holder.rootless,
+    sourceDirectory: context.sourceDirectory,
     // Whole subsystems, visible in every namespace of the machine or in none.
-    ipv6: existsSync('/proc/sys/net/ipv6'), bridgeNetfilter: existsSync('/proc/sys/net/bridge'),
+    ipv6: existsSync('/proc/sys/net/ipv6'),
+    bridgeNetfilter: existsSync('/proc/sys/net/bridge'),
   };
 }
 
@@ -98,7 +100,10 @@ function handleOf({ pid, startTime, bootId, rootless }: Holder): EngineHandle {
 
 function holderOf(handle: EngineHandle): Holder {
   return {
-    pid: Number(handle['pid']), startTime: Number(handle['startTime']), bootId: String(handle['bootId'] ?? ''), rootless: handle['rootless'] === true,
+    pid: Number(handle['pid']),
+    startTime: Number(handle['startTime']),
+    bootId: String(handle['bootId'] ?? ''),
+    rootless: handle['rootless'] === true,
   };
 }
 
@@ -106,7 +111,8 @@ function aliveHolder(deps: NetnsDeps, handle: EngineHandle, plan: LabPlan): Hold
   const holder = holderOf(handle);
   if (deps.isHolderAlive(holder)) return holder;
   throw new LabError({
-    code: 'LAB_LOST', message: `lab ${plan.name} is lost: its holder, process ${holder.pid}, is gone (a reboot, or somebody ended it)`,
+    code: 'LAB_LOST',
+    message: `lab ${plan.name} is lost: its holder, process ${holder.pid}, is gone (a reboot, or somebody ended it)`,
     hint: `\`cnilab down ${plan.name}\` cleans up, \`cnilab up\` rebuilds it`,
   });
 }
@@ -120,14 +126,27 @@ const EOPNOTSUPP = 95;
 /** What the kernel refused, said in terms of the lab: which CNI option asked for it, and which do without. */
 function explained(cause: unknown, plan: LabPlan): unknown {
   if (!(cause instanceof EngineError) || cause.details['errno'] !== EOPNOTSUPP) return cause;
-  const about = (kind: string, users: string, instead: string): EnvironmentError => new EnvironmentError({
-    code: 'ENVIRONMENT_LACKS', message: `this kernel has no ${kind} devices, which ${users} of lab ${plan.name} needs`, hint: instead, details: cause.details, cause,
-  });
+  const about = (kind: string, users: string, instead: string): EnvironmentError =>
+    new EnvironmentError({
+      code: 'ENVIRONMENT_LACKS',
+      message: `this kernel has no ${kind} devices, which ${users} of lab ${plan.name} needs`,
+      hint: instead,
+      details: cause.details,
+      cause,
+    });
   if (/\bipip\b|\btunl0\b/.test(cause.message)) {
-    return about('ipip', 'calico with encapsulation ipip', 'use encapsulation vxlan, crossSubnet or none, which work here; or a kernel with CONFIG_NET_IPIP (`sudo modprobe ipip`)');
+    return about(
+      'ipip',
+      'calico with encapsulation ipip',
+      'use encapsulation vxlan, crossSubnet or none, which work here; or a kernel with CONFIG_NET_IPIP (`sudo modprobe ipip`)',
+    );
   }
   if (/vxlan/.test(cause.message)) {
-    return about('vxlan', 'the overlay', 'use flannel with backend host-gw, calico with encapsulation none, or bridge; or a kernel with CONFIG_VXLAN (`sudo modprobe vxlan`)');
+    return about(
+      'vxlan',
+      'the overlay',
+      'use flannel with backend host-gw, calico with encapsulation none, or bridge; or a kernel with CONFIG_VXLAN (`sudo modprobe vxlan`)',
+    );
   }
   return cause;
 }

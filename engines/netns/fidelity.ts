@@ -19,32 +19,39 @@ const CNIS: Readonly<Record<CniName, CniFidelity>> = {
   flannel: {
     real: () => [`${PLUGINS}, with the configuration that flannel's own plugin would delegate`],
     sameMechanism: ({ cni }) => [
-      is(cni, 'flannel') && cni.backend === 'vxlan' ? 'flannel: the VXLAN device, neighbours, FDB entries and on-link routes that flanneld writes' : 'flannel: the host-gw routes that flanneld writes',
-      'flannel: subnet.env, chains FLANNEL-POSTRTG and FLANNEL-FWD in flanneld\'s shape',
+      is(cni, 'flannel') && cni.backend === 'vxlan'
+        ? 'flannel: the VXLAN device, neighbours, FDB entries and on-link routes that flanneld writes'
+        : 'flannel: the host-gw routes that flanneld writes',
+      "flannel: subnet.env, chains FLANNEL-POSTRTG and FLANNEL-FWD in flanneld's shape",
     ],
     absent: ({ cni }) => [
-      'flanneld and flannel\'s CNI plugin: nobody watches the API, rewrites rules every 5 s or repairs what is changed by hand',
+      "flanneld and flannel's CNI plugin: nobody watches the API, rewrites rules every 5 s or repairs what is changed by hand",
       ...(is(cni, 'flannel') && (cni.backend === 'host-gw' || cni.directRouting)
-        ? ['flannel: --random-fully on the rule for node-to-pod traffic, by which flanneld gives connections over bare routes another source port'] : []),
+        ? ['flannel: --random-fully on the rule for node-to-pod traffic, by which flanneld gives connections over bare routes another source port']
+        : []),
     ],
   },
   calico: {
     real: ({ cni }) => (is(cni, 'calico') && cni.encapsulation === 'none' ? ['BIRD 2, speaking BGP between the nodes'] : []),
     sameMechanism: ({ cni }) => [
-      'calico: host routes to pods, proxy ARP for 169.254.1.1, blackhole routes for blocks, nat-outgoing by Felix\' chain names',
-      ...(is(cni, 'calico') && cni.encapsulation !== 'none' ? [`calico: the ${cni.encapsulation === 'ipip' ? 'IPIP tunnel' : 'VXLAN device'} and routes that Felix writes`] : []),
+      "calico: host routes to pods, proxy ARP for 169.254.1.1, blackhole routes for blocks, nat-outgoing by Felix' chain names",
+      ...(is(cni, 'calico') && cni.encapsulation !== 'none'
+        ? [`calico: the ${cni.encapsulation === 'ipip' ? 'IPIP tunnel' : 'VXLAN device'} and routes that Felix writes`]
+        : []),
     ],
     absent: () => ['calico: Felix, its CNI and IPAM plugins, Typha, confd and the data store; ipsets (pools are written into the rules)'],
   },
   weave: {
     real: () => [],
-    sameMechanism: () => ['weave: one layer-2 domain by a full mesh of kernel VXLAN on UDP 6784, with flooding and MAC learning; WEAVE rules as without its policy controller'],
+    sameMechanism: () => [
+      'weave: one layer-2 domain by a full mesh of kernel VXLAN on UDP 6784, with flooding and MAC learning; WEAVE rules as without its policy controller',
+    ],
     absent: () => [
       'weave: its router and gossip, relaying over a third node, sleeve (pcap), the Open vSwitch data path, encryption, weave-npc; its IPAM ring is split evenly by the plan',
     ],
   },
   raw: {
-    real: () => ['the plugins of the lab\'s own network configuration list, called by the CNI protocol'],
+    real: () => ["the plugins of the lab's own network configuration list, called by the CNI protocol"],
     sameMechanism: ({ cni }) => (is(cni, 'raw') && cni.routesOn === 'nodes' ? ['raw: routes between nodes, as an administrator would write them'] : []),
     absent: () => [],
   },
@@ -58,7 +65,7 @@ export function fidelity(plan: LabPlan): FidelityStatement {
   return {
     engine: 'netns',
     real: unique([
-      'the Linux kernel\'s network stack, one network namespace per node, pod, host and router: veth, bridges, routes, ARP and ND, forwarding',
+      "the Linux kernel's network stack, one network namespace per node, pod, host and router: veth, bridges, routes, ARP and ND, forwarding",
       ...(tables ? ['iptables and conntrack of the kernel in every node'] : []),
       ...each('real'),
     ]),
@@ -66,13 +73,18 @@ export function fidelity(plan: LabPlan): FidelityStatement {
       'switches: one bridge per segment; cables: veth pairs',
       ...each('sameMechanism'),
       ...(plan.neighbours.mode === 'permanent'
-        ? [`neighbour entries are permanent, not learned: about ${plan.neighbours.estimate} would exceed ${plan.neighbours.budget}, half of the kernel's one table for all namespaces`] : []),
+        ? [
+            `neighbour entries are permanent, not learned: about ${plan.neighbours.estimate} would exceed ${plan.neighbours.budget}, half of the kernel's one table for all namespaces`,
+          ]
+        : []),
     ]),
     absent: unique([
-      ...(clusters ? [
-        'kubelet, containerd, the API server and images: a pod is its network namespace',
-        'kube-proxy and DNS: Services, names and NetworkPolicies are not acted on',
-      ] : []),
+      ...(clusters
+        ? [
+            'kubelet, containerd, the API server and images: a pod is its network namespace',
+            'kube-proxy and DNS: Services, names and NetworkPolicies are not acted on',
+          ]
+        : []),
       ...each('absent'),
       'network cards: no offload faults of drivers, no link speed, no loss of its own; all nodes share one kernel, one clock and one processor budget',
       'TCP does not show a too small MTU between bridges (segments stay joined inside one kernel): sizes are checked by UDP and ICMP',

@@ -25,12 +25,14 @@ export function findBird(): string | null {
 }
 
 function firstExecutable(paths: readonly string[]): string | null {
-  return paths.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return statSync(path).isFile();
-    } catch {
-      return false;
-    }
-  }) ?? null;
+  return (
+    paths.find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return statSync(path).isFile();
+      } catch {
+        return false;
+      }
+    }) ?? null
+  );
 }

@@ -64,7 +64,10 @@ export async function startHolder(directory: string, signal: AbortSignal): Promi
     said.push(started);
   }
   throw new EnvironmentError({
-    code: 'ENVIRONMENT_LACKS', message: `network namespaces cannot be made here: ${said.join('; ')}`, hint: userNamespaceRemedy(), details: { said },
+    code: 'ENVIRONMENT_LACKS',
+    message: `network namespaces cannot be made here: ${said.join('; ')}`,
+    hint: userNamespaceRemedy(),
+    details: { said },
   });
 }
 
@@ -73,16 +76,20 @@ async function tryStart(directory: string, rootless: boolean, signal: AbortSigna
   // Tells a later `destroy` that a holder may be about to write its pid, whatever happens to this process.
   writeFileSync(join(directory, STARTING_FILE), '');
   const log = openSync(join(directory, LOG_FILE), 'w', 0o600);
-  const child = spawn('unshare', [
-    ...(rootless ? ['-U', '-r'] : []), '-n', '-m', '-p', '-u', '-i', '-f', '--kill-child', 'bash', '-c', SCRIPT, 'cnilab-holder', directory,
-  ], { detached: true, stdio: ['ignore', 'ignore', log], cwd: '/', env: { PATH: SYSTEM_PATH, LC_ALL: 'C' } });
+  const child = spawn(
+    'unshare',
+    [...(rootless ? ['-U', '-r'] : []), '-n', '-m', '-p', '-u', '-i', '-f', '--kill-child', 'bash', '-c', SCRIPT, 'cnilab-holder', directory],
+    { detached: true, stdio: ['ignore', 'ignore', log], cwd: '/', env: { PATH: SYSTEM_PATH, LC_ALL: 'C' } },
+  );
   closeSync(log);
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`cannot start unshare (package util-linux): ${error.message}`));
     child.once('exit', (code, by) => resolve(`unshare ended with ${by ?? code}: ${readLog(directory)}`));
   });
   const gone = { text: null as string | null };
-  void ended.then((text) => { gone.text = text; });
+  void ended.then((text) => {
+    gone.text = text;
+  });
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (gone.text === null) {
     const holder = recordedHolder(directory);

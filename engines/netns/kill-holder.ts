@@ -35,8 +35,10 @@ const KILL_TIMEOUT_MS = 10_000;
 
 function remains(pid: number, what: string, cause?: unknown): EngineError {
   return new EngineError({
-    code: 'ENGINE_STEP_FAILED', message: `the lab's holder, process ${pid}, ${what}`,
-    hint: `look at \`cat /proc/${pid}/status\`; a holder of another user (root?) needs that user to end it`, details: { step: 'destroy', remains: [`process ${pid}`] },
+    code: 'ENGINE_STEP_FAILED',
+    message: `the lab's holder, process ${pid}, ${what}`,
+    hint: `look at \`cat /proc/${pid}/status\`; a holder of another user (root?) needs that user to end it`,
+    details: { step: 'destroy', remains: [`process ${pid}`] },
     ...(cause === undefined ? {} : { cause }),
   });
 }

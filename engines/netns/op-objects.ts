@@ -4,34 +4,64 @@ import type { Op } from './ops.ts';
 /** Identity of the object that an op makes: two ops with the same key make the same object, perhaps with other properties. */
 export function keyOf(op: Op): string {
   switch (op.op) {
-    case 'netns': return netnsKey(op.ns);
-    case 'sysctl': return join('sysctl', op.ns, op.key);
-    case 'bridge': case 'veth': case 'vxlan': case 'ipip': return linkKey(op.ns, op.name);
-    case 'address': return join('address', op.ns, op.dev, op.address);
-    case 'route': return join('route', op.ns, op.to);
-    case 'neigh': return join('neigh', op.ns, op.dev, op.address);
+    case 'netns':
+      return netnsKey(op.ns);
+    case 'sysctl':
+      return join('sysctl', op.ns, op.key);
+    case 'bridge':
+    case 'veth':
+    case 'vxlan':
+    case 'ipip':
+      return linkKey(op.ns, op.name);
+    case 'address':
+      return join('address', op.ns, op.dev, op.address);
+    case 'route':
+      return join('route', op.ns, op.to);
+    case 'neigh':
+      return join('neigh', op.ns, op.dev, op.address);
     // Several destinations may stand under the flood address; a station has one.
-    case 'fdb': return join('fdb', op.ns, op.dev, op.mac, ...(op.mac === '00:00:00:00:00:00' ? [op.dst] : []));
-    case 'rules': return join('rules', op.ns, op.family);
-    case 'file': return join('file', op.path);
-    case 'cni': return join('cni', op.containerId, op.ifname);
-    case 'bird': return join('bird', op.ns);
-    case 'await-routes': return join('await-routes', op.ns);
+    case 'fdb':
+      return join('fdb', op.ns, op.dev, op.mac, ...(op.mac === '00:00:00:00:00:00' ? [op.dst] : []));
+    case 'rules':
+      return join('rules', op.ns, op.family);
+    case 'file':
+      return join('file', op.path);
+    case 'cni':
+      return join('cni', op.containerId, op.ifname);
+    case 'bird':
+      return join('bird', op.ns);
+    case 'await-routes':
+      return join('await-routes', op.ns);
   }
 }
 
 /** Objects whose removal takes this one along: the kernel does it. */
 export function livesIn(op: Op): readonly string[] {
   switch (op.op) {
-    case 'netns': case 'file': return [];
-    case 'sysctl': return [netnsKey(op.ns), ...sysctlLink(op.ns, op.key)];
-    case 'bridge': case 'ipip': case 'rules': case 'await-routes': return [netnsKey(op.ns)];
-    case 'veth': return [netnsKey(op.ns), netnsKey(op.peer.ns)];
-    case 'vxlan': return [netnsKey(op.ns), linkKey(op.ns, op.dev)];
-    case 'address': case 'neigh': case 'fdb': return [netnsKey(op.ns), linkKey(op.ns, op.dev)];
-    case 'route': return [netnsKey(op.ns), ...(op.dev === null ? [] : [linkKey(op.ns, op.dev)])];
-    case 'cni': return [netnsKey(op.node), netnsKey(op.ns)];
-    case 'bird': return [netnsKey(op.ns)];
+    case 'netns':
+    case 'file':
+      return [];
+    case 'sysctl':
+      return [netnsKey(op.ns), ...sysctlLink(op.ns, op.key)];
+    case 'bridge':
+    case 'ipip':
+    case 'rules':
+    case 'await-routes':
+      return [netnsKey(op.ns)];
+    case 'veth':
+      return [netnsKey(op.ns), netnsKey(op.peer.ns)];
+    case 'vxlan':
+      return [netnsKey(op.ns), linkKey(op.ns, op.dev)];
+    case 'address':
+    case 'neigh':
+    case 'fdb':
+      return [netnsKey(op.ns), linkKey(op.ns, op.dev)];
+    case 'route':
+      return [netnsKey(op.ns), ...(op.dev === null ? [] : [linkKey(op.ns, op.dev)])];
+    case 'cni':
+      return [netnsKey(op.node), netnsKey(op.ns)];
+    case 'bird':
+      return [netnsKey(op.ns)];
   }
 }
 
@@ -77,7 +107,7 @@ function sysctlLink(ns: string, key: string): string[] {
 type Plugin = Readonly<Record<string, unknown>>;
 
 function pluginsOf(list: Plugin): readonly Plugin[] {
-  return Array.isArray(list['plugins']) ? list['plugins'] as readonly Plugin[] : [];
+  return Array.isArray(list['plugins']) ? (list['plugins'] as readonly Plugin[]) : [];
 }
 
 /** A chain that starts with a result only adds to an interface that is there. */
@@ -86,5 +116,7 @@ function makesInterface(list: Plugin): boolean {
 }
 
 function bridgesOf(list: Plugin): string[] {
-  return pluginsOf(list).filter((p) => p['type'] === 'bridge').map((p) => (typeof p['bridge'] === 'string' ? p['bridge'] : 'cni0'));
+  return pluginsOf(list)
+    .filter((p) => p['type'] === 'bridge')
+    .map((p) => (typeof p['bridge'] === 'string' ? p['bridge'] : 'cni0'));
 }

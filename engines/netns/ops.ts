@@ -11,20 +11,40 @@ export type Op =
   | { readonly op: 'bridge'; readonly ns: string; readonly name: string; readonly mac: string; readonly mtu: number }
   /** Both ends up. `peer` is made directly in its own namespace. */
   | {
-    readonly op: 'veth'; readonly ns: string; readonly name: string; readonly mac: string | null; readonly mtu: number; readonly master: string | null;
-    readonly hairpin: boolean; readonly peer: { readonly ns: string; readonly name: string; readonly mac: string; readonly mtu: number };
-  }
+      readonly op: 'veth';
+      readonly ns: string;
+      readonly name: string;
+      readonly mac: string | null;
+      readonly mtu: number;
+      readonly master: string | null;
+      readonly hairpin: boolean;
+      readonly peer: { readonly ns: string; readonly name: string; readonly mac: string; readonly mtu: number };
+    }
   /** Up after creation. `local`, `dev`: outer source and interface. */
   | {
-    readonly op: 'vxlan'; readonly ns: string; readonly name: string; readonly mac: string; readonly mtu: number; readonly vni: number; readonly port: number;
-    readonly local: string; readonly dev: string; readonly learning: boolean; readonly master: string | null;
-  }
+      readonly op: 'vxlan';
+      readonly ns: string;
+      readonly name: string;
+      readonly mac: string;
+      readonly mtu: number;
+      readonly vni: number;
+      readonly port: number;
+      readonly local: string;
+      readonly dev: string;
+      readonly learning: boolean;
+      readonly master: string | null;
+    }
   | { readonly op: 'ipip'; readonly ns: string; readonly name: string; readonly mtu: number; readonly local: string }
   | { readonly op: 'address'; readonly ns: string; readonly dev: string; readonly address: string; readonly prefixLength: number }
   | {
-    readonly op: 'route'; readonly ns: string; readonly to: string; readonly via: string | null; readonly dev: string | null; readonly onlink: boolean;
-    readonly type: 'unicast' | 'blackhole';
-  }
+      readonly op: 'route';
+      readonly ns: string;
+      readonly to: string;
+      readonly via: string | null;
+      readonly dev: string | null;
+      readonly onlink: boolean;
+      readonly type: 'unicast' | 'blackhole';
+    }
   /** Permanent neighbour entry. */
   | { readonly op: 'neigh'; readonly ns: string; readonly dev: string; readonly address: string; readonly mac: string }
   /** Permanent FDB entry of a VXLAN device (`self`); MAC 00:00:00:00:00:00 floods, and may be appended for several `dst`. */
@@ -35,20 +55,24 @@ export type Op =
   | { readonly op: 'file'; readonly path: string; readonly text: string }
   /** CNI ADD of the whole list (after loopback, as a runtime does), plugins run in namespace `node`. */
   | {
-    readonly op: 'cni'; readonly node: string; readonly ns: string; readonly containerId: string; readonly ifname: string;
-    /** The network configuration list. */
-    readonly list: Readonly<Record<string, unknown>>;
-    /** The planned addresses without prefix length, handed over as CNI_ARGS IP= and args.cni.ips. */
-    readonly ips: readonly string[];
-    readonly mac: string;
-    /** For runtimeConfig.portMappings, where the list has that capability. */
-    readonly portMappings: readonly { readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp' }[];
-    /** K8S_POD_NAMESPACE and K8S_POD_NAME, as a kubelet's runtime passes them. */
-    readonly pod: { readonly namespace: string; readonly name: string };
-    readonly pluginDirs: readonly string[];
-    /** Same lane: one at a time (portmap and ipMasq race in iptables). null: free. */
-    readonly lane: string | null;
-  }
+      readonly op: 'cni';
+      readonly node: string;
+      readonly ns: string;
+      readonly containerId: string;
+      readonly ifname: string;
+      /** The network configuration list. */
+      readonly list: Readonly<Record<string, unknown>>;
+      /** The planned addresses without prefix length, handed over as CNI_ARGS IP= and args.cni.ips. */
+      readonly ips: readonly string[];
+      readonly mac: string;
+      /** For runtimeConfig.portMappings, where the list has that capability. */
+      readonly portMappings: readonly { readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp' }[];
+      /** K8S_POD_NAMESPACE and K8S_POD_NAME, as a kubelet's runtime passes them. */
+      readonly pod: { readonly namespace: string; readonly name: string };
+      readonly pluginDirs: readonly string[];
+      /** Same lane: one at a time (portmap and ipMasq race in iptables). null: free. */
+      readonly lane: string | null;
+    }
   /** BIRD 2 in `ns` with the configuration file at `config`; survives the agent, ends with the holder. An applied change reconfigures it. */
   | { readonly op: 'bird'; readonly ns: string; readonly config: string; readonly text: string }
   /** Waits until every destination is in the main table of `ns`. */

@@ -17,8 +17,11 @@ export interface PlanNeeds {
 
 export function planNeeds(plan: LabPlan, sourceDirectory = '/'): PlanNeeds {
   const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
-  const filters = new Set(plan.clusters.flatMap((cluster) => cluster.nodes.slice(0, 1).flatMap((node) => (
-    dataPaths[cluster.cni.type].node(cluster, node).flatMap((op) => (op.op === 'rules' ? [op.family] : []))))));
+  const filters = new Set(
+    plan.clusters.flatMap((cluster) =>
+      cluster.nodes.slice(0, 1).flatMap((node) => dataPaths[cluster.cni.type].node(cluster, node).flatMap((op) => (op.op === 'rules' ? [op.family] : []))),
+    ),
+  );
   return {
     plugins: pluginNeeds(plan, sourceDirectory),
     vxlan: nodes.some((node) => node.vxlans.length > 0),
@@ -47,7 +50,7 @@ function pluginNeeds(plan: LabPlan, sourceDirectory: string): PlanNeeds['plugins
 
 /** Types of the plugins and of their IPAM plugins. */
 function typesOf(conflist: Readonly<Record<string, unknown>>): string[] {
-  const plugins = Array.isArray(conflist['plugins']) ? conflist['plugins'] as readonly Readonly<Record<string, unknown>>[] : [];
+  const plugins = Array.isArray(conflist['plugins']) ? (conflist['plugins'] as readonly Readonly<Record<string, unknown>>[]) : [];
   return plugins.flatMap((plugin) => {
     const ipam = plugin['ipam'] as Readonly<Record<string, unknown>> | undefined;
     return [plugin['type'], ipam?.['type']].filter((type): type is string => typeof type === 'string' && type !== '');

@@ -12,7 +12,10 @@ interface Lack {
 
 /** @throws EnvironmentError that names everything the plan needs and this machine lacks */
 export function preflight(plan: LabPlan, sourceDirectory: string): void {
-  const lacks = process.platform === 'linux' ? lacksOf(plan, sourceDirectory) : [{ what: `a Linux kernel (this is ${process.platform})`, remedy: REMEDIES.linux(process.platform) }];
+  const lacks =
+    process.platform === 'linux'
+      ? lacksOf(plan, sourceDirectory)
+      : [{ what: `a Linux kernel (this is ${process.platform})`, remedy: REMEDIES.linux(process.platform) }];
   if (lacks.length === 0) return;
   throw new EnvironmentError({
     code: 'ENVIRONMENT_LACKS',
@@ -33,8 +36,11 @@ function lacksOf(plan: LabPlan, sourceDirectory: string): Lack[] {
   ];
   return [
     ...programs.filter(([, found]) => found === null).map(([what, , remedy]) => ({ what, remedy })),
-    ...needs.plugins.filter(({ name, folders }) => findPlugin(name, folders) === null).map(({ name, folders, neededBy }) => ({
-      what: `CNI plugin ${name} (${neededBy}; looked in ${pluginFolders(folders).join(', ')})`, remedy: REMEDIES.plugins,
-    })),
+    ...needs.plugins
+      .filter(({ name, folders }) => findPlugin(name, folders) === null)
+      .map(({ name, folders, neededBy }) => ({
+        what: `CNI plugin ${name} (${neededBy}; looked in ${pluginFolders(folders).join(', ')})`,
+        remedy: REMEDIES.plugins,
+      })),
   ];
 }

@@ -24,7 +24,11 @@ export function processStat(pid: number): ProcessStat | null {
   const end = text.lastIndexOf(')');
   const fields = text.slice(end + 2).split(' ');
   return {
-    pid, name: text.slice(text.indexOf('(') + 1, end), state: fields[0] ?? 'X', parent: Number(fields[1]), startTime: Number(fields[19]),
+    pid,
+    name: text.slice(text.indexOf('(') + 1, end),
+    state: fields[0] ?? 'X',
+    parent: Number(fields[1]),
+    startTime: Number(fields[19]),
   };
 }
 

@@ -79,8 +79,7 @@ function refreshed(op: Op, addressless: ReadonlySet<string>): boolean {
 
 /** JSON with sorted keys: two ops are the same when these are. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => (
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item));
+  return JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
+  );
 }

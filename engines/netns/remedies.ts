@@ -20,7 +20,25 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   win32: 'run cnilab inside WSL 2: `wsl --install -d Debian`, then start it there',
 };
 
-export const REMEDIES: Readonly<Record<'wsl1' | 'utilLinux' | 'bash' | 'iptables' | 'nftables' | 'iproute' | 'plugins' | 'bird' | 'birdLibraries' | 'bridgeNetfilter' | 'neighbours' | 'files' | 'koffi' | 'node', string>> & {
+export const REMEDIES: Readonly<
+  Record<
+    | 'wsl1'
+    | 'utilLinux'
+    | 'bash'
+    | 'iptables'
+    | 'nftables'
+    | 'iproute'
+    | 'plugins'
+    | 'bird'
+    | 'birdLibraries'
+    | 'bridgeNetfilter'
+    | 'neighbours'
+    | 'files'
+    | 'koffi'
+    | 'node',
+    string
+  >
+> & {
   readonly linux: (platform: string) => string;
   readonly module: (name: string) => string;
 } = {

@@ -23,7 +23,9 @@ export function warmAgents(): WarmAgents {
   return {
     keep: (holderPid, agent) => {
       take(holderPid)?.kill();
-      const timer = setTimeout(() => { void take(holderPid)?.close(); }, KEEP_MS);
+      const timer = setTimeout(() => {
+        void take(holderPid)?.close();
+      }, KEEP_MS);
       timer.unref();
       kept.set(holderPid, { agent, timer });
     },

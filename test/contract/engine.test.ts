@@ -12,14 +12,25 @@ import { fakeMachine } from './fake-machine.ts';
 
 const DIRECTORY = '/state/labs/small/run-1';
 
-interface Recorded { readonly handles: EngineHandle[]; readonly context: UpContext; readonly abort: AbortController }
+interface Recorded {
+  readonly handles: EngineHandle[];
+  readonly context: UpContext;
+  readonly abort: AbortController;
+}
 
 function up(more: Partial<UpContext> = {}): Recorded {
   const handles: EngineHandle[] = [];
   const abort = new AbortController();
   const context: UpContext = {
-    directory: DIRECTORY, sourceDirectory: '/home/me', onEvent: (_event: EngineEvent) => {}, signal: abort.signal,
-    onHandle: async (handle) => { await Promise.resolve(); handles.push(handle); }, ...more,
+    directory: DIRECTORY,
+    sourceDirectory: '/home/me',
+    onEvent: (_event: EngineEvent) => {},
+    signal: abort.signal,
+    onHandle: async (handle) => {
+      await Promise.resolve();
+      handles.push(handle);
+    },
+    ...more,
   };
   return { handles, context, abort };
 }
@@ -72,7 +83,10 @@ describe('engine contract: netns', () => {
       const { context, handles } = up();
       await expect(engine.create(plan, context), `step ${k}`).rejects.toThrow(`step ${k} failed`);
       // No agent works on after the failure, and what is left is known by its handle as soon as there is something.
-      expect(machine.owned().filter((what) => what.startsWith('agent')), `step ${k}`).toEqual([]);
+      expect(
+        machine.owned().filter((what) => what.startsWith('agent')),
+        `step ${k}`,
+      ).toEqual([]);
       expect(handles.length, `step ${k}`).toBe(machine.owned().length);
       await engine.destroy(handles[0] ?? null, DIRECTORY);
       expect(machine.owned(), `step ${k}`).toEqual([]);
@@ -83,7 +97,13 @@ describe('engine contract: netns', () => {
     const machine = fakeMachine();
     const engine = netnsEngine(machine.deps);
     let stepsAtHandle = -1;
-    const { context } = up({ onHandle: async () => { await Promise.resolve(); stepsAtHandle = machine.log.length; throw new Error('disk full'); } });
+    const { context } = up({
+      onHandle: async () => {
+        await Promise.resolve();
+        stepsAtHandle = machine.log.length;
+        throw new Error('disk full');
+      },
+    });
     await expect(engine.create(planOf({ type: 'flannel' }), context)).rejects.toThrow('disk full');
     expect(stepsAtHandle).toBe(2);
     expect(machine.log).toEqual(['preflight', 'holder']);
@@ -95,7 +115,13 @@ describe('engine contract: netns', () => {
     const machine = fakeMachine();
     const engine = netnsEngine(machine.deps);
     const recorded = up();
-    const context = { ...recorded.context, onHandle: async () => { await Promise.resolve(); recorded.abort.abort(); } };
+    const context = {
+      ...recorded.context,
+      onHandle: async () => {
+        await Promise.resolve();
+        recorded.abort.abort();
+      },
+    };
     const error: unknown = await engine.create(planOf({ type: 'flannel' }), context).catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(LabError);
     expect((error as LabError).code).toBe('INTERRUPTED');

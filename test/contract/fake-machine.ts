@@ -27,12 +27,15 @@ export function fakeMachine(failAt = Number.POSITIVE_INFINITY): FakeMachine {
 
   const step = (what: string): void => {
     log.push(what);
-    if (log.length - 1 === failAt) throw new EngineError({ code: 'ENGINE_STEP_FAILED', message: `step ${failAt} failed: ${what}`, hint: 'test', details: { step: what } });
+    if (log.length - 1 === failAt)
+      throw new EngineError({ code: 'ENGINE_STEP_FAILED', message: `step ${failAt} failed: ${what}`, hint: 'test', details: { step: what } });
   };
   const openAgent = (holder: { readonly pid: number }): AgentSession => {
     const id = nextAgent++;
     agents.add(id);
-    const end = (): void => { agents.delete(id); };
+    const end = (): void => {
+      agents.delete(id);
+    };
     const request = async (method: string, params: unknown): Promise<unknown> => {
       await Promise.resolve();
       if (!agents.has(id)) throw new EngineError({ code: 'ENGINE_GONE', message: 'the agent ended', hint: 'test' });
@@ -51,7 +54,14 @@ export function fakeMachine(failAt = Number.POSITIVE_INFINITY): FakeMachine {
       }
       return { ops: 0, ms: 0 };
     };
-    return { request: request as AgentSession['request'], close: async () => { await Promise.resolve(); end(); }, kill: end };
+    return {
+      request: request as AgentSession['request'],
+      close: async () => {
+        await Promise.resolve();
+        end();
+      },
+      kill: end,
+    };
   };
   const alive = (holder: HolderProcess): boolean => [...holders.values()].some((h) => h.pid === holder.pid && h.startTime === holder.startTime);
 
@@ -70,7 +80,7 @@ export function fakeMachine(failAt = Number.POSITIVE_INFINITY): FakeMachine {
       isHolderAlive: alive,
       endHolder: async (holder, directory) => {
         await Promise.resolve();
-        for (const [where, h] of [...holders]) {
+        for (const [where, h] of holders) {
           if (where !== directory && h.pid !== holder?.pid) continue;
           holders.delete(where);
           kernels.delete(h.pid);

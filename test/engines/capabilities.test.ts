@@ -24,7 +24,11 @@ describe('platform', () => {
 
 describe('user namespaces', () => {
   it.each<[string, Readonly<Record<string, string>>, RegExp]>([
-    ['Ubuntu restricts them by AppArmor', { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1' }, /sysctl -w kernel\.apparmor_restrict_unprivileged_userns=0/],
+    [
+      'Ubuntu restricts them by AppArmor',
+      { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1' },
+      /sysctl -w kernel\.apparmor_restrict_unprivileged_userns=0/,
+    ],
     ['Debian forbids them', { '/proc/sys/kernel/unprivileged_userns_clone': '0' }, /sysctl -w kernel\.unprivileged_userns_clone=1/],
     ['none are left', { '/proc/sys/user/max_user_namespaces': '0' }, /user\.max_user_namespaces/],
     ['a container', {}, /--cap-add SYS_ADMIN/],
@@ -47,7 +51,10 @@ describe('what a plan needs', () => {
     const names = (...parameters: Parameters<typeof smallPlan>): string[] => planNeeds(smallPlan(...parameters)).plugins.map((plugin) => plugin.name);
     expect(names({ type: 'bridge' })).toEqual(['loopback', 'bridge', 'host-local', 'portmap']);
     expect(names({ type: 'calico' })).toEqual([]);
-    expect(names({ type: 'calico' }, { workloads: [{ name: 'web', perNode: 1, ports: [{ containerPort: 80, hostPort: 8080 }] }] })).toEqual(['loopback', 'portmap']);
+    expect(names({ type: 'calico' }, { workloads: [{ name: 'web', perNode: 1, ports: [{ containerPort: 80, hostPort: 8080 }] }] })).toEqual([
+      'loopback',
+      'portmap',
+    ]);
   });
 });
 

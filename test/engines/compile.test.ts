@@ -8,23 +8,42 @@ import { smallPlan, withPermanentNeighbours } from './compile-fixture.ts';
 
 /** One line per op, texts indented; sysctls are tested by themselves. */
 function render(stages: readonly Stage[]): string {
-  return stages.flatMap(({ name, title, ops }) => [`## ${name}: ${title}`, ...ops.filter((op) => op.op !== 'sysctl' || /\/cali/.test(op.key)).map(line), '']).join('\n');
+  return stages
+    .flatMap(({ name, title, ops }) => [`## ${name}: ${title}`, ...ops.filter((op) => op.op !== 'sysctl' || /\/cali/.test(op.key)).map(line), ''])
+    .join('\n');
 }
 
 function line(op: Op): string {
   const { op: kind, text, ...rest } = op as Op & { readonly text?: string };
   const fields = Object.entries(rest).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  return [`${kind} ${fields.join(' ')}`, ...(text ?? '').trimEnd().split('\n').filter((l) => text !== undefined && l !== '').map((l) => `    ${l}`)].join('\n');
+  return [
+    `${kind} ${fields.join(' ')}`,
+    ...(text ?? '')
+      .trimEnd()
+      .split('\n')
+      .filter((l) => text !== undefined && l !== '')
+      .map((l) => `    ${l}`),
+  ].join('\n');
 }
 
 const ops = (plan: LabPlan, options: CompileOptions = {}): readonly Op[] => compile(plan, options).flatMap((stage) => stage.ops);
 const only = <K extends Op['op']>(all: readonly Op[], kind: K): Extract<Op, { op: K }>[] => all.filter((op): op is Extract<Op, { op: K }> => op.op === kind);
 
 const RAW: CniSpec = {
-  type: 'raw', pluginDirs: ['plugins'],
+  type: 'raw',
+  pluginDirs: ['plugins'],
   conflist: {
-    cniVersion: '1.0.0', name: 'own',
-    plugins: [{ type: 'bridge', bridge: 'v-net-0', isGateway: true, ipam: { type: 'host-local', dataDir: '/var/lib/cni/networks', ranges: [[{ subnet: '${podCIDR}' }]] } }, { type: 'my-plugin' }],
+    cniVersion: '1.0.0',
+    name: 'own',
+    plugins: [
+      {
+        type: 'bridge',
+        bridge: 'v-net-0',
+        isGateway: true,
+        ipam: { type: 'host-local', dataDir: '/var/lib/cni/networks', ranges: [[{ subnet: '${podCIDR}' }]] },
+      },
+      { type: 'my-plugin' },
+    ],
   },
 };
 
@@ -36,7 +55,9 @@ const LABS: Readonly<Record<string, LabPlan>> = {
   'calico-none': smallPlan({ type: 'calico', encapsulation: 'none' }),
   weave: smallPlan({ type: 'weave' }, { kubernetesVersion: '1.30' }),
   'dual-stack': smallPlan(
-    { type: 'flannel' }, { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/56'], serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'] }, { underlay: { cidr: ['172.30.0.0/24', 'fd00:30::/64'] } },
+    { type: 'flannel' },
+    { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/56'], serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'] },
+    { underlay: { cidr: ['172.30.0.0/24', 'fd00:30::/64'] } },
   ),
 };
 
@@ -56,7 +77,11 @@ describe('compile', () => {
     const early: string[] = [];
     for (const op of ops(plan)) {
       if (op.op === 'netns') made.add(op.ns);
-      early.push(...standsOn(op).filter((name) => !made.has(name)).map((name) => `${name}: ${JSON.stringify(op)}`));
+      early.push(
+        ...standsOn(op)
+          .filter((name) => !made.has(name))
+          .map((name) => `${name}: ${JSON.stringify(op)}`),
+      );
       for (const name of makes(op)) made.add(name);
     }
     expect(early).toEqual([]);
@@ -90,8 +115,12 @@ function makes(op: Op): string[] {
 }
 
 describe('sysctls', () => {
-  const of = (plan: LabPlan, ns: string, options: CompileOptions = {}): Record<string, string> => (
-    Object.fromEntries(only(ops(plan, options), 'sysctl').filter((op) => op.ns === ns).map((op) => [op.key, op.value])));
+  const of = (plan: LabPlan, ns: string, options: CompileOptions = {}): Record<string, string> =>
+    Object.fromEntries(
+      only(ops(plan, options), 'sysctl')
+        .filter((op) => op.ns === ns)
+        .map((op) => [op.key, op.value]),
+    );
   const plan = LABS['flannel-vxlan'] as LabPlan;
   const dual = LABS['dual-stack'] as LabPlan;
 
@@ -117,14 +146,21 @@ describe('sysctls', () => {
     `);
   });
   it('keeps pods from forwarding', () => {
-    expect(of(plan, plan.clusters[0]?.pods[0]?.netns ?? '')).toMatchObject({ 'net/ipv4/ip_forward': '0', 'net/ipv4/conf/all/rp_filter': '0', 'net/ipv4/icmp_ratemask': '0' });
+    expect(of(plan, plan.clusters[0]?.pods[0]?.netns ?? '')).toMatchObject({
+      'net/ipv4/ip_forward': '0',
+      'net/ipv4/conf/all/rp_filter': '0',
+      'net/ipv4/icmp_ratemask': '0',
+    });
   });
   it('leaves the switches alone: their frames pass no filter', () => {
     expect(of(plan, 'fabric')).toMatchObject({ 'net/bridge/bridge-nf-call-iptables': '0', 'net/ipv6/conf/all/disable_ipv6': '1' });
   });
   it('turns IPv6 on, without duplicate detection, where it is planned', () => {
     expect(of(dual, 'node.c1.worker1')).toMatchObject({
-      'net/ipv6/conf/all/disable_ipv6': '0', 'net/ipv6/conf/all/forwarding': '1', 'net/ipv6/conf/default/accept_dad': '0', 'net/ipv6/icmp/ratelimit': '0',
+      'net/ipv6/conf/all/disable_ipv6': '0',
+      'net/ipv6/conf/all/forwarding': '1',
+      'net/ipv6/conf/default/accept_dad': '0',
+      'net/ipv6/icmp/ratelimit': '0',
     });
   });
   it('maps one group only when rootless', () => {
@@ -159,12 +195,16 @@ describe('plugins', () => {
     const plan = smallPlan({ type: 'calico' }, { workers: 0, workloads: [{ name: 'web', perNode: 1, ports: [{ containerPort: 80, hostPort: 8080 }] }] });
     const [op] = only(ops(plan), 'cni');
     const pod = plan.clusters[0]?.pods[0];
-    expect(op?.list).toMatchObject({ name: 'calico', plugins: [{ type: 'portmap', prevResult: { ips: [{ address: `${pod?.interface?.addresses[0]?.address}/32`, interface: 0 }] } }] });
+    expect(op?.list).toMatchObject({
+      name: 'calico',
+      plugins: [{ type: 'portmap', prevResult: { ips: [{ address: `${pod?.interface?.addresses[0]?.address}/32`, interface: 0 }] } }],
+    });
   });
 });
 
 describe('permanent neighbours', () => {
-  const neighbours = (cni: CniSpec): Extract<Op, { op: 'neigh' }>[] => only(ops(withPermanentNeighbours(smallPlan(cni, { kubernetesVersion: '1.30', workloads: [{ name: 'web', perNode: 2 }] }))), 'neigh');
+  const neighbours = (cni: CniSpec): Extract<Op, { op: 'neigh' }>[] =>
+    only(ops(withPermanentNeighbours(smallPlan(cni, { kubernetesVersion: '1.30', workloads: [{ name: 'web', perNode: 2 }] }))), 'neigh');
 
   it('bridge: gateway and peers of the same node in each pod, the pods in their node, every machine of the segment', () => {
     const all = neighbours({ type: 'bridge' });

@@ -33,7 +33,7 @@ export function kernelModel(): KernelModel {
     const lost = aliasesOf(op);
     for (const name of lost) names.delete(name);
     if (op.op === 'neigh' || op.op === 'fdb' || op.op === 'route') return;
-    for (const [otherKey, other] of [...objects]) {
+    for (const [otherKey, other] of objects) {
       if (livesIn(other).some((name) => lost.includes(name))) {
         // What CNI plugins and processes leave behind outside the namespace does not vanish with it.
         if (other.op === 'cni' || other.op === 'bird') throw new Error(`left behind: ${otherKey} when ${key} was removed`);
@@ -48,8 +48,11 @@ export function kernelModel(): KernelModel {
       for (const op of undo) remove(op);
       for (const op of stages.flatMap((stage) => stage.ops)) add(op);
     },
-    state: () => [...objects].filter(([, op]) => op.op !== 'await-routes' && op.op !== 'sysctl')
-      .map(([key, op]) => `${broken.has(key) ? 'BROKEN ' : ''}${JSON.stringify(op)}`).sort(),
+    state: () =>
+      [...objects]
+        .filter(([, op]) => op.op !== 'await-routes' && op.op !== 'sysctl')
+        .map(([key, op]) => `${broken.has(key) ? 'BROKEN ' : ''}${JSON.stringify(op)}`)
+        .sort(),
   };
 }
 

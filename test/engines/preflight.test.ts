@@ -8,11 +8,17 @@ import { EnvironmentError } from '../../topology/errors.ts';
 import type { CniSpec } from '../../topology/spec.ts';
 import { smallPlan } from './compile-fixture.ts';
 
-const RAW: CniSpec = { type: 'raw', pluginDirs: ['plugins'], conflist: { cniVersion: '1.0.0', name: 'own', plugins: [{ type: 'no-such-plugin' }, { type: 'nor-this' }] } };
+const RAW: CniSpec = {
+  type: 'raw',
+  pluginDirs: ['plugins'],
+  conflist: { cniVersion: '1.0.0', name: 'own', plugins: [{ type: 'no-such-plugin' }, { type: 'nor-this' }] },
+};
 
 describe('preflight', () => {
   let folder = '';
-  beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'cnilab-preflight-')); });
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'cnilab-preflight-'));
+  });
   afterEach(() => {
     vi.unstubAllEnvs();
     rmSync(folder, { recursive: true });
@@ -39,7 +45,7 @@ describe('preflight', () => {
     expect((error as EnvironmentError).hint).toMatch(/install -y containernetworking-plugins/);
   });
 
-  it('finds the author\'s own plugins beside the lab file; a file that cannot be run is none', () => {
+  it("finds the author's own plugins beside the lab file; a file that cannot be run is none", () => {
     plugin('no-such-plugin', 0o755);
     plugin('nor-this', 0o644);
     expect((lacks() as EnvironmentError).message).not.toMatch(/CNI plugin no-such-plugin/);

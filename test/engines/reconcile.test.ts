@@ -10,9 +10,19 @@ import { smallLab, smallPlan, withPermanentNeighbours } from './compile-fixture.
 import { fresh } from './kernel-model.ts';
 
 const CNIS: readonly CniSpec[] = [
-  { type: 'bridge' }, { type: 'bridge', mtu: 1400 }, { type: 'bridge', masquerade: false }, { type: 'bridge', bridge: 'br-pods' },
-  { type: 'flannel' }, { type: 'flannel', mtu: 1400 }, { type: 'flannel', vni: 7 }, { type: 'flannel', backend: 'host-gw' },
-  { type: 'calico' }, { type: 'calico', natOutgoing: false }, { type: 'calico', encapsulation: 'none' }, { type: 'weave' }, { type: 'weave', mtu: 1300 },
+  { type: 'bridge' },
+  { type: 'bridge', mtu: 1400 },
+  { type: 'bridge', masquerade: false },
+  { type: 'bridge', bridge: 'br-pods' },
+  { type: 'flannel' },
+  { type: 'flannel', mtu: 1400 },
+  { type: 'flannel', vni: 7 },
+  { type: 'flannel', backend: 'host-gw' },
+  { type: 'calico' },
+  { type: 'calico', natOutgoing: false },
+  { type: 'calico', encapsulation: 'none' },
+  { type: 'weave' },
+  { type: 'weave', mtu: 1300 },
 ];
 
 interface Variant {
@@ -26,16 +36,29 @@ interface Variant {
 }
 
 const variant: fc.Arbitrary<Variant> = fc.record({
-  cni: fc.constantFrom(...CNIS), workers: fc.integer({ min: 0, max: 3 }), perNode: fc.integer({ min: 1, max: 3 }), mtu: fc.constantFrom(1500, 9000),
-  hostPort: fc.boolean(), permanent: fc.boolean(), hosts: fc.integer({ min: 0, max: 2 }),
+  cni: fc.constantFrom(...CNIS),
+  workers: fc.integer({ min: 0, max: 3 }),
+  perNode: fc.integer({ min: 1, max: 3 }),
+  mtu: fc.constantFrom(1500, 9000),
+  hostPort: fc.boolean(),
+  permanent: fc.boolean(),
+  hosts: fc.integer({ min: 0, max: 2 }),
 });
 
 /** Planned as `up` plans a change: what stays keeps its addresses. */
 function planOf(v: Variant, previous: LabPlan | null = null): LabPlan {
-  const workloads = [{ name: 'web', perNode: v.perNode }, { name: 'edge', perNode: 1, ports: [{ containerPort: 80, ...(v.hostPort ? { hostPort: 8080 } : {}) }] }];
-  const spec = smallLab(v.cni, { workers: v.workers, kubernetesVersion: '1.30', workloads }, {
-    underlay: { mtu: v.mtu }, hosts: Array.from({ length: v.hosts }, (_, n) => ({ name: `host${n}` })),
-  });
+  const workloads = [
+    { name: 'web', perNode: v.perNode },
+    { name: 'edge', perNode: 1, ports: [{ containerPort: 80, ...(v.hostPort ? { hostPort: 8080 } : {}) }] },
+  ];
+  const spec = smallLab(
+    v.cni,
+    { workers: v.workers, kubernetesVersion: '1.30', workloads },
+    {
+      underlay: { mtu: v.mtu },
+      hosts: Array.from({ length: v.hosts }, (_, n) => ({ name: `host${n}` })),
+    },
+  );
   const plan = planLab(spec, { previous });
   return v.permanent ? withPermanentNeighbours(plan) : plan;
 }
@@ -45,42 +68,80 @@ const stage = (...ops: Op[]): Stage[] => [{ name: 'test', title: 'test', ops }];
 
 describe('reconcile', () => {
   it('has nothing to do between a plan and itself', () => {
-    fc.assert(fc.property(variant, (v) => size(reconcile(planOf(v), planOf(v))) === 0), { numRuns: 40 });
+    fc.assert(
+      fc.property(variant, (v) => {
+        expect(size(reconcile(planOf(v), planOf(v)))).toBe(0);
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it('ends where a fresh build of the new plan ends', () => {
-    fc.assert(fc.property(variant, variant, (before, after) => {
-      const from = planOf(before);
-      const to = planOf(after, from);
-      const kernel = fresh(compile(from));
-      kernel.apply(reconcile(from, to));
-      expect(kernel.state()).toEqual(fresh(compile(to)).state());
-    }), { numRuns: 150 });
+    fc.assert(
+      fc.property(variant, variant, (before, after) => {
+        const from = planOf(before);
+        const to = planOf(after, from);
+        const kernel = fresh(compile(from));
+        kernel.apply(reconcile(from, to));
+        expect(kernel.state()).toEqual(fresh(compile(to)).state());
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('comes back to where it was', () => {
-    fc.assert(fc.property(variant, variant, (before, after) => {
-      const from = planOf(before);
-      const to = planOf(after, from);
-      const kernel = fresh(compile(from));
-      kernel.apply(reconcile(from, to));
-      kernel.apply(reconcile(to, from));
-      expect(kernel.state()).toEqual(fresh(compile(from)).state());
-    }), { numRuns: 50 });
+    fc.assert(
+      fc.property(variant, variant, (before, after) => {
+        const from = planOf(before);
+        const to = planOf(after, from);
+        const kernel = fresh(compile(from));
+        kernel.apply(reconcile(from, to));
+        kernel.apply(reconcile(to, from));
+        expect(kernel.state()).toEqual(fresh(compile(from)).state());
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it('touches only what a new pod needs', () => {
     const from = smallPlan({ type: 'flannel' });
-    const to = planLab(smallLab({ type: 'flannel' }, { workloads: [{ name: 'web', perNode: 1 }, { name: 'new', replicas: 1 }] }), { previous: from });
+    const to = planLab(
+      smallLab(
+        { type: 'flannel' },
+        {
+          workloads: [
+            { name: 'web', perNode: 1 },
+            { name: 'new', replicas: 1 },
+          ],
+        },
+      ),
+      { previous: from },
+    );
     const { undo, stages } = reconcile(from, to);
     expect(undo).toEqual([]);
     expect(stages.map((s) => s.name)).toEqual(['pods']);
-    expect(stages.flatMap((s) => s.ops).filter((op) => op.op !== 'sysctl').map((op) => op.op)).toEqual(['netns', 'cni']);
+    expect(
+      stages
+        .flatMap((s) => s.ops)
+        .filter((op) => op.op !== 'sysctl')
+        .map((op) => op.op),
+    ).toEqual(['netns', 'cni']);
   });
 
   it('frees the address of a removed pod before its namespace goes, and nothing else of it', () => {
     const to = smallPlan({ type: 'bridge' });
-    const from = planLab(smallLab({ type: 'bridge' }, { workloads: [{ name: 'web', perNode: 1 }, { name: 'old', replicas: 1 }] }), { previous: to });
+    const from = planLab(
+      smallLab(
+        { type: 'bridge' },
+        {
+          workloads: [
+            { name: 'web', perNode: 1 },
+            { name: 'old', replicas: 1 },
+          ],
+        },
+      ),
+      { previous: to },
+    );
     const { undo, stages } = reconcile(from, to);
     expect(undo.filter((op) => op.op !== 'neigh').map((op) => op.op)).toEqual(['cni', 'netns']);
     expect(stages).toEqual([]);
@@ -91,7 +152,10 @@ describe('reconcile', () => {
     const from = planLab(smallLab({ type: 'calico', encapsulation: 'none' }, { workers: 2 }), { previous: to });
     const { undo, stages } = reconcile(from, to);
     expect(undo.map((op) => op.op)).toEqual(['netns', 'bird', 'rules', 'veth', 'netns', 'neigh', 'neigh']);
-    expect(stages.map((s) => [s.name, ...s.ops.map((op) => op.op)])).toEqual([['bgp', 'bird', 'bird'], ['convergence', 'await-routes', 'await-routes']]);
+    expect(stages.map((s) => [s.name, ...s.ops.map((op) => op.op)])).toEqual([
+      ['bgp', 'bird', 'bird'],
+      ['convergence', 'await-routes', 'await-routes'],
+    ]);
   });
 
   it('forgets who is gone: an address given to somebody else must not be looked for at the old MAC', () => {
@@ -108,7 +172,10 @@ describe('reconcile', () => {
   it('makes a namespace anew when its plugins go: their DEL takes the loopback down', () => {
     const from = smallPlan({ type: 'flannel' });
     const to = planLab(smallLab({ type: 'calico' }), { previous: from });
-    const made = reconcile(from, to).stages.flatMap((s) => s.ops).filter((op) => op.op === 'netns').map((op) => op.op === 'netns' && op.ns);
+    const made = reconcile(from, to)
+      .stages.flatMap((s) => s.ops)
+      .filter((op) => op.op === 'netns')
+      .map((op) => op.op === 'netns' && op.ns);
     expect(made).toEqual(to.clusters[0]?.pods.map((pod) => pod.netns));
   });
 
@@ -125,7 +192,16 @@ describe('reconcile', () => {
     const rest: Op[] = [
       { op: 'address', ns: 'n', dev: 'br', address: '10.0.0.1', prefixLength: 24 },
       { op: 'netns', ns: 'p' },
-      { op: 'veth', ns: 'n', name: 'v', mac: null, mtu: 1500, master: 'br', hairpin: false, peer: { ns: 'p', name: 'eth0', mac: '02:00:00:00:00:02', mtu: 1500 } },
+      {
+        op: 'veth',
+        ns: 'n',
+        name: 'v',
+        mac: null,
+        mtu: 1500,
+        master: 'br',
+        hairpin: false,
+        peer: { ns: 'p', name: 'eth0', mac: '02:00:00:00:00:02', mtu: 1500 },
+      },
       { op: 'route', ns: 'p', to: '0.0.0.0/0', via: '10.0.0.1', dev: 'eth0', onlink: true, type: 'unicast' },
     ];
     const netns: Op = { op: 'netns', ns: 'n' };

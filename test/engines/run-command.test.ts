@@ -5,7 +5,12 @@ import { runCommand } from '../../engines/run-command.ts';
 
 describe('runCommand', () => {
   it('captures both streams and the exit code', async () => {
-    expect(await runCommand(['sh', '-c', 'cat; echo no >&2; exit 3'], { input: 'yes\n' })).toEqual({ exitCode: 3, stdout: 'yes\n', stderr: 'no\n', failure: '' });
+    expect(await runCommand(['sh', '-c', 'cat; echo no >&2; exit 3'], { input: 'yes\n' })).toEqual({
+      exitCode: 3,
+      stdout: 'yes\n',
+      stderr: 'no\n',
+      failure: '',
+    });
   });
   it('says 127 for a program that is not there', async () => {
     expect(await runCommand(['cnilab-no-such-program'])).toMatchObject({ exitCode: 127, failure: 'cnilab-no-such-program is not installed' });

@@ -8,8 +8,18 @@ describe('names that Kubernetes takes', () => {
   });
 
   it.each([
-    ['', 'empty'], ['Web', '"W" (character 1)'], ['a b', 'a space (character 2)'], ['a;rm', '";" (character 2)'], ['../etc', '"." (character 1)'], ['a$(id)', '"$"'], ['a\u0000b', 'U+0000'],
-    ['-a', 'begins with "-"'], ['a-', 'ends with "-"'], ['a'.repeat(64), '64 characters; 63'], ['größe', '"ö"'], ['a"b', `'"'`],
+    ['', 'empty'],
+    ['Web', '"W" (character 1)'],
+    ['a b', 'a space (character 2)'],
+    ['a;rm', '";" (character 2)'],
+    ['../etc', '"." (character 1)'],
+    ['a$(id)', '"$"'],
+    ['a\u0000b', 'U+0000'],
+    ['-a', 'begins with "-"'],
+    ['a-', 'ends with "-"'],
+    ['a'.repeat(64), '64 characters; 63'],
+    ['größe', '"ö"'],
+    ['a"b', `'"'`],
   ])('says why %j is no label', (text, reason) => {
     expect(labelProblem(text)).toContain(reason);
   });
@@ -19,14 +29,34 @@ describe('names that Kubernetes takes', () => {
     expect(labelProblem('a_b')).not.toContain('lower case');
   });
 
-  it.each([['web.example.com', null], ['a..b', 'empty part'], ['.a', 'empty part'], ['a.-b', 'part "-b" begins'], ['', 'empty'], ['a/b', '"/"'], [`${'a.'.repeat(127)}a`, '255 characters; 253']])('judges the subdomain %j', (text, reason) => {
-    if (reason === null) expect(subdomainProblem(text)).toBeNull();
-    else expect(subdomainProblem(text)).toContain(reason);
+  it.each(['web.example.com', 'a'])('takes the subdomain %s', (text) => {
+    expect(subdomainProblem(text)).toBeNull();
   });
 
-  it.each([['cni0', null], ['v-net-0', null], ['a'.repeat(16), '16 bytes'], ['a/b', '"/"'], ['..', 'folder'], ['a b', 'a space'], ['', 'empty'], ['a:b', '":"']])('judges the interface %j', (text, reason) => {
-    if (reason === null) expect(interfaceNameProblem(text)).toBeNull();
-    else expect(interfaceNameProblem(text)).toContain(reason);
+  it.each([
+    ['a..b', 'empty part'],
+    ['.a', 'empty part'],
+    ['a.-b', 'part "-b" begins'],
+    ['', 'empty'],
+    ['a/b', '"/"'],
+    [`${'a.'.repeat(127)}a`, '255 characters; 253'],
+  ])('judges the subdomain %j', (text, reason) => {
+    expect(subdomainProblem(text)).toContain(reason);
+  });
+
+  it.each(['cni0', 'v-net-0', 'flannel.1'])('takes the interface %s', (text) => {
+    expect(interfaceNameProblem(text)).toBeNull();
+  });
+
+  it.each([
+    ['a'.repeat(16), '16 bytes'],
+    ['a/b', '"/"'],
+    ['..', 'folder'],
+    ['a b', 'a space'],
+    ['', 'empty'],
+    ['a:b', '":"'],
+  ])('judges the interface %j', (text, reason) => {
+    expect(interfaceNameProblem(text)).toContain(reason);
   });
 });
 
@@ -37,9 +67,11 @@ describe('names that are derived', () => {
   });
 
   it('gives locally administered unicast MACs', () => {
-    fc.assert(fc.property(fc.string(), (identity) => {
-      expect(macFor(identity)).toMatch(/^02(:[0-9a-f]{2}){5}$/);
-    }));
+    fc.assert(
+      fc.property(fc.string(), (identity) => {
+        expect(macFor(identity)).toMatch(/^02(:[0-9a-f]{2}){5}$/);
+      }),
+    );
     expect(macFor('a')).not.toBe(macFor('b'));
   });
 
@@ -55,19 +87,24 @@ describe('names that are derived', () => {
     expect(netnsName('pod', 'c1', 'default', 'web.1')).toMatch(/^pod\.c1\.default\.web\.1-[0-9a-f]{10}$/);
     expect(netnsName('a', 'b.c')).not.toBe(netnsName('a.b', 'c'));
     expect(netnsName('..')).toMatch(/^[0-9a-f]{10}$/);
-    fc.assert(fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 5 }), (parts) => {
-      const name = netnsName(...parts);
-      expect(name).toMatch(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/);
-      expect(name.length).toBeLessThanOrEqual(60);
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 5 }), (parts) => {
+        const name = netnsName(...parts);
+        expect(name).toMatch(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/);
+        expect(name.length).toBeLessThanOrEqual(60);
+      }),
+    );
   });
 
   it('keeps different parts apart', () => {
     const part = fc.string({ unit: fc.constantFrom('a', 'b', '.', '-', 'A', '/'), minLength: 1, maxLength: 4 });
     const parts = fc.array(part, { minLength: 1, maxLength: 3 });
-    fc.assert(fc.property(parts, parts, (a, b) => {
-      expect(netnsName(...a) === netnsName(...b)).toBe(JSON.stringify(a) === JSON.stringify(b));
-    }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(parts, parts, (a, b) => {
+        expect(netnsName(...a) === netnsName(...b)).toBe(JSON.stringify(a) === JSON.stringify(b));
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('finds the word that was meant', () => {

@@ -100,7 +100,8 @@ describe('planLab', () => {
     const plan = planLab(spec);
     expect(JSON.stringify(planLab(spec))).toBe(JSON.stringify(plan));
     expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
-    expect(() => { (plan.clusters[0]?.pods as unknown[]).push(1); }).toThrow(TypeError);
+    expect(() => { (plan.clusters as unknown[]).push(1); }).toThrow(TypeError);
+    expect(Object.isFrozen(plan.clusters[0]?.nodes[0]?.interfaces)).toBe(true);
   });
 
   it('refuses an invalid spec with every problem at once', () => {

@@ -83,7 +83,7 @@ export const calico: CniPlanner<CalicoCniSpec, CalicoPlan> = {
     experimental: '',
   },
   ranges: 'blocks',
-  // The first address of a node's first block is its tunnel address; the others have none, but one rule is easier to read.
+  // The first address of a node's first block is its tunnel address.
   firstPodIndex: 1n,
   resolve: (spec, { underlayMtu }) => {
     const encapsulation = spec.encapsulation ?? 'vxlan';

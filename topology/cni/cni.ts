@@ -72,7 +72,7 @@ export interface CniPlanner<S extends CniSpec, P extends CniPlan> {
   node(context: CniContext<P>, node: CniNode): NodeNetwork;
   routers(context: CniContext<P>): RouterRoutes;
   podInterface(context: CniContext<P>, node: CniNode, network: NodeNetwork, podId: string, addresses: readonly string[]): PodInterfacePlan;
-  /** Index of the first pod address in a range. */
+  /** Index of the first pod address in a node's (first) range. */
   readonly firstPodIndex: bigint;
   findings?(context: CniContext<P>): readonly Diagnostic[];
 }

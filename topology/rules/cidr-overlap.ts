@@ -37,10 +37,19 @@ function blamed(a: RangeView, b: RangeView): RangeView {
 /** Pods, services, segments and the outside are pairwise apart, across clusters as well. */
 export function cidrOverlap(spec: LabSpec): readonly Diagnostic[] {
   const ranges = rangesOf(spec);
-  return pairs(ranges).filter(([a, b]) => cidrsOverlap(a.cidr, b.cidr)).map(([a, b]) => {
-    const change = blamed(a, b);
-    const free = freeRange(change.cidr, ranges.filter((r) => r !== change).map((r) => r.cidr));
-    return problem('CIDR_OVERLAP', change.path, `${formatCidr(b.cidr)} (${b.what}) overlaps ${formatCidr(a.cidr)} (${a.what})`,
-      free === null ? `choose a smaller range for the ${change.what}` : `use ${formatCidr(free)} for the ${change.what.replace(/^the /, '')}: it is free`);
-  });
+  return pairs(ranges)
+    .filter(([a, b]) => cidrsOverlap(a.cidr, b.cidr))
+    .map(([a, b]) => {
+      const change = blamed(a, b);
+      const free = freeRange(
+        change.cidr,
+        ranges.filter((r) => r !== change).map((r) => r.cidr),
+      );
+      return problem(
+        'CIDR_OVERLAP',
+        change.path,
+        `${formatCidr(b.cidr)} (${b.what}) overlaps ${formatCidr(a.cidr)} (${a.what})`,
+        free === null ? `choose a smaller range for the ${change.what}` : `use ${formatCidr(free)} for the ${change.what.replace(/^the /, '')}: it is free`,
+      );
+    });
 }

@@ -26,8 +26,19 @@ const reserved = RESERVED.map(([text, why]) => ({
 
 /** No range of the lab lies where the kernel would not route it. */
 export function cidrReserved(spec: LabSpec): readonly Diagnostic[] {
-  return rangesOf(spec).flatMap((range) => reserved.filter((r) => cidrsOverlap(r.cidr, range.cidr)).slice(0, 1).map((r) => problem(
-    'CIDR_RESERVED', range.path, `${formatCidr(range.cidr)} (${range.what}) holds addresses of ${r.text}, which is ${r.why}`,
-    range.cidr.family === 'ipv4' ? 'use a private range: 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16 (RFC 1918)' : 'use a unique local range, like fd00:10:244::/56 (RFC 4193)',
-  )));
+  return rangesOf(spec).flatMap((range) =>
+    reserved
+      .filter((r) => cidrsOverlap(r.cidr, range.cidr))
+      .slice(0, 1)
+      .map((r) =>
+        problem(
+          'CIDR_RESERVED',
+          range.path,
+          `${formatCidr(range.cidr)} (${range.what}) holds addresses of ${r.text}, which is ${r.why}`,
+          range.cidr.family === 'ipv4'
+            ? 'use a private range: 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16 (RFC 1918)'
+            : 'use a unique local range, like fd00:10:244::/56 (RFC 4193)',
+        ),
+      ),
+  );
 }

@@ -43,7 +43,14 @@ function ofCidr({ text, path }: Placed): readonly Diagnostic[] {
   const parsed = tryParseCidr(text);
   if (parsed.ok) return [];
   const meant = parsed.code === 'CIDR_HOST_BITS' ? /network is (\S+)$/.exec(parsed.message)?.[1] : undefined;
-  return [problem(parsed.code, path, parsed.message, meant === undefined ? 'write the first address of the range, "/" and the prefix length, like 10.244.0.0/16' : `write ${meant}`)];
+  return [
+    problem(
+      parsed.code,
+      path,
+      parsed.message,
+      meant === undefined ? 'write the first address of the range, "/" and the prefix length, like 10.244.0.0/16' : `write ${meant}`,
+    ),
+  ];
 }
 
 function ofAddress({ text, path }: Placed): readonly Diagnostic[] {
@@ -51,7 +58,14 @@ function ofAddress({ text, path }: Placed): readonly Diagnostic[] {
   if (parsed.ok) return [];
   const bare = text.split('/')[0] ?? '';
   const gateway = path.at(-1) === 'gateway' ? ', or none' : '';
-  return [problem(parsed.code, path, parsed.message, text.includes('/') && tryParseAddress(bare).ok ? `write ${bare}: the segment knows the prefix length` : `write an address like 192.168.1.10${gateway}`)];
+  return [
+    problem(
+      parsed.code,
+      path,
+      parsed.message,
+      text.includes('/') && tryParseAddress(bare).ok ? `write ${bare}: the segment knows the prefix length` : `write an address like 192.168.1.10${gateway}`,
+    ),
+  ];
 }
 
 /** Clusters beyond the numbered defaults (10.244, 10.245, …) have none. */
@@ -60,7 +74,14 @@ function ofDefaults(spec: LabSpec): readonly Diagnostic[] {
     const defaults = defaultCidrs(i, ['ipv4']);
     return (['podCIDR', 'serviceCIDR'] as const)
       .filter((key) => cluster[key] === undefined && !tryParseCidr((key === 'podCIDR' ? defaults.pod : defaults.service)[0] ?? '').ok)
-      .map((key) => problem('CIDR_NO_DEFAULT', ['clusters', i], `there is no default ${key} left for cluster number ${i + 1}`, `write the ${key} of cluster ${cluster.name}`));
+      .map((key) =>
+        problem(
+          'CIDR_NO_DEFAULT',
+          ['clusters', i],
+          `there is no default ${key} left for cluster number ${i + 1}`,
+          `write the ${key} of cluster ${cluster.name}`,
+        ),
+      );
   });
 }
 

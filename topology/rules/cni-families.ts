@@ -11,8 +11,19 @@ export function cniFamilies(spec: LabSpec): readonly Diagnostic[] {
     const missing = cluster.families.filter((f) => !traitsOf(type).families.includes(f));
     if (missing.length === 0) return [];
     const able = cniNames.filter((name) => cluster.families.every((f) => traitsOf(name).families.includes(f)));
-    const range = cluster.podCIDRs.filter((p) => missing.includes(p.cidr.family)).map((p) => p.text).join(', ');
-    return [problem('CNI_FAMILY_UNSUPPORTED', [...cluster.path, 'cni', 'type'], `${type} has no ${missing.map((f) => (f === 'ipv6' ? 'IPv6' : 'IPv4')).join(' and ')} data path here; pods of cluster ${cluster.name} use ${range}`,
-      `use ${able.join(', ')}, or ${traitsOf(type).families.map((f) => (f === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and ')} pods only`)];
+    const range = cluster.podCIDRs
+      .filter((p) => missing.includes(p.cidr.family))
+      .map((p) => p.text)
+      .join(', ');
+    return [
+      problem(
+        'CNI_FAMILY_UNSUPPORTED',
+        [...cluster.path, 'cni', 'type'],
+        `${type} has no ${missing.map((f) => (f === 'ipv6' ? 'IPv6' : 'IPv4')).join(' and ')} data path here; pods of cluster ${cluster.name} use ${range}`,
+        `use ${able.join(', ')}, or ${traitsOf(type)
+          .families.map((f) => (f === 'ipv4' ? 'IPv4' : 'IPv6'))
+          .join(' and ')} pods only`,
+      ),
+    ];
   });
 }

@@ -22,17 +22,40 @@ function apart(cluster: ClusterView, routers: readonly RouterView[]): readonly [
 function needsRouter(cluster: ClusterView, routers: readonly RouterView[], path: Path): readonly Diagnostic[] {
   const pair = apart(cluster, routers);
   if (pair === null) return [];
-  return [problem('ROUTES_NEED_A_ROUTER', path, `nodes of cluster ${cluster.name} stand on segments ${pair[0]} and ${pair[1]}, and no router has an interface on both: plain routes cannot join them`,
-    `add a router with interfaces on ${pair[0]} and ${pair[1]}, or use a CNI that encapsulates (flannel vxlan, calico vxlan)`)];
+  return [
+    problem(
+      'ROUTES_NEED_A_ROUTER',
+      path,
+      `nodes of cluster ${cluster.name} stand on segments ${pair[0]} and ${pair[1]}, and no router has an interface on both: plain routes cannot join them`,
+      `add a router with interfaces on ${pair[0]} and ${pair[1]}, or use a CNI that encapsulates (flannel vxlan, calico vxlan)`,
+    ),
+  ];
 }
 
 function bridge(cluster: ClusterView, cni: BridgeCniSpec, routers: readonly RouterView[], path: Path): readonly Diagnostic[] {
   const name = cni.bridge ?? 'cni0';
   const bad = interfaceNameProblem(name) ?? (TAKEN_INTERFACES.includes(name) ? 'every node has an interface of that name' : null);
-  const found: Diagnostic[] = bad === null ? [] : [problem('INTERFACE_NAME_INVALID', [...path, 'bridge'], `the bridge name ${JSON.stringify(name)} cannot be used: ${bad}`, 'use a name like cni0: 15 characters at most')];
+  const found: Diagnostic[] =
+    bad === null
+      ? []
+      : [
+          problem(
+            'INTERFACE_NAME_INVALID',
+            [...path, 'bridge'],
+            `the bridge name ${JSON.stringify(name)} cannot be used: ${bad}`,
+            'use a name like cni0: 15 characters at most',
+          ),
+        ];
   const alone = segmentsUsed(cluster).find((segment) => !routers.some((r) => r.segments.includes(segment)));
   if (cni.routesOn === 'router' && alone !== undefined) {
-    found.push(problem('ROUTES_NEED_A_ROUTER', [...path, 'routesOn'], `routesOn: router, but no router has an interface on segment ${alone}`, `add routers: [{ name: r1, interfaces: [{ segment: ${alone} }] }], or use routesOn: nodes`));
+    found.push(
+      problem(
+        'ROUTES_NEED_A_ROUTER',
+        [...path, 'routesOn'],
+        `routesOn: router, but no router has an interface on segment ${alone}`,
+        `add routers: [{ name: r1, interfaces: [{ segment: ${alone} }] }], or use routesOn: nodes`,
+      ),
+    );
     return found;
   }
   return [...found, ...needsRouter(cluster, routers, path)];
@@ -40,13 +63,22 @@ function bridge(cluster: ClusterView, cni: BridgeCniSpec, routers: readonly Rout
 
 function flannel(cluster: ClusterView, cni: FlannelCniSpec, path: Path): readonly Diagnostic[] {
   if (cni.backend !== 'host-gw') return [];
-  const found = (['directRouting', 'vni', 'port'] as const).filter((key) => cni[key] !== undefined && cni[key] !== false).map((key) => problem(
-    'CNI_OPTION_UNUSED', [...path, key], `${key} belongs to flannel's vxlan backend; host-gw has no tunnel`, `remove ${key}, or use backend: vxlan`));
+  const found = (['directRouting', 'vni', 'port'] as const)
+    .filter((key) => cni[key] !== undefined && cni[key] !== false)
+    .map((key) =>
+      problem('CNI_OPTION_UNUSED', [...path, key], `${key} belongs to flannel's vxlan backend; host-gw has no tunnel`, `remove ${key}, or use backend: vxlan`),
+    );
   const segments = segmentsUsed(cluster);
   if (segments.length < 2) return found;
-  return [...found, problem('HOST_GW_NEEDS_ONE_SEGMENT', [...path, 'backend'],
-    `flannel host-gw writes routes through the peers' own addresses, so all nodes must stand on one segment; those of cluster ${cluster.name} stand on ${segments.join(', ')}`,
-    'use backend: vxlan with directRouting: true, which tunnels only between segments')];
+  return [
+    ...found,
+    problem(
+      'HOST_GW_NEEDS_ONE_SEGMENT',
+      [...path, 'backend'],
+      `flannel host-gw writes routes through the peers' own addresses, so all nodes must stand on one segment; those of cluster ${cluster.name} stand on ${segments.join(', ')}`,
+      'use backend: vxlan with directRouting: true, which tunnels only between segments',
+    ),
+  ];
 }
 
 function calico(cluster: ClusterView, cni: CalicoCniSpec, path: Path): readonly Diagnostic[] {
@@ -54,24 +86,44 @@ function calico(cluster: ClusterView, cni: CalicoCniSpec, path: Path): readonly 
   const block = cni.blockSize ?? 26;
   const blockPath = cni.blockSize === undefined ? path : [...path, 'blockSize'];
   if (block < 20 || block > 32) {
-    found.push(problem('BLOCK_SIZE_INVALID', blockPath, `blockSize ${block} is outside of 20 to 32, which calico allows for IPv4`, 'use 26, calico\'s default'));
+    found.push(problem('BLOCK_SIZE_INVALID', blockPath, `blockSize ${block} is outside of 20 to 32, which calico allows for IPv4`, "use 26, calico's default"));
   } else {
     for (const pool of cluster.podCIDRs.filter((p) => p.cidr.family === 'ipv4' && p.cidr.prefixLength > block)) {
-      found.push(problem('BLOCK_SIZE_INVALID', blockPath, `a block of /${block} is larger than the pool ${formatCidr(pool.cidr)}`, `use blockSize: ${Math.min(32, pool.cidr.prefixLength + 4)}, or a larger pod CIDR`));
+      found.push(
+        problem(
+          'BLOCK_SIZE_INVALID',
+          blockPath,
+          `a block of /${block} is larger than the pool ${formatCidr(pool.cidr)}`,
+          `use blockSize: ${Math.min(32, pool.cidr.prefixLength + 4)}, or a larger pod CIDR`,
+        ),
+      );
     }
   }
   const encapsulation = cni.encapsulation ?? 'vxlan';
   if (encapsulation !== 'none') {
     for (const key of ['routeReflectors', 'asNumber'] as const) {
-      if (cni[key] !== undefined) found.push(problem('CNI_OPTION_UNUSED', [...path, key], `${key} belongs to BGP, which runs with encapsulation none only; this is ${encapsulation}`, `remove ${key}, or use encapsulation: none`));
+      if (cni[key] !== undefined)
+        found.push(
+          problem(
+            'CNI_OPTION_UNUSED',
+            [...path, key],
+            `${key} belongs to BGP, which runs with encapsulation none only; this is ${encapsulation}`,
+            `remove ${key}, or use encapsulation: none`,
+          ),
+        );
     }
     return found;
   }
   const segments = segmentsUsed(cluster);
   if (segments.length > 1) {
-    found.push(problem('BGP_NEEDS_ONE_SEGMENT', [...path, 'encapsulation'],
-      `calico without encapsulation announces pod routes to the nodes only; those of cluster ${cluster.name} stand on ${segments.join(', ')}, and the router between them would not know the pods`,
-      'use encapsulation: crossSubnet, which tunnels only between segments'));
+    found.push(
+      problem(
+        'BGP_NEEDS_ONE_SEGMENT',
+        [...path, 'encapsulation'],
+        `calico without encapsulation announces pod routes to the nodes only; those of cluster ${cluster.name} stand on ${segments.join(', ')}, and the router between them would not know the pods`,
+        'use encapsulation: crossSubnet, which tunnels only between segments',
+      ),
+    );
   }
   return found;
 }
@@ -83,11 +135,16 @@ export function cniOptions(spec: LabSpec): readonly Diagnostic[] {
     const { cni } = cluster.spec;
     const path = [...cluster.path, 'cni'];
     switch (cni.type) {
-      case 'bridge': return bridge(cluster, cni, routers, path);
-      case 'flannel': return flannel(cluster, cni, path);
-      case 'calico': return calico(cluster, cni, path);
-      case 'raw': return cni.routesOn === 'none' ? [] : needsRouter(cluster, routers, path);
-      case 'weave': return [];
+      case 'bridge':
+        return bridge(cluster, cni, routers, path);
+      case 'flannel':
+        return flannel(cluster, cni, path);
+      case 'calico':
+        return calico(cluster, cni, path);
+      case 'raw':
+        return cni.routesOn === 'none' ? [] : needsRouter(cluster, routers, path);
+      case 'weave':
+        return [];
     }
   });
 }

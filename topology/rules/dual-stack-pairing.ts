@@ -15,7 +15,16 @@ function oncePerFamily(input: CidrInput | undefined, path: Path): readonly Diagn
   return placedCidrs(input, path).flatMap((p) => {
     const first = seen.get(p.cidr.family);
     seen.set(p.cidr.family, first ?? p.text);
-    return first === undefined ? [] : [problem('FAMILY_TWICE', p.path, `${first} and ${p.text} are both ${WORD[p.cidr.family]}; one CIDR per family is allowed`, `remove one of them, or make it ${WORD[p.cidr.family === 'ipv4' ? 'ipv6' : 'ipv4']}`)];
+    return first === undefined
+      ? []
+      : [
+          problem(
+            'FAMILY_TWICE',
+            p.path,
+            `${first} and ${p.text} are both ${WORD[p.cidr.family]}; one CIDR per family is allowed`,
+            `remove one of them, or make it ${WORD[p.cidr.family === 'ipv4' ? 'ipv6' : 'ipv4']}`,
+          ),
+        ];
   });
 }
 
@@ -32,20 +41,43 @@ function podsAgainstServices(cluster: ClusterView): readonly Diagnostic[] {
   const path = [...cluster.path, 'serviceCIDR'];
   const shown = (cidrs: readonly PlacedCidr[]): string => cidrs.map((c) => c.text).join(', ');
   if ([...pods].sort().join() === [...services].sort().join()) {
-    return [problem('DUAL_STACK_MISMATCH', path, `pods of cluster ${cluster.name} list ${words(pods)} (${shown(cluster.podCIDRs)}), its services ${words(services)} (${shown(cluster.serviceCIDRs)}): the first is the primary family`,
-      'list both in the same order')];
+    return [
+      problem(
+        'DUAL_STACK_MISMATCH',
+        path,
+        `pods of cluster ${cluster.name} list ${words(pods)} (${shown(cluster.podCIDRs)}), its services ${words(services)} (${shown(cluster.serviceCIDRs)}): the first is the primary family`,
+        'list both in the same order',
+      ),
+    ];
   }
-  return [problem('DUAL_STACK_MISMATCH', path, `pods of cluster ${cluster.name} are ${words(pods)} (${shown(cluster.podCIDRs)}), its services ${words(services)} (${shown(cluster.serviceCIDRs)})`,
-    `give the services ${words(pods)} as well${pods.includes('ipv6') ? ', like fd00:10:96::/112' : ', like 10.96.0.0/16'}, or leave serviceCIDR out`)];
+  return [
+    problem(
+      'DUAL_STACK_MISMATCH',
+      path,
+      `pods of cluster ${cluster.name} are ${words(pods)} (${shown(cluster.podCIDRs)}), its services ${words(services)} (${shown(cluster.serviceCIDRs)})`,
+      `give the services ${words(pods)} as well${pods.includes('ipv6') ? ', like fd00:10:96::/112' : ', like 10.96.0.0/16'}, or leave serviceCIDR out`,
+    ),
+  ];
 }
 
 function podsAgainstSegments(cluster: ClusterView, segments: readonly SegmentView[]): readonly Diagnostic[] {
   const used = segments.filter((s) => cluster.nodes.some((n) => n.segment === s.name) && s.cidrs.length > 0);
-  return used.flatMap((segment) => cluster.families.filter((f) => !families(segment.cidrs).includes(f)).map((family) => problem(
-    'DUAL_STACK_MISMATCH', segment.cidrs[0]?.isDefault === false ? segment.path[0] === 'underlay' && segment.path.length === 1 ? ['underlay', 'cidr'] : [...segment.path, 'cidr'] : cluster.path,
-    `pods of cluster ${cluster.name} use ${WORD[family]}, but segment ${segment.name} of its nodes has only ${words(families(segment.cidrs))} (${segment.cidrs.map((c) => c.text).join(', ')})`,
-    `add an ${WORD[family]} range to the segment, like ${family === 'ipv4' ? '172.30.0.0/24' : 'fd00:30::/64'}`,
-  )));
+  return used.flatMap((segment) =>
+    cluster.families
+      .filter((f) => !families(segment.cidrs).includes(f))
+      .map((family) =>
+        problem(
+          'DUAL_STACK_MISMATCH',
+          segment.cidrs[0]?.isDefault === false
+            ? segment.path[0] === 'underlay' && segment.path.length === 1
+              ? ['underlay', 'cidr']
+              : [...segment.path, 'cidr']
+            : cluster.path,
+          `pods of cluster ${cluster.name} use ${WORD[family]}, but segment ${segment.name} of its nodes has only ${words(families(segment.cidrs))} (${segment.cidrs.map((c) => c.text).join(', ')})`,
+          `add an ${WORD[family]} range to the segment, like ${family === 'ipv4' ? '172.30.0.0/24' : 'fd00:30::/64'}`,
+        ),
+      ),
+  );
 }
 
 /** One CIDR per family; pods, services and the nodes' segments agree on the families. */

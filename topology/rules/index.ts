@@ -64,7 +64,29 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
 };
 
 export type RuleName =
-  | 'lab-form' | 'names' | 'names-unique' | 'labels' | 'cidr-syntax' | 'cidr-reserved' | 'dual-stack-pairing' | 'cidr-overlap'
-  | 'service-contains-node' | 'kubeadm-limits' | 'nodes-counts' | 'pod-cidr-capacity' | 'references' | 'next-hop-on-link'
-  | 'gateway-is-network-address' | 'host-addresses' | 'mtu' | 'cni-families' | 'cni-options' | 'weave' | 'raw-conflist'
-  | 'kubernetes-version' | 'kube-proxy' | 'policy-support' | 'objects' | 'host-ports';
+  | 'lab-form'
+  | 'names'
+  | 'names-unique'
+  | 'labels'
+  | 'cidr-syntax'
+  | 'cidr-reserved'
+  | 'dual-stack-pairing'
+  | 'cidr-overlap'
+  | 'service-contains-node'
+  | 'kubeadm-limits'
+  | 'nodes-counts'
+  | 'pod-cidr-capacity'
+  | 'references'
+  | 'next-hop-on-link'
+  | 'gateway-is-network-address'
+  | 'host-addresses'
+  | 'mtu'
+  | 'cni-families'
+  | 'cni-options'
+  | 'weave'
+  | 'raw-conflist'
+  | 'kubernetes-version'
+  | 'kube-proxy'
+  | 'policy-support'
+  | 'objects'
+  | 'host-ports';

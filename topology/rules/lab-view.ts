@@ -8,11 +8,19 @@ import type { CidrInput, ClusterSpec, Family, LabSpec } from '../spec.ts';
 import type { Path } from './findings.ts';
 
 /** A text of the lab with its place. */
-export interface Placed { readonly text: string; readonly path: Path }
+export interface Placed {
+  readonly text: string;
+  readonly path: Path;
+}
 /** A well-formed CIDR of the lab, or a default. */
-export interface PlacedCidr extends Placed { readonly cidr: Cidr; readonly isDefault: boolean }
+export interface PlacedCidr extends Placed {
+  readonly cidr: Cidr;
+  readonly isDefault: boolean;
+}
 /** A well-formed address of the lab. */
-export interface PlacedAddress extends Placed { readonly address: Address }
+export interface PlacedAddress extends Placed {
+  readonly address: Address;
+}
 
 export interface SegmentView {
   readonly name: string;
@@ -105,16 +113,36 @@ export function segmentsOf(spec: LabSpec): readonly SegmentView[] {
   const single = (): SegmentView => ({
     name: 'lan',
     path: ['underlay'],
-    cidrs: spec.underlay?.cidr === undefined ? placedCidrs(families.map((f) => DEFAULTS.segment[f]), ['underlay'], true) : placedCidrs(spec.underlay.cidr, ['underlay', 'cidr']),
+    cidrs:
+      spec.underlay?.cidr === undefined
+        ? placedCidrs(
+            families.map((f) => DEFAULTS.segment[f]),
+            ['underlay'],
+            true,
+          )
+        : placedCidrs(spec.underlay.cidr, ['underlay', 'cidr']),
     mtuBytes,
     mtuPath: underlayMtuPath,
   });
   const segments = spec.underlay?.segments?.map((s, i): SegmentView => {
     const path = ['underlay', 'segments', i];
-    return { name: s.name, path, cidrs: placedCidrs(s.cidr, [...path, 'cidr']), mtuBytes: s.mtu ?? mtuBytes, mtuPath: s.mtu === undefined ? underlayMtuPath : [...path, 'mtu'] };
+    return {
+      name: s.name,
+      path,
+      cidrs: placedCidrs(s.cidr, [...path, 'cidr']),
+      mtuBytes: s.mtu ?? mtuBytes,
+      mtuPath: s.mtu === undefined ? underlayMtuPath : [...path, 'mtu'],
+    };
   }) ?? [single()];
   if (spec.outside === undefined) return segments;
-  const cidrs = spec.outside.cidr === undefined ? placedCidrs(families.map((f) => DEFAULTS.outside[f]), ['outside'], true) : placedCidrs(spec.outside.cidr, ['outside', 'cidr']);
+  const cidrs =
+    spec.outside.cidr === undefined
+      ? placedCidrs(
+          families.map((f) => DEFAULTS.outside[f]),
+          ['outside'],
+          true,
+        )
+      : placedCidrs(spec.outside.cidr, ['outside', 'cidr']);
   return [...segments, { name: OUTSIDE_SEGMENT, path: ['outside'], cidrs, mtuBytes, mtuPath: underlayMtuPath }];
 }
 
@@ -134,7 +162,10 @@ function skeleton(spec: LabSpec): LabSpec {
 export function routersOf(spec: LabSpec): readonly RouterView[] {
   const implied = (spec.routers ?? []).length === 0;
   return routerDrafts(skeleton(spec)).map((router, i) => ({
-    name: router.name, path: implied ? [] : ['routers', i], implied, segments: router.interfaces.map((face) => face.segment),
+    name: router.name,
+    path: implied ? [] : ['routers', i],
+    implied,
+    segments: router.interfaces.map((face) => face.segment),
   }));
 }
 
@@ -146,7 +177,7 @@ export function clustersOf(spec: LabSpec): readonly ClusterView[] {
     const families = familiesOf(cluster);
     const defaults = defaultCidrs(index, families);
     const ranges = (input: CidrInput | undefined, key: string, otherwise: readonly string[]): readonly PlacedCidr[] =>
-      (input === undefined ? placedCidrs(otherwise, path, true) : placedCidrs(input, [...path, key]));
+      input === undefined ? placedCidrs(otherwise, path, true) : placedCidrs(input, [...path, key]);
     return {
       spec: cluster,
       name: cluster.name,
@@ -155,7 +186,11 @@ export function clustersOf(spec: LabSpec): readonly ClusterView[] {
       podCIDRs: ranges(cluster.podCIDR, 'podCIDR', defaults.pod),
       serviceCIDRs: ranges(cluster.serviceCIDR, 'serviceCIDR', defaults.service),
       nodeMask: { ipv4: cluster.nodeMask?.ipv4 ?? DEFAULTS.nodeMask.ipv4, ipv6: cluster.nodeMask?.ipv6 ?? DEFAULTS.nodeMask.ipv6 },
-      nodes: nodeDrafts(bones, cluster).map((node, n) => ({ ...node, id: `${cluster.name}/${node.name}`, path: cluster.nodes === undefined ? path : [...path, 'nodes', n] })),
+      nodes: nodeDrafts(bones, cluster).map((node, n) => ({
+        ...node,
+        id: `${cluster.name}/${node.name}`,
+        path: cluster.nodes === undefined ? path : [...path, 'nodes', n],
+      })),
     };
   });
 }
@@ -163,22 +198,45 @@ export function clustersOf(spec: LabSpec): readonly ClusterView[] {
 /** Every plug of every machine: routers first, then nodes, hosts, and the outside, as planning hands out addresses. */
 export function attachmentsOf(spec: LabSpec): readonly AttachmentView[] {
   const first = spec.underlay?.segments?.[0]?.name ?? 'lan';
-  const routers = routersOf(spec).flatMap((router) => router.segments.map((segment, i): AttachmentView => {
-    const path = router.implied ? [] : [...router.path, 'interfaces', i];
-    const address = router.implied ? undefined : spec.routers?.find((r) => r.name === router.name)?.interfaces[i]?.address;
-    return { what: `router ${router.name}`, kind: 'router', machine: router.name, segment, path, addresses: placedAddresses(address, [...path, 'address']) };
-  }));
-  const nodes = clustersOf(spec).flatMap((cluster) => cluster.nodes.map((node, n): AttachmentView => ({
-    what: `node ${node.id}`, kind: 'node', machine: node.id, segment: node.segment, path: node.path,
-    addresses: placedAddresses(cluster.spec.nodes?.[n]?.address, [...node.path, 'address']),
-  })));
-  const hosts = (spec.hosts ?? []).map((host, i): AttachmentView => ({
-    what: `host ${host.name}`, kind: 'host', machine: host.name, segment: host.segment ?? first, path: ['hosts', i], addresses: placedAddresses(host.address, ['hosts', i, 'address']),
-  }));
-  const outside = (spec.outside?.hosts ?? []).map((host, i): AttachmentView => ({
-    what: `outside host ${host.name}`, kind: 'outside host', machine: host.name, segment: OUTSIDE_SEGMENT, path: ['outside', 'hosts', i],
-    addresses: placedAddresses(host.address, ['outside', 'hosts', i, 'address']),
-  }));
+  const routers = routersOf(spec).flatMap((router) =>
+    router.segments.map((segment, i): AttachmentView => {
+      const path = router.implied ? [] : [...router.path, 'interfaces', i];
+      const address = router.implied ? undefined : spec.routers?.find((r) => r.name === router.name)?.interfaces[i]?.address;
+      return { what: `router ${router.name}`, kind: 'router', machine: router.name, segment, path, addresses: placedAddresses(address, [...path, 'address']) };
+    }),
+  );
+  const nodes = clustersOf(spec).flatMap((cluster) =>
+    cluster.nodes.map(
+      (node, n): AttachmentView => ({
+        what: `node ${node.id}`,
+        kind: 'node',
+        machine: node.id,
+        segment: node.segment,
+        path: node.path,
+        addresses: placedAddresses(cluster.spec.nodes?.[n]?.address, [...node.path, 'address']),
+      }),
+    ),
+  );
+  const hosts = (spec.hosts ?? []).map(
+    (host, i): AttachmentView => ({
+      what: `host ${host.name}`,
+      kind: 'host',
+      machine: host.name,
+      segment: host.segment ?? first,
+      path: ['hosts', i],
+      addresses: placedAddresses(host.address, ['hosts', i, 'address']),
+    }),
+  );
+  const outside = (spec.outside?.hosts ?? []).map(
+    (host, i): AttachmentView => ({
+      what: `outside host ${host.name}`,
+      kind: 'outside host',
+      machine: host.name,
+      segment: OUTSIDE_SEGMENT,
+      path: ['outside', 'hosts', i],
+      addresses: placedAddresses(host.address, ['outside', 'hosts', i, 'address']),
+    }),
+  );
   return [...routers, ...nodes, ...hosts, ...outside];
 }
 
@@ -195,6 +253,9 @@ export function rangesOf(spec: LabSpec): readonly RangeView[] {
     cidrs.map((c) => ({ ...c, kind, what: c.isDefault ? `${what}, by default` : what }));
   return [
     ...segmentsOf(spec).flatMap((s) => named('segment', s.path[0] === 'outside' ? 'the outside' : `segment ${s.name}`, s.cidrs)),
-    ...clustersOf(spec).flatMap((c) => [...named('pods', `pods of cluster ${c.name}`, c.podCIDRs), ...named('services', `services of cluster ${c.name}`, c.serviceCIDRs)]),
+    ...clustersOf(spec).flatMap((c) => [
+      ...named('pods', `pods of cluster ${c.name}`, c.podCIDRs),
+      ...named('services', `services of cluster ${c.name}`, c.serviceCIDRs),
+    ]),
   ];
 }

@@ -13,17 +13,35 @@ function keyProblem(key: string): string | null {
   const prefix = slash === -1 ? null : subdomainProblem(key.slice(0, slash));
   if (prefix !== null) return `the part before "/": ${prefix}`;
   const word = key.slice(slash + 1);
-  return word.length > 63 || !WORD.test(word) ? `${JSON.stringify(word)} is not 1 to 63 letters, digits, "-", "_" or ".", with a letter or digit at both ends` : null;
+  return word.length > 63 || !WORD.test(word)
+    ? `${JSON.stringify(word)} is not 1 to 63 letters, digits, "-", "_" or ".", with a letter or digit at both ends`
+    : null;
 }
 
 function check(labels: Labels, path: Path): readonly Diagnostic[] {
   return Object.entries(labels ?? {}).flatMap(([key, value]) => {
     const bad = keyProblem(key);
-    const found = bad === null ? [] : [problem('LABEL_INVALID', [...path, key], `the label key ${JSON.stringify(key)} is refused by Kubernetes: ${bad}`, 'use a key like app or example.com/tier')];
+    const found =
+      bad === null
+        ? []
+        : [
+            problem(
+              'LABEL_INVALID',
+              [...path, key],
+              `the label key ${JSON.stringify(key)} is refused by Kubernetes: ${bad}`,
+              'use a key like app or example.com/tier',
+            ),
+          ];
     if (value === '' || (value.length <= 63 && WORD.test(value))) return found;
-    return [...found, problem('LABEL_INVALID', [...path, key],
-      `the value ${JSON.stringify(value.length > 70 ? `${value.slice(0, 70)}…` : value)} of label ${key} is refused by Kubernetes: it is not at most 63 letters, digits, "-", "_" or ".", with a letter or digit at both ends`,
-      'use a value like web or v1.2')];
+    return [
+      ...found,
+      problem(
+        'LABEL_INVALID',
+        [...path, key],
+        `the value ${JSON.stringify(value.length > 70 ? `${value.slice(0, 70)}…` : value)} of label ${key} is refused by Kubernetes: it is not at most 63 letters, digits, "-", "_" or ".", with a letter or digit at both ends`,
+        'use a value like web or v1.2',
+      ),
+    ];
   });
 }
 
@@ -32,7 +50,8 @@ export function labels(spec: LabSpec): readonly Diagnostic[] {
   return (spec.clusters ?? []).flatMap((cluster, c) => [
     ...(cluster.nodes ?? []).flatMap((n, i) => check(n.labels, ['clusters', c, 'nodes', i, 'labels'])),
     ...(cluster.workloads ?? []).flatMap((w, i) => [
-      ...check(w.labels, ['clusters', c, 'workloads', i, 'labels']), ...check(w.nodeSelector, ['clusters', c, 'workloads', i, 'nodeSelector']),
+      ...check(w.labels, ['clusters', c, 'workloads', i, 'labels']),
+      ...check(w.nodeSelector, ['clusters', c, 'workloads', i, 'nodeSelector']),
     ]),
     ...(cluster.objects ?? []).flatMap((o, i) => check(o.metadata.labels, ['clusters', c, 'objects', i, 'metadata', 'labels'])),
   ]);

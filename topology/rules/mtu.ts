@@ -15,10 +15,19 @@ const MAX = 65_535;
 
 function limits(what: string, mtuBytes: number, families: readonly Family[], path: Path, because = ''): readonly Diagnostic[] {
   if (mtuBytes < MIN_IPV4 || mtuBytes > MAX) {
-    return [problem('MTU_OUT_OF_RANGE', path, `MTU ${mtuBytes} of ${what} is outside of ${MIN_IPV4} to ${MAX}${because}`, 'use 1500, or 9000 for jumbo frames')];
+    return [
+      problem('MTU_OUT_OF_RANGE', path, `MTU ${mtuBytes} of ${what} is outside of ${MIN_IPV4} to ${MAX}${because}`, 'use 1500, or 9000 for jumbo frames'),
+    ];
   }
   if (families.includes('ipv6') && mtuBytes < MIN_IPV6) {
-    return [problem('MTU_TOO_SMALL_FOR_IPV6', path, `MTU ${mtuBytes} of ${what} is below ${MIN_IPV6}, the least that IPv6 works with${because}`, `use ${MIN_IPV6} or more`)];
+    return [
+      problem(
+        'MTU_TOO_SMALL_FOR_IPV6',
+        path,
+        `MTU ${mtuBytes} of ${what} is below ${MIN_IPV6}, the least that IPv6 works with${because}`,
+        `use ${MIN_IPV6} or more`,
+      ),
+    ];
   }
   return [];
 }
@@ -28,11 +37,15 @@ function overheadBytes(cni: CniSpec, families: readonly Family[]): number {
   const overhead = cnis[cni.type].traits.overheadBytes;
   switch (cni.type) {
     // The outer IPv6 header is 20 bytes longer than the IPv4 one; flannel sizes its bridge for the larger.
-    case 'flannel': return (overhead[cni.backend ?? 'vxlan'] ?? 0) + (cni.backend !== 'host-gw' && families.includes('ipv6') ? 20 : 0);
-    case 'calico': return overhead[cni.encapsulation ?? 'vxlan'] ?? 0;
-    case 'weave': return overhead['vxlan'] ?? 0;
+    case 'flannel':
+      return (overhead[cni.backend ?? 'vxlan'] ?? 0) + (cni.backend !== 'host-gw' && families.includes('ipv6') ? 20 : 0);
+    case 'calico':
+      return overhead[cni.encapsulation ?? 'vxlan'] ?? 0;
+    case 'weave':
+      return overhead['vxlan'] ?? 0;
     case 'bridge':
-    case 'raw': return 0;
+    case 'raw':
+      return 0;
   }
 }
 
@@ -49,20 +62,42 @@ function ofCluster(cluster: ClusterView, segments: readonly SegmentView[]): read
   const allowed = narrowest.mtuBytes - overhead;
   if (podMtu > allowed) {
     const outer = cni.type === 'flannel';
-    const reason = outer || overhead === 0 ? `segment ${narrowest.name} has ${narrowest.mtuBytes}` : `segment ${narrowest.name} has ${narrowest.mtuBytes} and ${cni.type} adds ${overhead}`;
+    const reason =
+      outer || overhead === 0
+        ? `segment ${narrowest.name} has ${narrowest.mtuBytes}`
+        : `segment ${narrowest.name} has ${narrowest.mtuBytes} and ${cni.type} adds ${overhead}`;
     const written = cni.mtu ?? podMtu;
     const limit = outer ? narrowest.mtuBytes : allowed;
-    return [problem('MTU_TOO_LARGE', path, `MTU ${written}${cni.mtu === undefined ? ` (${cni.type}'s default)` : ''} of ${outer ? 'the outer packets' : 'the pods'} of cluster ${cluster.name} is too large: ${reason}; at most ${limit} fits`,
-      `set cni.mtu: ${limit}, or raise the MTU of segment ${narrowest.name}`)];
+    return [
+      problem(
+        'MTU_TOO_LARGE',
+        path,
+        `MTU ${written}${cni.mtu === undefined ? ` (${cni.type}'s default)` : ''} of ${outer ? 'the outer packets' : 'the pods'} of cluster ${cluster.name} is too large: ${reason}; at most ${limit} fits`,
+        `set cni.mtu: ${limit}, or raise the MTU of segment ${narrowest.name}`,
+      ),
+    ];
   }
-  return limits(`the pods of cluster ${cluster.name}`, podMtu, cluster.families, cni.mtu === undefined && cni.type !== 'weave' ? narrowest.mtuPath : path, overhead === 0 ? '' : ` (the segment's ${narrowest.mtuBytes} less ${overhead})`);
+  return limits(
+    `the pods of cluster ${cluster.name}`,
+    podMtu,
+    cluster.families,
+    cni.mtu === undefined && cni.type !== 'weave' ? narrowest.mtuPath : path,
+    overhead === 0 ? '' : ` (the segment's ${narrowest.mtuBytes} less ${overhead})`,
+  );
 }
 
 /** Segments and pods have an MTU that their family allows, and encapsulated packets fit the underlay. */
 export function mtu(spec: LabSpec): readonly Diagnostic[] {
   const segments = segmentsOf(spec);
   return [
-    ...segments.flatMap((s) => limits(`segment ${s.name}`, s.mtuBytes, s.cidrs.map((c) => c.cidr.family), s.mtuPath)),
+    ...segments.flatMap((s) =>
+      limits(
+        `segment ${s.name}`,
+        s.mtuBytes,
+        s.cidrs.map((c) => c.cidr.family),
+        s.mtuPath,
+      ),
+    ),
     ...clustersOf(spec).flatMap((cluster) => ofCluster(cluster, segments)),
   ];
 }

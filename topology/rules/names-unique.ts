@@ -3,7 +3,11 @@ import type { LabSpec } from '../spec.ts';
 import { problem, type Path } from './findings.ts';
 import { routersOf } from './lab-view.ts';
 
-interface Named { readonly name: string; readonly what: string; readonly path: Path }
+interface Named {
+  readonly name: string;
+  readonly what: string;
+  readonly path: Path;
+}
 
 /** Every second and later use of a name. */
 function repeated(items: readonly Named[], scope: string): readonly Diagnostic[] {
@@ -28,11 +32,20 @@ export function namesUnique(spec: LabSpec): readonly Diagnostic[] {
     ...(spec.outside?.hosts ?? []).map((h, i) => ({ name: h.name, what: 'outside host', path: ['outside', 'hosts', i, 'name'] })),
   ];
   return [
-    ...repeated((spec.clusters ?? []).map((c, i) => ({ name: c.name, what: 'cluster', path: ['clusters', i, 'name'] })), 'of the lab'),
-    ...repeated((spec.underlay?.segments ?? []).map((s, i) => ({ name: s.name, what: 'segment', path: ['underlay', 'segments', i, 'name'] })), 'of the lab'),
+    ...repeated(
+      (spec.clusters ?? []).map((c, i) => ({ name: c.name, what: 'cluster', path: ['clusters', i, 'name'] })),
+      'of the lab',
+    ),
+    ...repeated(
+      (spec.underlay?.segments ?? []).map((s, i) => ({ name: s.name, what: 'segment', path: ['underlay', 'segments', i, 'name'] })),
+      'of the lab',
+    ),
     ...repeated(machines, 'of the lab'),
     ...(spec.clusters ?? []).flatMap((cluster, c) => [
-      ...repeated((cluster.nodes ?? []).map((n, i) => ({ name: n.name, what: 'node', path: ['clusters', c, 'nodes', i, 'name'] })), `of cluster ${cluster.name}`),
+      ...repeated(
+        (cluster.nodes ?? []).map((n, i) => ({ name: n.name, what: 'node', path: ['clusters', c, 'nodes', i, 'name'] })),
+        `of cluster ${cluster.name}`,
+      ),
     ]),
   ];
 }

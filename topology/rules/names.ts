@@ -10,7 +10,11 @@ const CLUSTER_LENGTH = 20;
 
 /** A name that would be accepted, made of one that is not; null when nothing is left of it. */
 function mended(text: string, length: number): string | null {
-  const plain = text.toLowerCase().replace(/[^a-z0-9]+/gu, '-').slice(0, length).replace(/^-+|-+$/g, '');
+  const plain = text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/gu, '-')
+    .slice(0, length)
+    .replace(/^-+|-+$/g, '');
   return plain === '' ? null : plain;
 }
 
@@ -25,7 +29,14 @@ function subdomain(what: string, text: string, path: Path, length = 253): readon
 function diagnose(what: string, text: string, path: Path, form: string, reason: string | null, length: number): readonly Diagnostic[] {
   if (reason === null) return [];
   const better = mended(text, length);
-  return [problem('NAME_INVALID', path, `the ${what} ${JSON.stringify(text)} is not an ${form}: ${reason}`, better === null ? 'use a-z, 0-9 and "-"' : `use ${better}`)];
+  return [
+    problem(
+      'NAME_INVALID',
+      path,
+      `the ${what} ${JSON.stringify(text)} is not an ${form}: ${reason}`,
+      better === null ? 'use a-z, 0-9 and "-"' : `use ${better}`,
+    ),
+  ];
 }
 
 /** Names are what Kubernetes, the kernel and a file system take without quoting: no shell metacharacter, no `../`. */
@@ -35,7 +46,15 @@ export function names(spec: LabSpec): readonly Diagnostic[] {
     ...(spec.underlay?.segments ?? []).flatMap((s, i) => [
       ...label('segment name', s.name, ['underlay', 'segments', i, 'name']),
       ...(s.name === OUTSIDE_SEGMENT && spec.outside !== undefined
-        ? [problem('NAME_RESERVED', ['underlay', 'segments', i, 'name'], `the outside stands on a segment of its own, which is named ${OUTSIDE_SEGMENT}`, 'name this segment otherwise')] : []),
+        ? [
+            problem(
+              'NAME_RESERVED',
+              ['underlay', 'segments', i, 'name'],
+              `the outside stands on a segment of its own, which is named ${OUTSIDE_SEGMENT}`,
+              'name this segment otherwise',
+            ),
+          ]
+        : []),
     ]),
     ...(spec.hosts ?? []).flatMap((h, i) => label('host name', h.name, ['hosts', i, 'name'])),
     ...(spec.routers ?? []).flatMap((r, i) => label('router name', r.name, ['routers', i, 'name'])),

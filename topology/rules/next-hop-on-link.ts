@@ -4,7 +4,11 @@ import type { LabSpec, RouteSpec } from '../spec.ts';
 import { problem, type Path } from './findings.ts';
 import { attachmentsOf, routersOf, segmentsOf, type AttachmentView, type SegmentView } from './lab-view.ts';
 
-interface Machine { readonly what: string; readonly segments: readonly SegmentView[]; readonly plugs: readonly AttachmentView[] }
+interface Machine {
+  readonly what: string;
+  readonly segments: readonly SegmentView[];
+  readonly plugs: readonly AttachmentView[];
+}
 
 /** What would make the next hop reachable: the interface that is missing. */
 function interfaceNeeded(hop: Address, text: string, all: readonly SegmentView[]): string {
@@ -22,14 +26,30 @@ function nextHop(machine: Machine, via: string, path: Path, all: readonly Segmen
   }
   if (machine.segments.some((s) => s.cidrs.some((c) => cidrContains(c.cidr, hop)))) return [];
   const where = machine.segments.map((s) => `${s.name} ${s.cidrs.map((c) => formatCidr(c.cidr)).join(', ')}`).join('; ');
-  return [problem('NEXT_HOP_NOT_ON_LINK', path, `next hop ${via} is not on-link for ${machine.what} (${where}); ${interfaceNeeded(hop, via, all)}`, `use a next hop inside ${where.replace(/^\S+ /, '')}, or move the machine`)];
+  return [
+    problem(
+      'NEXT_HOP_NOT_ON_LINK',
+      path,
+      `next hop ${via} is not on-link for ${machine.what} (${where}); ${interfaceNeeded(hop, via, all)}`,
+      `use a next hop inside ${where.replace(/^\S+ /, '')}, or move the machine`,
+    ),
+  ];
 }
 
 function route(machine: Machine, { to, via }: RouteSpec, path: Path, all: readonly SegmentView[]): readonly Diagnostic[] {
   const target = tryParseCidr(to);
   const hop = tryParseAddress(via);
-  const mixed = target.ok && hop.ok && target.cidr.family !== hop.address.family
-    ? [problem('ROUTE_FAMILY_MISMATCH', path, `the route to ${to} has the next hop ${via}, which is of the other address family`, 'use a destination and a next hop of one family')] : [];
+  const mixed =
+    target.ok && hop.ok && target.cidr.family !== hop.address.family
+      ? [
+          problem(
+            'ROUTE_FAMILY_MISMATCH',
+            path,
+            `the route to ${to} has the next hop ${via}, which is of the other address family`,
+            'use a destination and a next hop of one family',
+          ),
+        ]
+      : [];
   return [...mixed, ...nextHop(machine, via, [...path, 'via'], all)];
 }
 
@@ -37,11 +57,19 @@ function route(machine: Machine, { to, via }: RouteSpec, path: Path, all: readon
 export function nextHopOnLink(spec: LabSpec): readonly Diagnostic[] {
   const all = segmentsOf(spec);
   const plugs = attachmentsOf(spec);
-  const machine = (what: string, own: readonly AttachmentView[], names: readonly string[]): Machine => ({ what, plugs: own, segments: all.filter((s) => names.includes(s.name)) });
+  const machine = (what: string, own: readonly AttachmentView[], names: readonly string[]): Machine => ({
+    what,
+    plugs: own,
+    segments: all.filter((s) => names.includes(s.name)),
+  });
   return [
     ...(spec.hosts ?? []).flatMap((host, i) => {
       const own = plugs.filter((p) => p.kind === 'host' && p.path[1] === i);
-      const self = machine(`host ${host.name}`, own, own.map((p) => p.segment));
+      const self = machine(
+        `host ${host.name}`,
+        own,
+        own.map((p) => p.segment),
+      );
       return [
         ...(host.gateway === undefined || host.gateway === 'none' ? [] : nextHop(self, host.gateway, ['hosts', i, 'gateway'], all)),
         ...(host.routes ?? []).flatMap((r, j) => route(self, r, ['hosts', i, 'routes', j], all)),
@@ -49,7 +77,11 @@ export function nextHopOnLink(spec: LabSpec): readonly Diagnostic[] {
     }),
     ...(spec.routers ?? []).flatMap((router, i) => {
       const view = routersOf(spec)[i];
-      const self = machine(`router ${router.name}`, plugs.filter((p) => p.kind === 'router' && p.machine === router.name), view?.segments ?? []);
+      const self = machine(
+        `router ${router.name}`,
+        plugs.filter((p) => p.kind === 'router' && p.machine === router.name),
+        view?.segments ?? [],
+      );
       return (router.routes ?? []).flatMap((r, j) => route(self, r, ['routers', i, 'routes', j], all));
     }),
   ];

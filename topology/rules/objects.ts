@@ -10,7 +10,17 @@ import { MAX_PODS, podsAskedFor, scheduledPods } from './pods-view.ts';
 const POD_KINDS: readonly string[] = ['Pod', 'Deployment', 'ReplicaSet', 'DaemonSet', 'StatefulSet'];
 const KNOWN_KINDS: readonly string[] = [...POD_KINDS, 'Namespace'];
 /** Kinds that live outside of any namespace, of those that labs write. */
-const CLUSTER_SCOPED: readonly string[] = ['Namespace', 'Node', 'ClusterRole', 'ClusterRoleBinding', 'CustomResourceDefinition', 'PriorityClass', 'StorageClass', 'PersistentVolume', 'IngressClass'];
+const CLUSTER_SCOPED: readonly string[] = [
+  'Namespace',
+  'Node',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'CustomResourceDefinition',
+  'PriorityClass',
+  'StorageClass',
+  'PersistentVolume',
+  'IngressClass',
+];
 
 type Json = Readonly<Record<string, unknown>>;
 const record = (value: unknown): Json => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {});
@@ -51,11 +61,25 @@ function ofPods(cluster: ClusterView, object: KubernetesObject, path: Path): rea
   const { spec, path: at } = podSpec(object);
   const node = spec['nodeName'];
   if (typeof node === 'string' && !cluster.nodes.some((n) => n.name === node)) {
-    found.push(problem('NODE_UNKNOWN', [...path, ...at, 'nodeName'], `${object.kind} ${object.metadata.name} asks for node ${JSON.stringify(node)}; cluster ${cluster.name} has ${cluster.nodes.map((n) => n.name).join(', ')}`, 'name one of these nodes, or leave nodeName out'));
+    found.push(
+      problem(
+        'NODE_UNKNOWN',
+        [...path, ...at, 'nodeName'],
+        `${object.kind} ${object.metadata.name} asks for node ${JSON.stringify(node)}; cluster ${cluster.name} has ${cluster.nodes.map((n) => n.name).join(', ')}`,
+        'name one of these nodes, or leave nodeName out',
+      ),
+    );
   }
   const replicas = record(object['spec'])['replicas'];
   if (replicas !== undefined && (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0)) {
-    found.push(problem('REPLICAS_INVALID', [...path, 'spec', 'replicas'], `replicas of ${object.kind} ${object.metadata.name} is ${JSON.stringify(replicas)}`, 'write a whole number, 0 or more'));
+    found.push(
+      problem(
+        'REPLICAS_INVALID',
+        [...path, 'spec', 'replicas'],
+        `replicas of ${object.kind} ${object.metadata.name} is ${JSON.stringify(replicas)}`,
+        'write a whole number, 0 or more',
+      ),
+    );
   }
   return found;
 }
@@ -67,11 +91,27 @@ function clusterIps(cluster: ClusterView, object: KubernetesObject, path: Path):
   if (typeof ip !== 'string' || ip === '' || ip === 'None' || cluster.serviceCIDRs.length === 0) return [];
   const at = [...path, 'spec', 'clusterIP'];
   const parsed = tryParseAddress(ip);
-  if (!parsed.ok) return [problem('CLUSTER_IP_INVALID', at, `clusterIP of Service ${object.metadata.name}: ${parsed.message}`, 'write an address of the service CIDR, None, or leave it out')];
+  if (!parsed.ok)
+    return [
+      problem(
+        'CLUSTER_IP_INVALID',
+        at,
+        `clusterIP of Service ${object.metadata.name}: ${parsed.message}`,
+        'write an address of the service CIDR, None, or leave it out',
+      ),
+    ];
   if (cluster.serviceCIDRs.some((c) => cidrContains(c.cidr, parsed.address))) return [];
   const ranges = cluster.serviceCIDRs.map((c) => `${formatCidr(c.cidr)}${c.isDefault ? ' by default' : ''}`).join(', ');
-  return [problem('CLUSTER_IP_OUTSIDE', at, `clusterIP ${ip} of Service ${object.metadata.name} is not in the service CIDR of cluster ${cluster.name} (${ranges})`,
-    ip.startsWith('10.96.') || /^10\.(9[6-9]|10[0-9]|11[01])\./.test(ip) ? 'set serviceCIDR: 10.96.0.0/12' : 'widen serviceCIDR so that it holds the address, or change the address')];
+  return [
+    problem(
+      'CLUSTER_IP_OUTSIDE',
+      at,
+      `clusterIP ${ip} of Service ${object.metadata.name} is not in the service CIDR of cluster ${cluster.name} (${ranges})`,
+      ip.startsWith('10.96.') || /^10\.(9[6-9]|10[0-9]|11[01])\./.test(ip)
+        ? 'set serviceCIDR: 10.96.0.0/12'
+        : 'widen serviceCIDR so that it holds the address, or change the address',
+    ),
+  ];
 }
 
 function ignoredKinds(cluster: ClusterView): readonly Diagnostic[] {
@@ -82,8 +122,14 @@ function ignoredKinds(cluster: ClusterView): readonly Diagnostic[] {
     entry.names.push(object.metadata.name);
     ignored.set(object.kind, entry);
   });
-  return [...ignored].map(([kind, { path, names }]) => note('OBJECT_NOT_ACTED_ON', path, `nothing in the lab acts on kind ${kind} (${names.slice(0, 5).join(', ')}${names.length > 5 ? `, and ${names.length - 5} more` : ''}): it is kept in the plan only`,
-    kind === 'List' ? 'write its items as objects of their own' : `kinds that become something: ${KNOWN_KINDS.join(', ')}`));
+  return [...ignored].map(([kind, { path, names }]) =>
+    note(
+      'OBJECT_NOT_ACTED_ON',
+      path,
+      `nothing in the lab acts on kind ${kind} (${names.slice(0, 5).join(', ')}${names.length > 5 ? `, and ${names.length - 5} more` : ''}): it is kept in the plan only`,
+      kind === 'List' ? 'write its items as objects of their own' : `kinds that become something: ${KNOWN_KINDS.join(', ')}`,
+    ),
+  );
 }
 
 function duplicatePods(cluster: ClusterView): readonly Diagnostic[] {
@@ -92,7 +138,9 @@ function duplicatePods(cluster: ClusterView): readonly Diagnostic[] {
     const id = `${draft.namespace}/${draft.name}`;
     const first = seen.get(id);
     seen.set(id, first ?? draft.owner);
-    return first === undefined || first === draft.owner ? [] : [problem('POD_DUPLICATE', cluster.path, `${first} and ${draft.owner} of cluster ${cluster.name} both make a pod ${id}`, `rename ${draft.owner}`)];
+    return first === undefined || first === draft.owner
+      ? []
+      : [problem('POD_DUPLICATE', cluster.path, `${first} and ${draft.owner} of cluster ${cluster.name} both make a pod ${id}`, `rename ${draft.owner}`)];
   });
 }
 
@@ -101,7 +149,9 @@ export function objects(spec: LabSpec): readonly Diagnostic[] {
   return clustersOf(spec).flatMap((cluster) => {
     const asked = podsAskedFor(cluster);
     if (asked > MAX_PODS) {
-      return [problem('TOO_MANY_PODS', cluster.path, `cluster ${cluster.name} asks for ${asked} pods; a lab holds ${MAX_PODS} at most`, 'lower replicas or perNode')];
+      return [
+        problem('TOO_MANY_PODS', cluster.path, `cluster ${cluster.name} asks for ${asked} pods; a lab holds ${MAX_PODS} at most`, 'lower replicas or perNode'),
+      ];
     }
     return [
       ...duplicates(cluster),

@@ -46,16 +46,28 @@ function nodeMaskRanges(cluster: ClusterView, range: PlacedCidr, counts: Counts)
   const found: Diagnostic[] = [];
   if (ranges < nodes) {
     const wanted = Math.max(0, mask - Math.ceil(Math.log2(Math.max(1, cluster.nodes.length))));
-    const holds = ranges === 0n ? `has ${counted(cidrSize(cidr), 'address')} and no room for a /${mask} per node` : `holds ${counted(ranges, 'node')} of /${mask}`;
-    found.push(problem('POD_CIDR_TOO_SMALL', path, `${formatCidr(cidr)} ${holds}; cluster ${cluster.name} has ${need(cluster, counts)}`,
-      `use a pod CIDR of /${wanted} or larger`));
+    const holds =
+      ranges === 0n ? `has ${counted(cidrSize(cidr), 'address')} and no room for a /${mask} per node` : `holds ${counted(ranges, 'node')} of /${mask}`;
+    found.push(
+      problem(
+        'POD_CIDR_TOO_SMALL',
+        path,
+        `${formatCidr(cidr)} ${holds}; cluster ${cluster.name} has ${need(cluster, counts)}`,
+        `use a pod CIDR of /${wanted} or larger`,
+      ),
+    );
   }
   const { node, pods } = busiest(counts);
   const perNode = room({ ...cidr, prefixLength: mask });
   if (BigInt(pods) > perNode) {
-    found.push(problem('NODE_RANGE_FULL', [...cluster.path, 'nodeMask', key],
-      `node ${node} gets ${counted(pods, 'pod')}, but a /${mask} has room for ${perNode} beside the gateway`,
-      `set nodeMask: { ${key}: ${prefixFor(pods, cidr.bits)} } or smaller, add nodes, or run fewer pods`));
+    found.push(
+      problem(
+        'NODE_RANGE_FULL',
+        [...cluster.path, 'nodeMask', key],
+        `node ${node} gets ${counted(pods, 'pod')}, but a /${mask} has room for ${perNode} beside the gateway`,
+        `set nodeMask: { ${key}: ${prefixFor(pods, cidr.bits)} } or smaller, add nodes, or run fewer pods`,
+      ),
+    );
   }
   return found;
 }
@@ -66,21 +78,40 @@ function blockRanges(cluster: ClusterView, { cidr, path }: PlacedCidr, counts: C
   const blocks = subnetCount(cidr, blockSize);
   const wanted = [...counts.values()].reduce((sum, { addressed }) => sum + Math.max(1, Math.ceil((addressed + 1) / perBlock)), 0);
   if (BigInt(wanted) <= blocks) return [];
-  return [problem('POD_CIDR_TOO_SMALL', path, `${formatCidr(cidr)} holds ${counted(blocks, 'block')} of /${blockSize}; cluster ${cluster.name} has ${need(cluster, counts)} and needs ${wanted}`,
-    'use a larger pod CIDR or a longer blockSize')];
+  return [
+    problem(
+      'POD_CIDR_TOO_SMALL',
+      path,
+      `${formatCidr(cidr)} holds ${counted(blocks, 'block')} of /${blockSize}; cluster ${cluster.name} has ${need(cluster, counts)} and needs ${wanted}`,
+      'use a larger pod CIDR or a longer blockSize',
+    ),
+  ];
 }
 
 function ringRange(cluster: ClusterView, cidr: Cidr, path: Path, counts: Counts): readonly Diagnostic[] {
   const parts = Math.max(WEAVE_PARTS, cluster.nodes.length);
   if (cidr.family !== 'ipv4') return [];
   if (BigInt(parts) > cidrSize(cidr)) {
-    return [problem('POD_CIDR_TOO_SMALL', path, `${formatCidr(cidr)} cannot be divided into ${parts} parts; cluster ${cluster.name} has ${need(cluster, counts)}`, 'use a larger range')];
+    return [
+      problem(
+        'POD_CIDR_TOO_SMALL',
+        path,
+        `${formatCidr(cidr)} cannot be divided into ${parts} parts; cluster ${cluster.name} has ${need(cluster, counts)}`,
+        'use a larger range',
+      ),
+    ];
   }
   const smallest = splitRange(cidr, parts).reduce((a, b) => (cidrSize(b) < cidrSize(a) ? b : a));
   const { pods } = busiest(counts);
   if (BigInt(Math.max(1, pods)) <= room(smallest)) return [];
-  return [problem('NODE_RANGE_FULL', path, `a node's part of ${formatCidr(cidr)}, divided by ${parts}, has room for ${room(smallest)} pods beside the bridge; cluster ${cluster.name} has ${need(cluster, counts)}`,
-    'use a larger range, add nodes, or run fewer pods')];
+  return [
+    problem(
+      'NODE_RANGE_FULL',
+      path,
+      `a node's part of ${formatCidr(cidr)}, divided by ${parts}, has room for ${room(smallest)} pods beside the bridge; cluster ${cluster.name} has ${need(cluster, counts)}`,
+      'use a larger range, add nodes, or run fewer pods',
+    ),
+  ];
 }
 
 /** The pod range has room for the nodes, and each node's share for its pods; more pods than a kubelet takes are a warning. */
@@ -88,14 +119,24 @@ export function podCidrCapacity(spec: LabSpec): readonly Diagnostic[] {
   return clustersOf(spec).flatMap((cluster): readonly Diagnostic[] => {
     const { cni } = cluster.spec;
     const counts = podCounts(cluster);
-    const crowded = [...counts].filter(([, { all }]) => all > KUBELET_MAX_PODS).map(([node, { all }]) => caution('PODS_PER_NODE', cluster.path,
-      `node ${node} gets ${all} pods; a kubelet takes ${KUBELET_MAX_PODS} by default`, 'add nodes, or remember to raise maxPods on a real cluster'));
+    const crowded = [...counts]
+      .filter(([, { all }]) => all > KUBELET_MAX_PODS)
+      .map(([node, { all }]) =>
+        caution(
+          'PODS_PER_NODE',
+          cluster.path,
+          `node ${node} gets ${all} pods; a kubelet takes ${KUBELET_MAX_PODS} by default`,
+          'add nodes, or remember to raise maxPods on a real cluster',
+        ),
+      );
     if (cni.type === 'weave') {
       const range = cni.range === undefined ? null : tryParseCidr(cni.range);
       if (range !== null) return [...(range.ok ? ringRange(cluster, range.cidr, [...cluster.path, 'cni', 'range'], counts) : []), ...crowded.slice(0, 1)];
       return [...cluster.podCIDRs.flatMap((p) => ringRange(cluster, p.cidr, p.path, counts)), ...crowded.slice(0, 1)];
     }
-    const full = cluster.podCIDRs.flatMap((p) => (cni.type === 'calico' ? blockRanges(cluster, p, counts, cni.blockSize ?? 26) : nodeMaskRanges(cluster, p, counts)));
+    const full = cluster.podCIDRs.flatMap((p) =>
+      cni.type === 'calico' ? blockRanges(cluster, p, counts, cni.blockSize ?? 26) : nodeMaskRanges(cluster, p, counts),
+    );
     return [...full, ...crowded.slice(0, 1)];
   });
 }

@@ -22,7 +22,10 @@ export function podsAskedFor(cluster: ClusterView): number {
   return (cluster.spec.objects ?? []).reduce((sum, object) => sum + podBound(object, nodes), short);
 }
 
-export interface ScheduledPod { readonly draft: PodDraft; readonly node: string }
+export interface ScheduledPod {
+  readonly draft: PodDraft;
+  readonly node: string;
+}
 
 /**
  * The pods with their nodes: as planning does it, the fitting node with the fewest pods, first node first. Pods that fit nowhere are left out;
@@ -38,12 +41,14 @@ export function scheduledPods(cluster: ClusterView): readonly ScheduledPod[] {
     return { draft, node };
   };
   const known = drafts.filter((d) => d.node !== null && load.has(d.node)).map((d) => place(d, d.node ?? ''));
-  const spread = drafts.filter((d) => d.node === null || !load.has(d.node)).flatMap((draft) => {
-    const fitting = cluster.nodes.filter((n) => fits(draft, n, tainted));
-    const [first, ...rest] = fitting;
-    if (first === undefined || draft.node !== null) return [];
-    return [place(draft, rest.reduce((a, b) => ((load.get(b.name) ?? 0) < (load.get(a.name) ?? 0) ? b : a), first).name)];
-  });
+  const spread = drafts
+    .filter((d) => d.node === null || !load.has(d.node))
+    .flatMap((draft) => {
+      const fitting = cluster.nodes.filter((n) => fits(draft, n, tainted));
+      const [first, ...rest] = fitting;
+      if (first === undefined || draft.node !== null) return [];
+      return [place(draft, rest.reduce((a, b) => ((load.get(b.name) ?? 0) < (load.get(a.name) ?? 0) ? b : a), first).name)];
+    });
   return [...known, ...spread];
 }
 

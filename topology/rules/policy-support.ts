@@ -20,7 +20,14 @@ function blockCidrs(policy: KubernetesObject, path: Path): readonly Diagnostic[]
     const parsed = typeof cidr === 'string' ? tryParseCidr(cidr) : null;
     if (parsed?.ok === true) return [];
     const reason = parsed === null ? 'it is missing or empty' : parsed.message;
-    return [problem('POLICY_IP_BLOCK', [...at, 'cidr'], `NetworkPolicy ${policy.metadata.name} has an ipBlock without a CIDR: ${reason}`, 'write a range, like 192.168.5.10/32')];
+    return [
+      problem(
+        'POLICY_IP_BLOCK',
+        [...at, 'cidr'],
+        `NetworkPolicy ${policy.metadata.name} has an ipBlock without a CIDR: ${reason}`,
+        'write a range, like 192.168.5.10/32',
+      ),
+    ];
   });
 }
 
@@ -33,6 +40,14 @@ export function policySupport(spec: LabSpec): readonly Diagnostic[] {
     if (first === undefined || traitsOf(cluster.cni.type).enforcesNetworkPolicy) return blocks;
     const list = policies.map(({ object }) => `${object.metadata.namespace ?? 'default'}/${object.metadata.name}`).join(', ');
     const enforcing = cniNames.filter((name) => traitsOf(name).enforcesNetworkPolicy);
-    return [...blocks, caution('POLICY_IGNORED', first.path, `${traitsOf(cluster.cni.type).title} does not enforce NetworkPolicies: ${list} ${policies.length === 1 ? 'has' : 'have'} no effect`, `use a CNI that enforces them: ${enforcing.join(', ')}`)];
+    return [
+      ...blocks,
+      caution(
+        'POLICY_IGNORED',
+        first.path,
+        `${traitsOf(cluster.cni.type).title} does not enforce NetworkPolicies: ${list} ${policies.length === 1 ? 'has' : 'have'} no effect`,
+        `use a CNI that enforces them: ${enforcing.join(', ')}`,
+      ),
+    ];
   });
 }

@@ -9,7 +9,9 @@ import { r3SelfView } from './r3-self-view.ts';
 import { self } from './self.ts';
 import { sizeSweep } from './size-sweep.ts';
 
-const registry = {
+export type CheckId = 'r1-pod-to-pod' | 'r2-node-to-pod' | 'r2-pod-to-node' | 'r3-self-view' | 'self' | 'size-sweep' | 'loss' | 'controls';
+
+export const checks: Readonly<Record<CheckId, Check>> = {
   'r1-pod-to-pod': r1PodToPod,
   'r2-node-to-pod': r2NodeToPod,
   'r2-pod-to-node': r2PodToNode,
@@ -18,8 +20,4 @@ const registry = {
   'size-sweep': sizeSweep,
   loss,
   controls,
-} as const satisfies Readonly<Record<string, Check>>;
-
-export type CheckId = keyof typeof registry;
-
-export const checks: Readonly<Record<CheckId, Check>> = registry;
+};

@@ -19,15 +19,19 @@ function rules(cluster: ClusterPlan, node: NodePlan): Op[] {
     const pods = ofFamily(cluster.podCIDRs, family);
     return rulesOp(node.netns, family, [
       {
-        table: 'nat', chains: ['CNILAB-POSTRTG'],
-        rules: masquerade ? [
-          'POSTROUTING -m comment --comment "cnilab masquerade" -j CNILAB-POSTRTG',
-          `CNILAB-POSTRTG -d ${MULTICAST[family]} -j RETURN`,
-          ...pods.map((cidr) => `CNILAB-POSTRTG -s ${cidr} ! -d ${cidr} -j MASQUERADE`),
-        ] : [],
+        table: 'nat',
+        chains: ['CNILAB-POSTRTG'],
+        rules: masquerade
+          ? [
+              'POSTROUTING -m comment --comment "cnilab masquerade" -j CNILAB-POSTRTG',
+              `CNILAB-POSTRTG -d ${MULTICAST[family]} -j RETURN`,
+              ...pods.map((cidr) => `CNILAB-POSTRTG -s ${cidr} ! -d ${cidr} -j MASQUERADE`),
+            ]
+          : [],
       },
       {
-        table: 'filter', chains: ['CNILAB-FWD'],
+        table: 'filter',
+        chains: ['CNILAB-FWD'],
         rules: [
           'FORWARD -m comment --comment "cnilab forward" -j CNILAB-FWD',
           ...pods.flatMap((cidr) => [`CNILAB-FWD -s ${cidr} -j ACCEPT`, `CNILAB-FWD -d ${cidr} -j ACCEPT`]),

@@ -22,7 +22,8 @@ export const calico: DataPath = {
 function gatewayRoute(node: NodePlan): Op[] {
   const uplink = node.interfaces[0];
   if (uplink === undefined || node.routes.some((r) => r.to === '0.0.0.0/0')) return [];
-  return node.gateways.filter((g) => !g.includes(':'))
+  return node.gateways
+    .filter((g) => !g.includes(':'))
     .map((gateway) => ({ op: 'route', ns: node.netns, to: `${gateway}/32`, via: null, dev: uplink.name, onlink: false, type: 'unicast' }));
 }
 
@@ -40,8 +41,7 @@ function attach(node: NodePlan, pod: AttachedPod): Op[] {
       { op: 'route', ns: pod.netns, to: `${gateway}/32`, via: null, dev: name, onlink: false, type: 'unicast' },
       { op: 'route', ns: pod.netns, to: '0.0.0.0/0', via: gateway, dev: name, onlink: false, type: 'unicast' },
     ]),
-    ...addresses.map(({ address }): Op => (
-      { op: 'route', ns: node.netns, to: `${address}/32`, via: null, dev: hostName, onlink: false, type: 'unicast' })),
+    ...addresses.map(({ address }): Op => ({ op: 'route', ns: node.netns, to: `${address}/32`, via: null, dev: hostName, onlink: false, type: 'unicast' })),
   ];
 }
 
@@ -52,12 +52,15 @@ function rules(cluster: ClusterPlan, node: NodePlan): Op[] {
     const pools = ofFamily(cluster.podCIDRs, family);
     return rulesOp(node.netns, family, [
       {
-        table: 'nat', chains: ['cali-POSTROUTING', 'cali-nat-outgoing'],
-        rules: natOutgoing ? [
-          'POSTROUTING -j cali-POSTROUTING',
-          'cali-POSTROUTING -j cali-nat-outgoing',
-          ...pools.map((pool) => `cali-nat-outgoing -s ${pool} ! -d ${pool} -j MASQUERADE`),
-        ] : [],
+        table: 'nat',
+        chains: ['cali-POSTROUTING', 'cali-nat-outgoing'],
+        rules: natOutgoing
+          ? [
+              'POSTROUTING -j cali-POSTROUTING',
+              'cali-POSTROUTING -j cali-nat-outgoing',
+              ...pools.map((pool) => `cali-nat-outgoing -s ${pool} ! -d ${pool} -j MASQUERADE`),
+            ]
+          : [],
       },
       { table: 'filter', chains: ['cali-FORWARD'], rules: ['FORWARD -j cali-FORWARD', 'cali-FORWARD -i cali+ -j ACCEPT', 'cali-FORWARD -o cali+ -j ACCEPT'] },
     ]);

@@ -37,7 +37,8 @@ function rules(cluster: ClusterPlan, node: NodePlan): Op[] {
     return rulesOp(node.netns, family, [
       { table: 'nat', chains: ['FLANNEL-POSTRTG'], rules: postrouting(family, network, own, cluster.cni) },
       {
-        table: 'filter', chains: ['FLANNEL-FWD'],
+        table: 'filter',
+        chains: ['FLANNEL-FWD'],
         rules: [
           'FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
           `FLANNEL-FWD -s ${network} -m comment --comment "flanneld forward" -j ACCEPT`,

@@ -33,7 +33,8 @@ function rules(cluster: ClusterPlan, node: NodePlan): Op[] {
   const dev = node.bridge.name;
   return rulesOp(node.netns, family, [
     {
-      table: 'nat', chains: ['WEAVE'],
+      table: 'nat',
+      chains: ['WEAVE'],
       rules: [
         'POSTROUTING -j WEAVE',
         `WEAVE -d ${MULTICAST[family]} -j RETURN`,
@@ -42,7 +43,8 @@ function rules(cluster: ClusterPlan, node: NodePlan): Op[] {
       ],
     },
     {
-      table: 'filter', chains: ['WEAVE-EXPOSE'],
+      table: 'filter',
+      chains: ['WEAVE-EXPOSE'],
       rules: [
         `FORWARD -i ${dev} -o ${dev} -j ACCEPT`,
         `FORWARD -o ${dev} -j WEAVE-EXPOSE`,
