@@ -1,6 +1,7 @@
 /** The packet filters of the lab, parsed once per namespace, and the packet that a probe is at a node. */
 import type { NamespaceSnapshot } from '../../engines/port.ts';
 import type { Family } from '../../topology/spec.ts';
+import { PROBE_PORT } from '../options.ts';
 import type { PairFlow } from './flow.ts';
 import { parseIptables } from './iptables-text.ts';
 import { addressOf, type EndpointView, isOneSegment, isRoutedPerPod, type LabView, namespaceOf } from './lab-view.ts';
@@ -70,4 +71,9 @@ function deviceTo(view: LabView, at: EndpointView, end: EndpointView, address: s
   // A bridged frame shows the bridge on both sides to the packet filter (br_netfilter).
   if (isOneSegment(view, at.node) && end.kind === 'pod') return at.node.bridge?.name ?? null;
   return lookupRoute(namespace, family, address)?.dev ?? null;
+}
+
+/** The port that the probe dials; controls dial others. */
+function portOf(flow: PairFlow): number | null {
+  return flow.protocol === 'icmp' || flow.failure.check === 'controls' ? null : PROBE_PORT;
 }

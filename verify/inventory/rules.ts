@@ -131,17 +131,24 @@ function group(view: LabView, struck: readonly Struck[]): readonly Finding[] {
     const { name, node, hit } = first;
     const failures = new Set(all.map((one) => one.flow.failure));
     const pods = new Set(all.filter((one) => isRewritten(one.flow)).map((one) => one.flow.client.id));
-    const rewrites = all.some((one) => isRewritten(one.flow));
-    const translates = hit.rule !== null && !['drop', 'reject'].includes(hit.rule.action.kind);
+    const effect = effectOf(hit);
     return [{
       name, where: [node.id], certainty: hit.certain ? 'certain' : 'likely',
       evidence: [...ruleEvidence(node, hit), ...new Set(all.map((one) => one.note).filter((note) => note !== ''))],
       mend: execCommand(view, node, removeRule(hit)),
-      // NAT explains answers that came back changed, and what a pod's peers saw of it; of lost probes only where nothing came back changed.
-      explains: (flow) => (translates
-        ? (failures.has(flow.failure) && (isRewritten(flow) || flow.failure.class === 'wrong-server' || flow.failure.class === 'foreign-nonce' || (!rewrites && isLost(flow))))
-          || (flow.failure.class === 'address-differs' && pods.has(flow.client.id))
-        : failures.has(flow.failure)),
+      // A new source shows in what came back, and in what a pod's peers saw of it; a new destination may also be a dead end.
+      explains: (flow) => {
+        if (effect !== 'filter' && flow.failure.class === 'address-differs') return pods.has(flow.client.id);
+        return failures.has(flow.failure) && (effect !== 'new-source' || !isLost(flow));
+      },
     }];
   });
+}
+
+function effectOf(hit: Hit): 'filter' | 'new-source' | 'new-destination' {
+  switch (hit.rule?.action.kind) {
+    case 'snat': case 'masquerade': return 'new-source';
+    case 'dnat': case 'redirect': case 'tproxy': return 'new-destination';
+    default: return 'filter';
+  }
 }
