@@ -1,6 +1,9 @@
 /** What every engine offers. Verification sees an engine only through these types. */
 import type { Family } from '../topology/spec.ts';
+import type { Outcome } from '../topology/outcome.ts';
 import type { LabPlan } from '../topology/plan.ts';
+
+export type { Outcome } from '../topology/outcome.ts';
 
 /** Progress of an engine, rendered by the CLI. */
 export interface EngineEvent {
@@ -84,10 +87,6 @@ export interface ProbeRequest {
   /** After the probes, read conntrack on these namespaces and return what is not symmetric. */
   readonly conntrack: readonly string[];
 }
-
-/** Outcome of one probe as the client saw it, before anything is judged. */
-export const OUTCOMES = ['ok', 'refused', 'silent', 'no-route', 'unreachable', 'no-host', 'too-big', 'stalled', 'error', 'not-run'] as const;
-export type Outcome = (typeof OUTCOMES)[number];
 
 /** One probe, both ends. Fields that do not exist for an outcome are '' or 0. */
 export interface ProbeRecord {

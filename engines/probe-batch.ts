@@ -3,7 +3,8 @@
  * keep its byte order. Imported by the agent: Node builtins alone.
  */
 import { InternalError } from '../topology/errors.ts';
-import { OUTCOMES, type ProbeBatch, type ProbeRecord } from './port.ts';
+import { OUTCOMES } from '../topology/outcome.ts';
+import type { ProbeBatch, ProbeRecord } from './port.ts';
 
 export type ColumnName = Exclude<keyof ProbeBatch, 'length' | 'addresses' | 'at'>;
 export type ProbeColumns = Pick<ProbeBatch, ColumnName>;

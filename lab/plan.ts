@@ -2,6 +2,7 @@ import type { Diagnostic } from '../topology/diagnostic.ts';
 import { SpecError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import { planLab } from '../topology/plan-lab.ts';
+import { findingsBesides } from '../topology/salvage.ts';
 import { parseLabSpec } from '../topology/schema.ts';
 import type { LabSpec } from '../topology/spec.ts';
 import { validateSpec } from '../topology/validate.ts';
@@ -19,13 +20,13 @@ type Checked = { readonly spec: LabSpec; readonly findings: readonly Diagnostic[
 
 function check(loaded: LoadedLab): Checked {
   const parsed = parseLabSpec(loaded.input);
-  if (!parsed.ok) return { spec: null, findings: parsed.diagnostics };
+  if (!parsed.ok) return { spec: null, findings: [...parsed.diagnostics, ...findingsBesides(loaded.input, parsed.diagnostics)] };
   return { spec: parsed.spec, findings: dataFindings(parsed.spec, loaded.kind) };
 }
 
 /**
- * Every problem of a lab, errors and warnings, without touching the machine: first its shape, then, when that is right, what it means, then,
- * when that has no errors, what planning finds.
+ * Every problem of a lab, errors and warnings, without touching the machine: its shape and what it means; when that has no errors,
+ * what planning finds.
  */
 export function validateLab(loaded: LoadedLab): readonly Diagnostic[] {
   const { spec, findings } = check(loaded);

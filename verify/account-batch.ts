@@ -1,5 +1,6 @@
 /** Enters a batch of records into a pair table. The loop reads columns; a record becomes an object only when it deviates. */
-import { OUTCOMES, type ProbeBatch, type ProbeProtocol } from '../engines/port.ts';
+import type { ProbeBatch, ProbeProtocol } from '../engines/port.ts';
+import { OUTCOMES } from '../topology/outcome.ts';
 import type { Family } from '../topology/spec.ts';
 import { addLatency, createHistogram, type Histogram } from './latency.ts';
 import { judgeProbe, OK, rowAgrees, type JudgeContext } from './oracle.ts';

@@ -3,7 +3,7 @@
  * was meant answered, and the whole 5-tuple is the same at both sockets. The address alone is not enough: a translation that changes
  * only ports, only one protocol, or is undone before the last hop would pass.
  */
-import { OUTCOMES } from '../engines/port.ts';
+import { OUTCOMES } from '../topology/outcome.ts';
 import type { ConntrackEntry, Outcome, ProbeBatch, ProbeProtocol, ProbeRecord } from '../engines/port.ts';
 import type { Failure } from './report.ts';
 

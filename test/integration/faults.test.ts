@@ -16,6 +16,9 @@ import { verifyLab } from '../../verify/run-verification.ts';
 import type { Report } from '../../verify/report.ts';
 import { lacking } from '../requires.ts';
 
+/** Inside one kernel an answer takes microseconds: a short deadline keeps hundreds of dead paths from costing a second each. */
+const QUICK = { deadlineMs: 200 } as const;
+
 type Cluster = NonNullable<LabSpec['clusters']>[number];
 
 function spec(name: string, cni: CniSpec, more: Partial<LabSpec> = {}, cluster: Partial<Cluster> = { controlPlanes: 1, workers: 2 }): LabSpec {
@@ -51,7 +54,7 @@ describe.skipIf(why !== null).each(labs.map((lab) => [lab.name, lab] as const))(
     engine = await loadEngine('netns');
     await engine.create(plan, { directory, sourceDirectory: directory, onEvent: () => {}, onHandle: async (made) => { handle = made; }, signal: new AbortController().signal });
     session = await engine.open(handle ?? { engine: 'netns' }, plan);
-    expect(complaints(await verifyLab(session, plan, {}))).toEqual([]);
+    expect(complaints(await verifyLab(session, plan, QUICK))).toEqual([]);
   });
 
   afterAll(async () => {
@@ -65,7 +68,7 @@ describe.skipIf(why !== null).each(labs.map((lab) => [lab.name, lab] as const))(
     it.skipIf(applies !== true)(`${fault.id} is found as ${fault.diagnosis}${applies === true ? '' : ` (skipped: ${applies})`}`, async () => {
       const undo = await injectFault(session, plan, fault.id);
       try {
-        const report = await verifyLab(session, plan, {});
+        const report = await verifyLab(session, plan, QUICK);
         expect(report.verdict).toBe('fail');
         const failing = report.diagnoses.filter((one) => one.severity === 'fail');
         // One route that is gone breaks both directions: it is named for each.
@@ -77,7 +80,7 @@ describe.skipIf(why !== null).each(labs.map((lab) => [lab.name, lab] as const))(
       } finally {
         await undoFault(session, undo);
       }
-      expect(complaints(await verifyLab(session, plan, {}))).toEqual([]);
+      expect(complaints(await verifyLab(session, plan, QUICK))).toEqual([]);
     });
   }
 });

@@ -43,6 +43,7 @@ describe('the library', () => {
       forward-route-missing       x x x x x x . x .
       return-route-missing        x x x x x x . x .
       rp-filter-strict-asymmetric x . x x x x . x .
+      bgp-down                    . . . . . x . . .
       mtu-blackhole               x x x x x x x x .
       duplicate-pod-ip            x x x x x x x . .
       pod-address-not-planned     x x x x x x x x .
@@ -132,24 +133,48 @@ describe('scripts', () => {
 
   it('the SNAT that the peer undoes has an address of its own', async () => {
     expect(await script(vxlan, 'snat-undone-at-peer')).toMatchInlineSnapshot(`
-      "node.c1.worker1: ip addr add 172.30.0.254/32 dev eth0
-      node.c1.worker1: iptables-nft -w -t nat -I POSTROUTING 1 -s 10.244.1.2 -d 10.244.2.0/24 -j SNAT --to-source 172.30.0.254
-      node.c1.worker2: iptables-nft -w -t nat -I POSTROUTING 1 -s 172.30.0.254 -d 10.244.2.0/24 -j SNAT --to-source 10.244.1.2
+      "node.c1.worker1: ip addr add 172.30.0.192/32 dev eth0
+      node.c1.worker1: iptables-nft -w -t nat -I POSTROUTING 1 -s 10.244.1.2 -d 10.244.2.0/24 -j SNAT --to-source 172.30.0.192
+      node.c1.worker2: iptables-nft -w -t nat -I POSTROUTING 1 -s 172.30.0.192 -d 10.244.2.0/24 -j SNAT --to-source 10.244.1.2
       --
-      node.c1.worker1: iptables-nft -w -t nat -D POSTROUTING -s 10.244.1.2 -d 10.244.2.0/24 -j SNAT --to-source 172.30.0.254
+      node.c1.worker1: iptables-nft -w -t nat -D POSTROUTING -s 10.244.1.2 -d 10.244.2.0/24 -j SNAT --to-source 172.30.0.192
       node.c1.worker1: conntrack -F
-      node.c1.worker2: iptables-nft -w -t nat -D POSTROUTING -s 172.30.0.254 -d 10.244.2.0/24 -j SNAT --to-source 10.244.1.2
+      node.c1.worker2: iptables-nft -w -t nat -D POSTROUTING -s 172.30.0.192 -d 10.244.2.0/24 -j SNAT --to-source 10.244.1.2
       node.c1.worker2: conntrack -F
-      node.c1.worker1: ip addr del 172.30.0.254/32 dev eth0"
+      node.c1.worker1: ip addr del 172.30.0.192/32 dev eth0"
     `);
     expect(await script(weave, 'snat-undone-at-peer')).toMatch(/ip addr add 10\.244\.\d+\.\d+\/32 dev weave/);
   });
 
   it('routes come back as they were found, with protocol and metric', async () => {
     expect(await script(calico, 'forward-route-missing')).toMatchInlineSnapshot(`
-      "node.c1.worker1: ip route del 10.244.0.128/26 via 172.30.0.4 dev eth0 proto 12 metric 32
+      "node.c1.worker1: node -e const [path, command] = process.argv.slice(1);
+      const socket = require('net').connect(path);
+      let text = '', sent = false;
+      socket.on('error', (error) => { console.error(error.message); process.exit(1); });
+      socket.on('data', (chunk) => {
+        text += chunk;
+        if (!sent) { sent = true; text = ''; socket.write(command + '\\n'); return; }
+        const last = /^(\\d)\\d{3} .*$/m.exec(text);
+        if (last === null) return;
+        if (last[1] >= '8') console.error(text);
+        process.exit(last[1] >= '8' ? 1 : 0);
+      }); -- /run/cnilab/bird/node.c1.worker1.ctl disable kernel1
+      node.c1.worker1: sh -c for range; do i=0; until ip -4 route show exact "$range" | { ! grep -q .; }; do i=$((i+1)); [ $i -lt 500 ] || { echo "$range is not absent" >&2; exit 1; }; sleep 0.03; done; done sh 10.244.0.128/26
       --
-      node.c1.worker1: ip route replace 10.244.0.128/26 via 172.30.0.4 dev eth0 proto 12 metric 32"
+      node.c1.worker1: node -e const [path, command] = process.argv.slice(1);
+      const socket = require('net').connect(path);
+      let text = '', sent = false;
+      socket.on('error', (error) => { console.error(error.message); process.exit(1); });
+      socket.on('data', (chunk) => {
+        text += chunk;
+        if (!sent) { sent = true; text = ''; socket.write(command + '\\n'); return; }
+        const last = /^(\\d)\\d{3} .*$/m.exec(text);
+        if (last === null) return;
+        if (last[1] >= '8') console.error(text);
+        process.exit(last[1] >= '8' ? 1 : 0);
+      }); -- /run/cnilab/bird/node.c1.worker1.ctl enable kernel1
+      node.c1.worker1: sh -c for range; do i=0; until ip -4 route show exact "$range" | grep -q .; do i=$((i+1)); [ $i -lt 500 ] || { echo "$range is not present" >&2; exit 1; }; sleep 0.03; done; done sh 10.244.0.128/26"
     `);
   });
 
@@ -197,7 +222,8 @@ describe('scripts', () => {
       --
       pod.c1.default.echo-1-worker1: ip addr del 10.244.0.66/32 dev eth0
       node.c1.worker1: ip route del 10.244.0.66/32 dev calid3d85bdf7dd
-      node.c1.worker1: ip route add 10.244.0.66/32 dev cali3f52312c36e proto 3"
+      node.c1.worker1: ip route add 10.244.0.66/32 dev cali3f52312c36e proto 3
+      node.c1.worker1: ip neigh flush to 10.244.0.66"
     `);
   });
 
@@ -229,9 +255,9 @@ describe('scripts', () => {
 
   it('what a learning overlay would mend is written permanently', async () => {
     expect(await script(weave, 'stale-fdb')).toMatchInlineSnapshot(`
-      "node.c1.worker1: bridge fdb replace 02:58:d0:e4:81:7a dev vxlan-6784 dst 172.30.0.254 self permanent
+      "node.c1.worker1: bridge fdb replace 02:58:d0:e4:81:7a dev vxlan-6784 dst 172.30.0.192 self permanent
       --
-      node.c1.worker1: bridge fdb del 02:58:d0:e4:81:7a dev vxlan-6784 dst 172.30.0.254 self"
+      node.c1.worker1: bridge fdb del 02:58:d0:e4:81:7a dev vxlan-6784 dst 172.30.0.192 self"
     `);
   });
 });

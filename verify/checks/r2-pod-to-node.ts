@@ -1,4 +1,5 @@
-import { OUTCOMES, type ProbeBatch, type ProbeProtocol } from '../../engines/port.ts';
+import type { ProbeBatch, ProbeProtocol } from '../../engines/port.ts';
+import { OUTCOMES } from '../../topology/outcome.ts';
 import type { Family } from '../../topology/spec.ts';
 import { speaks, type ClusterEnds } from '../endpoints.ts';
 import { OK } from '../oracle.ts';

@@ -57,7 +57,7 @@ function byNeighbour(target: FaultTarget, snapshot: Snapshot, address: string): 
 /** Pods of the segment may have learned the wrong MAC; permanent entries are not touched by a flush. */
 function forget(target: FaultTarget, address: string): readonly FaultStep[] {
   const { cluster, node, family } = target;
-  if (isRoutedPerPod(target)) return [];
+  if (isRoutedPerPod(target)) return [{ ...ip(node.netns, family, 'neigh', 'flush', 'to', address), tolerant: true }];
   const pods = cluster.pods.filter((pod): pod is NetworkedPod => pod.interface !== null && (isOneSegment(target) || pod.node === node.name));
   const nodes = isOneSegment(target) ? cluster.nodes : [];
   return [...pods, ...nodes].map((one) => ({ ...ip(one.netns, family, 'neigh', 'flush', 'to', address), tolerant: true }));

@@ -4,7 +4,10 @@ import { freePodAddress, freeUnderlayAddress } from './free-address.ts';
 import { ip } from './steps.ts';
 import { type FaultTarget, isOneSegment } from './target.ts';
 
-/** On the underlay; where pods are one segment, on the bridge, since bridged packets never leave for the underlay. */
+/**
+ * On the underlay; where pods are one segment, on the bridge, since bridged packets never leave for the underlay. Deprecated
+ * at once in IPv6, so that no socket chooses it by itself (RFC 6724 section 5, rule 3).
+ */
 export function extraAddress(target: FaultTarget): { readonly address: string; readonly add: FaultStep; readonly remove: FaultStep } {
   const { node, family } = target;
   const bridged = isOneSegment(target);
@@ -13,7 +16,7 @@ export function extraAddress(target: FaultTarget): { readonly address: string; r
   const prefix = `${address}/${family === 'ipv4' ? 32 : 128}`;
   return {
     address,
-    add: ip(node.netns, family, 'addr', 'add', prefix, 'dev', dev, ...(family === 'ipv6' ? ['nodad'] : [])),
+    add: ip(node.netns, family, 'addr', 'add', prefix, 'dev', dev, ...(family === 'ipv6' ? ['nodad', 'preferred_lft', 0] : [])),
     remove: ip(node.netns, family, 'addr', 'del', prefix, 'dev', dev),
   };
 }

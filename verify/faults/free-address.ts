@@ -9,7 +9,7 @@ export function freeUnderlayAddress(target: FaultTarget): string {
   const segment = target.plan.segments.find((one) => one.name === target.node.interfaces[0]?.segment);
   const range = segment?.cidrs.find((cidr) => cidr.includes(':') === (target.family === 'ipv6'));
   if (range === undefined) throw new RangeError(`${target.node.name} stands on no segment of ${target.family}`);
-  return highestFree(target, range);
+  return upperFree(target, range);
 }
 
 /** A free address of the range that the pod's own address is in. */
@@ -17,10 +17,10 @@ export function freePodAddress(target: FaultTarget): string {
   const ranges = rangesOf(target, target.node);
   const range = ranges.find((one) => cidrContains(parseCidr(one), podAddress(target, target.pod))) ?? ranges[0];
   if (range === undefined) throw new RangeError(`${target.node.name} has no pod range of ${target.family}`);
-  return highestFree(target, range);
+  return upperFree(target, range);
 }
 
-function highestFree(target: FaultTarget, range: string): string {
+function upperFree(target: FaultTarget, range: string): string {
   const { plan } = target;
   const taken = new Set([
     ...plan.machines.flatMap((machine) => machine.interfaces.flatMap((one) => one.addresses.map((has) => has.address))),
@@ -29,10 +29,11 @@ function highestFree(target: FaultTarget, range: string): string {
       ...cluster.pods.flatMap((pod) => (pod.interface?.addresses ?? []).map((has) => has.address)),
     ]),
   ]);
+  // Not from the end: the last address of an IPv4 range is its broadcast address (RFC 919), and the one before is what controls dial.
   const cidr = parseCidr(range);
-  // The last address of an IPv4 range is its broadcast address (RFC 919).
-  for (let back = 2n; back < cidrSize(cidr); back += 1n) {
-    const address = addressAt(cidr, -back);
+  const size = cidrSize(cidr);
+  for (let at = size - size / 4n; at > 0n; at -= 1n) {
+    const address = addressAt(cidr, at);
     if (!taken.has(address)) return address;
   }
   throw new RangeError(`${range} has no free address`);

@@ -2,6 +2,7 @@
 import type { EngineSession, Snapshot } from '../../engines/port.ts';
 import { EngineError, LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
+import { bgpDown } from './bgp-down.ts';
 import { duplicatePodIp } from './duplicate-pod-ip.ts';
 import type { Fault, FaultStep, UndoPlan } from './fault.ts';
 import { forwardPolicyDrop } from './forward-policy-drop.ts';
@@ -29,7 +30,7 @@ export type { TargetPick } from './target.ts';
 /** A new fault is a file and a line here. */
 export const faults: readonly Fault[] = [
   masqueradePodToPod, snatUndoneAtPeer, snatPortOnly, snatUdpOnly, snatNodeToPod, l4ProxyRedirect,
-  ipForwardOff, forwardPolicyDrop, forwardRouteMissing, returnRouteMissing, rpFilterStrictAsymmetric,
+  ipForwardOff, forwardPolicyDrop, forwardRouteMissing, returnRouteMissing, rpFilterStrictAsymmetric, bgpDown,
   mtuBlackhole, duplicatePodIp, podAddressNotPlanned, staleFdb, wrongVtepMac, vniMismatch, randomLoss,
 ];
 

@@ -21,9 +21,11 @@ export const snatNodeToPod: Fault = {
     const planned = otherAddress(target, node);
     const extra = planned === null ? extraAddress(target) : null;
     const source = planned ?? extra?.address ?? '';
-    const rules = rangesOf(target, peer).map((range) => firstRule(
-      node.netns, family, 'nat', 'POSTROUTING', ['-d', range, '-m', 'addrtype', '--src-type', 'LOCAL', '-j', 'SNAT', '--to-source', source],
-    ));
+    // By address and not by "a local one": the VTEP's IPv6 address is its range's anycast address as well (RFC 4291 section 2.6.1), and counts as that.
+    const own = nodeAddresses(node).filter((one) => one.family === family && one.address !== source);
+    const rules = rangesOf(target, peer).flatMap((range) => own.map((one) => firstRule(
+      node.netns, family, 'nat', 'POSTROUTING', ['-s', one.address, '-d', range, '-j', 'SNAT', '--to-source', source],
+    )));
     return {
       inject: [...(extra === null ? [] : [extra.add]), ...rules.flatMap((rule) => rule.inject)],
       undo: [...rules.flatMap((rule) => rule.undo), ...(extra === null ? [] : [extra.remove])],
@@ -31,9 +33,9 @@ export const snatNodeToPod: Fault = {
   },
 };
 
-/** The bridge's address, which the peer has a route to like to every pod. */
+/** The bridge's address, which the peer has a route to like to every pod. In IPv6 it may be the very one that sockets choose (RFC 6724 section 5, rule 8). */
 function otherAddress(target: FaultTarget, node: NodePlan): string | null {
-  if (isOneSegment(target) || node.bridge === null) return null;
+  if (isOneSegment(target) || node.bridge === null || target.family === 'ipv6') return null;
   const used = overlayTo(target)?.addresses ?? node.interfaces.flatMap((one) => one.addresses);
   const bridge = node.bridge.addresses.find((one) => one.family === target.family);
   const isOther = bridge !== undefined && !used.some((one) => one.address === bridge.address) && nodeAddresses(node).length > 1;

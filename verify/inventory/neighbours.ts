@@ -4,8 +4,9 @@ import type { NodePlan, PodPlan, VxlanPeerPlan, VxlanPlan } from '../../topology
 import { holdersOf } from './addresses.ts';
 import { riseEvidence } from './counters.ts';
 import type { Finding } from './finding.ts';
+import { lookupRoute } from './route-lookup.ts';
 import { isLost, joins, touches } from './flow.ts';
-import { execCommand, execInPod, familyOf, type LabView, namespaceOf, podsOn } from './lab-view.ts';
+import { execCommand, execInPod, familyOf, isRoutedPerPod, type LabView, namespaceOf, podsOn } from './lab-view.ts';
 
 const FLOOD = '00:00:00:00:00:00';
 /** States in which an entry has no usable MAC. */
@@ -98,32 +99,38 @@ function strayForwarding(view: LabView, node: NodePlan, device: VxlanPlan, names
   });
 }
 
-/** Who should answer for an address of a cluster: a pod, or a node's interface. */
-interface Truth { readonly mac: string; readonly pod: PodPlan | null; readonly node: NodePlan | null; readonly name: string }
+/** Who should answer for an address. */
+interface Truth { readonly mac: string; readonly name: string }
+interface PodTruth extends Truth { readonly pod: PodPlan }
 
-/** Address → truth, for each cluster; underlay addresses are the same for all. */
-function truths(view: LabView): (cluster: string) => ReadonlyMap<string, Truth> {
-  const underlay = view.nodes.flatMap((node) => node.interfaces.flatMap((one) => one.addresses.map((has): [string, Truth] => [has.address, { mac: one.mac, pod: null, node, name: node.name }])));
-  const clusters = new Map<string, Map<string, Truth>>();
+/** Address → pod, for each cluster. */
+function podTruths(view: LabView): (cluster: string) => ReadonlyMap<string, PodTruth> {
+  const clusters = new Map<string, Map<string, PodTruth>>();
   return (cluster) => {
     const known = clusters.get(cluster);
     if (known !== undefined) return known;
-    const pods = view.pods.filter((pod) => pod.cluster === cluster).flatMap((pod) => {
+    const made = new Map(view.pods.filter((pod) => pod.cluster === cluster).flatMap((pod) => {
       const one = pod.interface;
-      return one === null ? [] : one.addresses.map((has): [string, Truth] => [has.address, { mac: one.mac, pod, node: null, name: pod.id }]);
-    });
-    const made = new Map([...underlay, ...pods]);
+      return one === null ? [] : one.addresses.map((has): [string, PodTruth] => [has.address, { mac: one.mac, pod, name: pod.id }]);
+    }));
     clusters.set(cluster, made);
     return made;
   };
 }
 
+/** Address → node, for the nodes that share the segment of an interface: `segment address`. */
+function underlayTruths(view: LabView): ReadonlyMap<string, Truth & { readonly node: NodePlan }> {
+  return new Map(view.nodes.flatMap((node) => node.interfaces.flatMap((one) => one.addresses.map((has) => [`${one.segment} ${has.address}`, { mac: one.mac, node, name: node.name }] as const))));
+}
+
 function nodeNeighbours(view: LabView): readonly Finding[] {
   const holders = holdersOf(view);
-  const truthOf = truths(view);
-  return view.nodes.flatMap((node) => (namespaceOf(view, node.netns)?.neighbours ?? []).flatMap((entry): readonly Finding[] => {
-    const truth = truthOf(node.cluster).get(entry.address);
-    if (truth === undefined || truth.node?.id === node.id || !isWrong(view, entry, truth.mac, holders)) return [];
+  const podOf = podTruths(view);
+  const underlay = underlayTruths(view);
+  return view.nodes.flatMap((node) => usedNeighbours(view, node).flatMap((entry): readonly Finding[] => {
+    const cable = node.interfaces.find((one) => one.name === entry.dev);
+    const truth = cable === undefined ? podOf(node.cluster).get(entry.address) : underlay.get(`${cable.segment} ${entry.address}`);
+    if (truth === undefined || !isWrong(view, entry, truth.mac, holders)) return [];
     return [{
       name: 'stale-neighbour', where: [node.id], certainty: 'certain',
       evidence: [
@@ -131,9 +138,16 @@ function nodeNeighbours(view: LabView): readonly Finding[] {
         ...riseEvidence(view, node, ['IpForwDatagrams']),
       ],
       mend: execCommand(view, node, ['ip', ...ipv6Flag(entry.address), 'neigh', 'del', entry.address, 'dev', entry.dev]),
-      explains: (flow) => (truth.pod !== null ? touches(flow, truth.pod.id) && flow.failure.class !== 'address-differs' : isLost(flow) && truth.node !== null && joins(flow, node.id, truth.node.id)),
+      explains: (flow) => ('pod' in truth ? touches(flow, truth.pod.id) && flow.failure.class !== 'address-differs' : isLost(flow) && joins(flow, node.id, truth.node.id)),
     }];
   }));
+}
+
+/** Entries of the device that packets to the address do leave by; others are leftovers that nobody asks. */
+function usedNeighbours(view: LabView, node: NodePlan): readonly NeighbourSnapshot[] {
+  const namespace = namespaceOf(view, node.netns);
+  if (namespace === undefined) return [];
+  return namespace.neighbours.filter((entry) => lookupRoute(namespace, entry.family, entry.address)?.dev === entry.dev);
 }
 
 type Holders = ReturnType<typeof holdersOf>;
@@ -146,20 +160,23 @@ function isWrong(view: LabView, entry: NeighbourSnapshot, mac: string, holders: 
 
 function podNeighbours(view: LabView): readonly Finding[] {
   const holders = holdersOf(view);
-  const truthOf = truths(view);
+  const podOf = podTruths(view);
   return view.nodes.flatMap((node) => podsOn(view, node).flatMap((pod) => {
     const planned = pod.interface;
     if (planned === null) return [];
-    const gatewayMac = (node.bridge === null ? planned.hostMac : node.bridge.mac) ?? '';
+    const routed = isRoutedPerPod(view, node);
+    const gateway: Truth = { mac: (routed ? planned.hostMac : node.bridge?.mac) ?? '', name: `the gateway on ${node.name}` };
     return (namespaceOf(view, pod.netns)?.neighbours ?? []).flatMap((entry): readonly Finding[] => {
-      const gateway = planned.gateways.includes(entry.address);
-      const truth = gateway ? { mac: gatewayMac, pod: null, name: `the gateway on ${node.name}` } : truthOf(pod.cluster).get(entry.address);
+      // Of a pod that is routed by itself the node is the only neighbour, whatever address it speaks with.
+      const leadsOut = routed || planned.gateways.includes(entry.address);
+      const peer = leadsOut ? undefined : podOf(pod.cluster).get(entry.address);
+      const truth = leadsOut ? gateway : peer;
       if (truth === undefined || truth.mac === '' || !isWrong(view, entry, truth.mac, holders)) return [];
       return [{
-        name: gateway ? 'gateway-mac-changed' : 'stale-neighbour', where: [pod.id], certainty: 'certain',
+        name: leadsOut ? 'gateway-mac-changed' : 'stale-neighbour', where: [pod.id], certainty: 'certain',
         evidence: [`neighbour ${entry.address} in ${pod.id} is ${entry.mac} (${entry.state}); ${truth.name} has ${truth.mac}`],
         mend: execInPod(view, pod, ['ip', ...ipv6Flag(entry.address), 'neigh', 'del', entry.address, 'dev', entry.dev]),
-        explains: (flow) => isLost(flow) && touches(flow, pod.id) && (truth.pod === null || touches(flow, truth.pod.id)),
+        explains: (flow) => isLost(flow) && touches(flow, pod.id) && (peer === undefined || touches(flow, peer.pod.id)),
       }];
     });
   }));

@@ -38,7 +38,7 @@ export function packetAt(view: LabView, flow: PairFlow, at: EndpointView, direct
   if (source === null || destination === null) return null;
   return {
     family: flow.family, source, destination, sourceLocal: from.kind === 'node' && from.node.id === at.node.id, destinationLocal: to.kind === 'node' && to.node.id === at.node.id,
-    protocol: flow.protocol, destinationPort: null, state: direction === 'there' ? 'new' : 'established',
+    protocol: flow.protocol, destinationPort: direction === 'there' ? portOf(flow) : null, state: direction === 'there' ? 'new' : 'established',
     in: deviceTo(view, at, from, source, flow.family), out: deviceTo(view, at, to, destination, flow.family),
   };
 }

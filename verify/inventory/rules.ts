@@ -18,7 +18,8 @@ export function inventoryRules(view: LabView, flows: readonly Flow[]): readonly 
     ...translations(view, flow, rulesOf),
     ...(isLost(flow) || flow.failure.class === 'refused' ? filters(view, flow, rulesOf) : []),
   ]);
-  return [...group(view, struck), ...inventoryOverlayRules(view, flows, rulesOf)];
+  // A rule is no deviation by itself: it is named for the failures that it explains, or not at all.
+  return [...group(view, struck), ...inventoryOverlayRules(view, flows, rulesOf)].filter((finding) => flows.some((flow) => finding.explains(flow)));
 }
 
 type RulesOf = ReturnType<typeof ruleSets>;

@@ -1,5 +1,5 @@
 /** What a client's errno means. Numbers index OUTCOMES, because they go into a column. */
-import { OUTCOMES, type Outcome } from '../../port.ts';
+import { OUTCOMES, type Outcome } from '../../../topology/outcome.ts';
 import { ERRNO } from './sys.ts';
 
 const indexOf = (outcome: Outcome): number => OUTCOMES.indexOf(outcome);
