@@ -16,6 +16,8 @@ import { parseYamlLab } from '../lab/lab-yaml.ts';
 import { planLab } from '../topology/plan-lab.ts';
 import type { LabSpec } from '../topology/spec.ts';
 import type { Report } from '../verify/report.ts';
+import { verifyLab } from '../verify/run-verification.ts';
+import { loadEngine } from '../engines/registry.ts';
 import { readFileSync } from 'node:fs';
 import { kernelMemoryMiB, median, sideBySide, timed } from './measure.ts';
 
@@ -96,24 +98,31 @@ async function up(): Promise<readonly Row[]> {
   ];
 }
 
-async function prober(file: string, name: string, pods: number): Promise<Row> {
-  const { clusters } = planLab(parsedSpec(file));
-  await cnilab('up', join('bench/labs', file));
-  const { handle } = JSON.parse(readFileSync(join(env.XDG_STATE_HOME, 'cnilab/labs', name, 'state.json'), 'utf8')) as { handle: { pid: number } };
-  const targets = clusters.flatMap((c) => c.pods.map((p) => `${p.netns}=${p.interface?.addresses[0]?.address ?? ''}`));
-  const result = await sideBySide(
-    5,
-    async () => {
-      const { stdout } = await cnilab('verify', name, '--json', '--only', '^r1-pod-to-pod$', '--protocol', 'tcp', '--attempts', '1');
-      const check = (JSON.parse(stdout) as Report & { readonly timings?: unknown }).checks.find((c) => c.id === 'r1-pod-to-pod');
-      if (check?.verdict !== 'pass') throw new Error('the benchmark lab does not verify');
-      return (JSON.parse(stdout) as Report).elapsedMs;
-    },
-    async () => Number((await timed(inHolder(handle.pid, node, '--import', tsx, join(root, 'bench/raw-prober.ts'), ...targets), { cwd: root })).stdout),
-  );
-  await cnilab('down', name);
-  await quiet();
-  return { what: `verification of ${pods} pods, all pairs, TCP, against the raw prober`, figures: `${round(result.a)} ms : ${round(result.b)} ms`, ratio: `${round(result.ratio, 2)} ×`, goal: '≤ 1.4 ×' };
+async function prober(file: string, pods: number): Promise<Row> {
+  const plan = planLab(parsedSpec(file));
+  const directory = mkdtempSync(join(place, 'lab-'));
+  const engine = await loadEngine('netns');
+  const context = { directory, sourceDirectory: root, onEvent: () => {}, onHandle: () => Promise.resolve(), signal: new AbortController().signal };
+  const handle = await engine.create(plan, context);
+  const session = await engine.open(handle, plan);
+  try {
+    const targets = plan.clusters.flatMap((c) => c.pods.map((p) => `${p.netns}=${p.interface?.addresses[0]?.address ?? ''}`));
+    const result = await sideBySide(
+      9,
+      async () => {
+        const started = performance.now();
+        const report = await verifyLab(session, plan, { protocols: ['tcp'], attempts: 1, only: /^r1-pod-to-pod$/ });
+        if (report.verdict !== 'pass') throw new Error('the benchmark lab does not verify');
+        return ((performance.now() - started) * 1000) / (pods * (pods - 1));
+      },
+      async () => (Number((await timed(inHolder(Number(handle['pid']), node, '--import', tsx, join(root, 'bench/raw-prober.ts'), ...targets), { cwd: root })).stdout) * 1000) / (pods * pods),
+    );
+    return { what: `verification of ${pods} pods, all pairs, TCP, conntrack and report included, against the raw prober, per pair`, figures: `${round(result.a)} µs : ${round(result.b)} µs`, ratio: `${round(result.ratio, 2)} ×`, goal: '≤ 1.4 ×' };
+  } finally {
+    await session.close();
+    await engine.destroy(handle, directory);
+    await quiet();
+  }
 }
 
 function parsedSpec(file: string): LabSpec {
@@ -170,7 +179,7 @@ async function kind(): Promise<Row> {
 }
 
 const all: Readonly<Record<string, () => Promise<Row | readonly Row[]>>> = {
-  help, build, up, 'verify-30': () => prober('flannel-3x10.yaml', 'bench-flannel-3x10', 30), 'verify-100': () => prober('flannel-10x10.yaml', 'bench-flannel-10x10', 100), thousand, kind,
+  help, build, up, 'verify-30': () => prober('flannel-3x10.yaml', 30), 'verify-100': () => prober('flannel-10x10.yaml', 100), thousand, kind,
 };
 const wanted = process.argv.slice(2);
 try {

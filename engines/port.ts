@@ -50,6 +50,8 @@ export interface Endpoint {
   readonly id: string;
   readonly kind: 'pod' | 'node' | 'host';
   readonly netns: string;
+  /** Namespace of the machine it is on (its own for a node or host): where conntrack is asked about its flows. */
+  readonly node?: string;
   /** One address per family that is dialled when this endpoint is the server. */
   readonly addresses: readonly { readonly family: Family; readonly address: string }[];
 }
@@ -84,7 +86,10 @@ export interface ProbeRequest {
   readonly responders: 'listen' | 'none';
   /** Dial this address instead of the server endpoint's (control: an address that nobody has). */
   readonly dial?: string;
-  /** After the probes, read conntrack on these namespaces and return what is not symmetric. */
+  /**
+   * Ask conntrack about every flow as it is probed, on those of these namespaces that it crosses: the client's node, the server's node, and
+   * every one that is no endpoint's node (a router) when the two differ. What is not symmetric is returned.
+   */
   readonly conntrack: readonly string[];
 }
 
@@ -161,7 +166,7 @@ export interface ConntrackEntry {
 
 export interface ConntrackReading {
   readonly netns: string;
-  /** Entries of the probed protocol seen in this namespace; 0 where conntrack is not active (no nat or ct rule). */
+  /** Entries found for the probed flows; 0 where conntrack is not active (no nat or ct rule). */
   readonly entries: number;
   readonly asymmetric: readonly ConntrackEntry[];
   /** Set when the table could not be read. */

@@ -67,7 +67,7 @@ function endsOfCluster(plan: ClusterPlan): ClusterEnds {
   const own = plan.pods.filter((pod) => !pod.hostNetwork && pod.interface !== null && nodeIndex.has(pod.node));
   const ends = [
     ...own.map((pod) => podEnd(pod, nodeIndex.get(pod.node) ?? 0, plan)),
-    ...plan.nodes.map((node, index) => nodeEnd(node, index)),
+    ...plan.nodes.map((node, index) => nodeEnd(node, index, plan)),
   ];
   const byAddress = new Map<string, number>();
   ends.forEach((end, index) => { for (const address of end.roles.keys()) byAddress.set(address, index); });
@@ -85,12 +85,12 @@ function podEnd(pod: PodPlan, node: number, plan: ClusterPlan): End {
   const addresses = (pod.interface?.addresses ?? []).map(({ family, address }) => ({ family, address }));
   return {
     id: pod.id, kind: 'pod', node, nodeId: plan.nodes[node]?.id ?? '', pod, mtuBytes: pod.interface?.mtuBytes ?? 0,
-    endpoint: { id: pod.id, kind: 'pod', netns: pod.netns, addresses },
+    endpoint: { id: pod.id, kind: 'pod', netns: pod.netns, node: plan.nodes[node]?.netns ?? '', addresses },
     roles: new Map(addresses.map((one) => [one.address, pod.interface?.name ?? ''])),
   };
 }
 
-function nodeEnd(node: NodePlan, index: number): End {
+function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan): End {
   const roles = new Map<string, string>();
   const add = (addresses: readonly { readonly address: string }[], role: string): void => {
     for (const one of addresses) if (!roles.has(one.address)) roles.set(one.address, role);
@@ -98,10 +98,12 @@ function nodeEnd(node: NodePlan, index: number): End {
   for (const device of node.interfaces) add(device.addresses, `underlay ${device.name}`);
   if (node.bridge !== null) add(node.bridge.addresses, `bridge ${node.bridge.name}`);
   for (const device of node.vxlans) add(device.addresses, `vtep ${device.name}`);
+  // What an author's own plugins make on a node is theirs; the gateway that the plan hands to them is what its pods must route to.
+  if (plan.cni.type === 'raw') add(node.gateways.map((address) => ({ address })), 'gateway of its pods');
   const addresses = firstPerFamily(node);
   return {
     id: node.id, kind: 'node', node: index, nodeId: node.id, pod: null, roles, mtuBytes: node.interfaces[0]?.mtuBytes ?? 0,
-    endpoint: { id: node.id, kind: 'node', netns: node.netns, addresses },
+    endpoint: { id: node.id, kind: 'node', netns: node.netns, node: node.netns, addresses },
   };
 }
 

@@ -129,7 +129,7 @@ address=$(sed -n 's/.*IP=\\([0-9.]*\\).*/\\1/p' <<<"$CNI_ARGS")
 gateway=$(sed -n 's/.*"gateway" *: *"\\([^"]*\\)".*/\\1/p' <<<"$config")
 mac=$(sed -n 's/.*"mac" *: *"\\([^"]*\\)".*/\\1/p' <<<"$config")
 host=v\${CNI_CONTAINERID:0:10}
-ip link show hand0 >/dev/null 2>&1 || { ip link add hand0 address 02:00:00:00:00:\$(printf %02x $((RANDOM % 256))) type bridge; ip addr add $gateway/24 dev hand0; ip link set hand0 up; } 2>/dev/null || true
+ip link show hand0 >/dev/null 2>&1 || { ip link add hand0 address 02:00:00:00:00:$(printf %02x $((RANDOM % 256))) type bridge; ip addr add $gateway/24 dev hand0; ip link set hand0 up; } 2>/dev/null || true
 ip link add $host type veth peer name $CNI_IFNAME netns $(basename $CNI_NETNS)
 ip link set $host master hand0 up
 bridge link set dev $host hairpin on

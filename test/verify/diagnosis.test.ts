@@ -19,7 +19,8 @@ function explain(snapshot: Snapshot, failures: readonly Failure[], countersBefor
 }
 const names = (diagnoses: readonly Diagnosis[]): readonly string[] => diagnoses.map((one) => `${one.name} ${one.confidence}`);
 /** The state in which a counter of a node has risen since `healthy`. */
-const counted = (netns: string, counters: Readonly<Record<string, number>>): Snapshot => changed(healthy, netns, (one) => ({ counters: { ...one.counters, ...counters } }));
+const counted = (netns: string, counters: Readonly<Record<string, number>>): Snapshot =>
+  changed(healthy, netns, (one) => ({ counters: { ...one.counters, ...counters } }));
 
 describe('diagnose', () => {
   it('says nothing without failures that it can place', () => {
@@ -30,25 +31,38 @@ describe('diagnose', () => {
 
   it('names a missing route by the direction that failed', () => {
     expect(names(explain(lostRoute, failuresBetween(plan, 'worker1', 'worker2', 'no-route')))).toEqual(['no-route-to-pod-cidr certain']);
-    expect(names(explain(lostRoute, failuresBetween(plan, 'worker2', 'worker1', 'silent')))).toEqual(['no-return-route certain', 'no-route-to-pod-cidr possible']);
+    expect(names(explain(lostRoute, failuresBetween(plan, 'worker2', 'worker1', 'silent')))).toEqual([
+      'no-return-route certain',
+      'no-route-to-pod-cidr possible',
+    ]);
     const both = [...failuresBetween(plan, 'worker1', 'worker2', 'no-route'), ...failuresBetween(plan, 'worker2', 'worker1', 'silent')];
     expect(names(explain(lostRoute, both))).toEqual(['no-return-route certain', 'no-route-to-pod-cidr certain']);
-    expect(explainFailures({ plan, failures: both, conntrack: [], snapshot: lostRoute }).names).toEqual([...Array<string>(4).fill('no-route-to-pod-cidr'), ...Array<string>(4).fill('no-return-route')]);
+    expect(explainFailures({ plan, failures: both, conntrack: [], snapshot: lostRoute }).names).toEqual([
+      ...Array<string>(4).fill('no-route-to-pod-cidr'),
+      ...Array<string>(4).fill('no-return-route'),
+    ]);
   });
 
   it('keeps a deviation that explains nothing as a warning after the rest', () => {
     const rules = `*nat\n:POSTROUTING ACCEPT [0:0]\n[3:180] -A POSTROUTING -s ${worker2.podCIDRs[0]} ! -d ${worker2.podCIDRs[0]} -j MASQUERADE\nCOMMIT\n`;
     const both = changed(lostRoute, worker2.netns, (one) => ({ rules: { ...one.rules, iptables: rules } }));
     const diagnoses = explain(both, [rewritten(plan, server.id, client.id, 'tcp', '172.30.0.4:40000', '10.244.2.2:40000')]);
-    expect(diagnoses.map((one) => [one.name, one.severity])).toEqual([['pod-source-rewritten', 'fail'], ['no-route-to-pod-cidr', 'warn']]);
+    expect(diagnoses.map((one) => [one.name, one.severity])).toEqual([
+      ['pod-source-rewritten', 'fail'],
+      ['no-route-to-pod-cidr', 'warn'],
+    ]);
   });
 
   it('gives evidence with values, the checks that failed, the command that mends, and what was ruled out', () => {
-    expect(explain(counted(worker1.netns, {}), [])).toEqual([]);
     const off = changed(counted(worker1.netns, { IpInAddrErrors: 12 }), worker1.netns, (one) => ({ sysctls: { ...one.sysctls, 'net/ipv4/ip_forward': '0' } }));
     const [diagnosis] = explain(off, failuresBetween(plan, 'worker1', 'worker2', 'silent'), healthy);
     expect(diagnosis).toEqual({
-      name: 'forwarding-disabled', title: 'the node does not forward packets', where: ['c1/worker1'], confidence: 'certain', severity: 'fail', checks: ['r1-pod-to-pod'],
+      name: 'forwarding-disabled',
+      title: 'the node does not forward packets',
+      where: ['c1/worker1'],
+      confidence: 'certain',
+      severity: 'fail',
+      checks: ['r1-pod-to-pod'],
       evidence: ['net.ipv4.ip_forward is 0 on worker1; planned: 1', 'IpInAddrErrors rose by 12 on worker1 around the failing probes'],
       ruledOut: [
         { name: 'route-is-blackhole', because: 'no route to pods of another node on worker1 is a blackhole' },
@@ -64,7 +78,9 @@ describe('diagnose', () => {
     const [diagnosis, ...rest] = explain(both, failuresBetween(plan, 'worker1', 'worker2', 'silent'));
     expect(rest).toEqual([]);
     expect(diagnosis).toMatchObject({ name: 'forward-policy-drops', where: ['c1/worker1', 'c1/worker2'] });
-    expect(diagnosis?.mend).toBe('cnilab exec small worker1 -- iptables -t filter -P FORWARD ACCEPT; cnilab exec small worker2 -- iptables -t filter -P FORWARD ACCEPT');
+    expect(diagnosis?.mend).toBe(
+      'cnilab exec small worker1 -- iptables -t filter -P FORWARD ACCEPT; cnilab exec small worker2 -- iptables -t filter -P FORWARD ACCEPT',
+    );
   });
 
   it('is pure', () => {
@@ -81,13 +97,16 @@ describe('symptoms, where the inventory found nothing', () => {
     ['forwarding-disabled likely', worker1.netns, { IpInAddrErrors: 6 }],
     ['reverse-path-filter-drops likely', worker2.netns, { TcpExtIPReversePathFilter: 6 }],
     ['no-return-route likely', worker2.netns, { IpExtInNoRoutes: 6 }],
-  ] as const)('%s by its counter', (name, netns, counters) => { expect(names(explain(counted(netns, counters), lost, healthy))).toEqual([name]); });
+  ] as const)('%s by its counter', (name, netns, counters) => {
+    expect(names(explain(counted(netns, counters), lost, healthy))).toEqual([name]);
+  });
 
   it('does not use counters that were not read before', () => {
     expect(explain(counted(worker1.netns, { IpInAddrErrors: 6 }), lost)).toEqual([]);
   });
 
-  const saw = (source: string, wanted: string, protocol: Failure['protocol'] = 'tcp'): Failure => rewritten(plan, client.id, server.id, protocol ?? 'tcp', source, wanted);
+  const saw = (source: string, wanted: string, protocol: Failure['protocol'] = 'tcp'): Failure =>
+    rewritten(plan, client.id, server.id, protocol ?? 'tcp', source, wanted);
   it.each([
     ['source-port-rewritten likely', [saw('10.244.1.2:300', '10.244.1.2:40000')]],
     ['source-rewritten-for-one-protocol possible', [saw('172.30.0.3:40000', '10.244.1.2:40000', 'udp')]],
@@ -100,7 +119,9 @@ describe('symptoms, where the inventory found nothing', () => {
     ['hidden-double-nat likely', [failure(plan, client.id, server.id, 'hidden-nat')]],
     ['packet-loss likely', [failure(plan, client.id, server.id, 'silent', { saw: 'nothing came back (1 of 3 attempts)' })]],
     ['mtu-blackhole possible', [failure(plan, client.id, server.id, 'silent', { check: 'size-sweep', protocol: 'udp' })]],
-  ] as const)('%s', (name, failures) => { expect(names(explain(healthy, failures))).toEqual([name]); });
+  ] as const)('%s', (name, failures) => {
+    expect(names(explain(healthy, failures))).toEqual([name]);
+  });
 
   it('are not asked about what the inventory explains', () => {
     const diagnoses = explain(lostRoute, [...failuresBetween(plan, 'worker1', 'worker2', 'no-route'), failure(plan, server.id, 'c1/worker2', 'refused')]);

@@ -18,7 +18,9 @@ export function healthySnapshot(plan: LabPlan, rules: Readonly<Record<string, st
   }
   for (const router of plan.machines.filter((machine) => machine.kind === 'router')) {
     namespaces[router.netns] = {
-      ...empty(router.netns), links: router.interfaces.map((one, i) => link(i + 2, one.name, one.mac, one.mtuBytes)), routes: router.routes.map(route),
+      ...empty(router.netns),
+      links: router.interfaces.map((one, i) => link(i + 2, one.name, one.mac, one.mtuBytes)),
+      routes: router.routes.map(route),
       sysctls: { 'net/ipv4/ip_forward': '1' },
     };
   }
@@ -39,12 +41,18 @@ export function nodeNamed(plan: LabPlan, name: string): NodePlan {
 }
 
 export function podsOf(plan: LabPlan, node: string): readonly (PodPlan & { readonly interface: NonNullable<PodPlan['interface']> })[] {
-  return plan.clusters.flatMap((cluster) => cluster.pods).filter((pod): pod is PodPlan & { readonly interface: NonNullable<PodPlan['interface']> } => pod.node === node && pod.interface !== null);
+  return plan.clusters
+    .flatMap((cluster) => cluster.pods)
+    .filter((pod): pod is PodPlan & { readonly interface: NonNullable<PodPlan['interface']> } => pod.node === node && pod.interface !== null);
 }
 
 /** Failures of all pods of one node to all pods of another. */
 export function failuresBetween(plan: LabPlan, from: string, to: string, outcome: Failure['class'], rest: Partial<Failure> = {}): readonly Failure[] {
-  return podsOf(plan, from).flatMap((client) => podsOf(plan, to).filter((server) => server !== client).map((server) => failure(plan, client.id, server.id, outcome, rest)));
+  return podsOf(plan, from).flatMap((client) =>
+    podsOf(plan, to)
+      .filter((server) => server !== client)
+      .map((server) => failure(plan, client.id, server.id, outcome, rest)),
+  );
 }
 
 export function failure(plan: LabPlan, client: string, server: string, outcome: Failure['class'], rest: Partial<Failure> = {}): Failure {
@@ -53,8 +61,21 @@ export function failure(plan: LabPlan, client: string, server: string, outcome: 
     return pod === undefined ? id : `${pod.cluster}/${pod.node}`;
   };
   return {
-    check: 'r1-pod-to-pod', client, server, clientNode: nodeOf(client), serverNode: server === '' ? '' : nodeOf(server), family: 'ipv4', protocol: 'tcp', attempt: 0,
-    class: outcome, saw: `${outcome} (3 of 3 attempts)`, expected: 'an answer', diagnosis: '', next: '', conntrack: [], ...rest,
+    check: 'r1-pod-to-pod',
+    client,
+    server,
+    clientNode: nodeOf(client),
+    serverNode: server === '' ? '' : nodeOf(server),
+    family: 'ipv4',
+    protocol: 'tcp',
+    attempt: 0,
+    class: outcome,
+    saw: `${outcome} (3 of 3 attempts)`,
+    expected: 'an answer',
+    diagnosis: '',
+    next: '',
+    conntrack: [],
+    ...rest,
   };
 }
 
@@ -64,27 +85,60 @@ export function rewritten(plan: LabPlan, client: string, server: string, protoco
 }
 
 function nodeState(plan: LabPlan, node: NodePlan, iptables: string): NamespaceSnapshot {
-  const pods = plan.clusters.flatMap((cluster) => cluster.pods).filter((pod) => pod.cluster === node.cluster && pod.node === node.name && pod.interface !== null);
+  const pods = plan.clusters
+    .flatMap((cluster) => cluster.pods)
+    .filter((pod) => pod.cluster === node.cluster && pod.node === node.name && pod.interface !== null);
   const others = plan.clusters.flatMap((cluster) => cluster.nodes).filter((peer) => peer.id !== node.id);
   const cables = node.interfaces.map((one, i) => ({ ...link(i + 2, one.name, one.mac, one.mtuBytes), addresses: one.addresses }));
-  const bridge = node.bridge === null ? [] : [{ ...link(10, node.bridge.name, node.bridge.mac, node.bridge.mtuBytes), kind: 'bridge', addresses: node.bridge.addresses }];
+  const bridge =
+    node.bridge === null ? [] : [{ ...link(10, node.bridge.name, node.bridge.mac, node.bridge.mtuBytes), kind: 'bridge', addresses: node.bridge.addresses }];
   const overlays = node.vxlans.map((one, i) => ({
-    ...link(20 + i, one.name, one.mac, one.mtuBytes), kind: 'vxlan', master: one.master, addresses: one.addresses,
+    ...link(20 + i, one.name, one.mac, one.mtuBytes),
+    kind: 'vxlan',
+    master: one.master,
+    addresses: one.addresses,
     vxlan: { vni: one.vni, port: one.port, local: one.local, learning: one.learning },
   }));
-  const ends = pods.map((pod, i) => ({ ...link(30 + i, pod.interface?.hostName ?? `veth${i}`, pod.interface?.hostMac ?? '02:00:00:00:00:01', pod.interface?.mtuBytes ?? 0), master: node.bridge?.name ?? null, addresses: [] }));
+  const ends = pods.map((pod, i) => ({
+    ...link(30 + i, pod.interface?.hostName ?? `veth${i}`, pod.interface?.hostMac ?? '02:00:00:00:00:01', pod.interface?.mtuBytes ?? 0),
+    master: node.bridge?.name ?? null,
+    addresses: [],
+  }));
   const links = [...cables, ...bridge, ...overlays, ...ends];
   const routed = plan.clusters.find((cluster) => cluster.name === node.cluster)?.cni.type === 'calico';
-  const perPod = routed ? pods.flatMap((pod) => (pod.interface?.addresses ?? []).map((one) => kernelRoute(`${one.address}/32`, pod.interface?.hostName ?? '', 3))) : [];
+  const perPod = routed
+    ? pods.flatMap((pod) => (pod.interface?.addresses ?? []).map((one) => kernelRoute(`${one.address}/32`, pod.interface?.hostName ?? '', 3)))
+    : [];
   return {
     ...empty(node.netns),
     links: links.map(({ addresses: _addresses, ...one }) => one),
     addresses: links.flatMap((one) => one.addresses.map((has) => ({ dev: one.name, ...has }))),
-    routes: [...links.flatMap((one) => one.addresses.map((has) => connected(has, one.name))), ...node.routes.map(route), ...node.podRoutes.map(route), ...perPod],
+    routes: [
+      ...links.flatMap((one) => one.addresses.map((has) => connected(has, one.name))),
+      ...node.routes.map(route),
+      ...node.podRoutes.map(route),
+      ...perPod,
+    ],
     neighbours: [
-      ...pods.flatMap((pod) => (pod.interface?.addresses ?? []).map((one) => ({ dev: routed ? pod.interface?.hostName ?? '' : node.bridge?.name ?? '', family: one.family, address: one.address, mac: pod.interface?.mac ?? '', state: 'reachable' }))),
-      ...others.flatMap((peer) => peer.interfaces.flatMap((one) => one.addresses.map((has) => ({ dev: node.interfaces[0]?.name ?? '', family: has.family, address: has.address, mac: one.mac, state: 'stale' })))),
-      ...node.vxlans.flatMap((one) => one.peers.flatMap((peer) => (peer.address === null || peer.mac === null ? [] : [{ dev: one.name, family: one.family, address: peer.address, mac: peer.mac, state: 'permanent' }]))),
+      ...pods.flatMap((pod) =>
+        (pod.interface?.addresses ?? []).map((one) => ({
+          dev: routed ? (pod.interface?.hostName ?? '') : (node.bridge?.name ?? ''),
+          family: one.family,
+          address: one.address,
+          mac: pod.interface?.mac ?? '',
+          state: 'reachable',
+        })),
+      ),
+      ...others.flatMap((peer) =>
+        peer.interfaces.flatMap((one) =>
+          one.addresses.map((has) => ({ dev: node.interfaces[0]?.name ?? '', family: has.family, address: has.address, mac: one.mac, state: 'stale' })),
+        ),
+      ),
+      ...node.vxlans.flatMap((one) =>
+        one.peers.flatMap((peer) =>
+          peer.address === null || peer.mac === null ? [] : [{ dev: one.name, family: one.family, address: peer.address, mac: peer.mac, state: 'permanent' }],
+        ),
+      ),
     ],
     fdb: node.vxlans.flatMap((one) => one.peers.map((peer) => ({ dev: one.name, mac: peer.mac ?? '00:00:00:00:00:00', dst: peer.underlay, permanent: true }))),
     sysctls: { 'net/ipv4/ip_forward': '1', 'net/ipv6/conf/all/forwarding': '1', 'net/ipv4/conf/all/rp_filter': '0', 'net/ipv4/conf/eth0/rp_filter': '0' },
@@ -97,27 +151,68 @@ function podState(pod: PodPlan): NamespaceSnapshot {
   const one = pod.interface;
   if (one === null) return empty(pod.netns);
   return {
-    ...empty(pod.netns), links: [link(2, one.name, one.mac, one.mtuBytes)], addresses: one.addresses.map((has) => ({ dev: one.name, ...has })),
+    ...empty(pod.netns),
+    links: [link(2, one.name, one.mac, one.mtuBytes)],
+    addresses: one.addresses.map((has) => ({ dev: one.name, ...has })),
     routes: [
       ...one.addresses.filter((has) => has.prefixLength < 32).map((has) => connected(has, one.name)),
-      ...one.gateways.map((via) => route({ family: via.includes(':') ? 'ipv6' : 'ipv4', to: via.includes(':') ? '::/0' : '0.0.0.0/0', via, dev: one.name, onlink: false, type: 'unicast' })),
+      ...one.gateways.map((via) =>
+        route({
+          family: via.includes(':') ? 'ipv6' : 'ipv4',
+          to: via.includes(':') ? '::/0' : '0.0.0.0/0',
+          via,
+          dev: one.name,
+          onlink: false,
+          type: 'unicast',
+        }),
+      ),
     ],
   };
 }
 
 function empty(netns: string): NamespaceSnapshot {
-  return { netns, links: [], addresses: [], routes: [], neighbours: [], fdb: [], sysctls: {}, rules: { iptables: '', ip6tables: '', nft: '' }, counters: {}, listening: [] };
+  return {
+    netns,
+    links: [],
+    addresses: [],
+    routes: [],
+    neighbours: [],
+    fdb: [],
+    sysctls: {},
+    rules: { iptables: '', ip6tables: '', nft: '' },
+    counters: {},
+    listening: [],
+  };
 }
 
 function link(index: number, name: string, mac: string, mtu: number): LinkSnapshot {
   return {
-    index, name, mac, mtu, up: true, carrier: true, master: null, kind: 'veth', vxlan: null, hairpin: null,
+    index,
+    name,
+    mac,
+    mtu,
+    up: true,
+    carrier: true,
+    master: null,
+    kind: 'veth',
+    vxlan: null,
+    hairpin: null,
     statistics: { rxPackets: 0, txPackets: 0, rxDropped: 0, txDropped: 0 },
   };
 }
 
 function route(one: Omit<RoutePlan, 'origin'> & { readonly origin?: RoutePlan['origin'] }): RouteSnapshot {
-  return { family: one.family, to: one.to, via: one.via, dev: one.dev, type: one.type, proto: one.origin === 'bgp' ? 12 : 4, metric: one.origin === 'bgp' ? 32 : 0, table: 254, onlink: one.onlink };
+  return {
+    family: one.family,
+    to: one.to,
+    via: one.via,
+    dev: one.dev,
+    type: one.type,
+    proto: one.origin === 'bgp' ? 12 : 4,
+    metric: one.origin === 'bgp' ? 32 : 0,
+    table: 254,
+    onlink: one.onlink,
+  };
 }
 
 function connected(has: AddressPlan, dev: string): RouteSnapshot {

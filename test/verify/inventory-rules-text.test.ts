@@ -11,8 +11,17 @@ const iptables = parseIptables(captured('iptables-save.txt'), 'ipv4');
 const nft = parseNft(captured('nft-ruleset.txt'), ['ipv6']);
 
 const packet = (rest: Partial<Packet> = {}): Packet => ({
-  family: 'ipv4', source: '10.244.1.2', destination: '10.244.2.2', sourceLocal: false, destinationLocal: false, protocol: 'tcp', destinationPort: null,
-  in: 'cni0', out: 'eth0', state: 'new', ...rest,
+  family: 'ipv4',
+  source: '10.244.1.2',
+  destination: '10.244.2.2',
+  sourceLocal: false,
+  destinationLocal: false,
+  protocol: 'tcp',
+  destinationPort: null,
+  in: 'cni0',
+  out: 'eth0',
+  state: 'new',
+  ...rest,
 });
 const chain = (chains: readonly FilterChain[], name: string): FilterChain => {
   const found = chains.find((one) => one.name === name);
@@ -20,7 +29,9 @@ const chain = (chains: readonly FilterChain[], name: string): FilterChain => {
   return found;
 };
 const targets = (chains: readonly FilterChain[], ...args: [Parameters<typeof walkHook>[1], boolean, Packet]): readonly string[] =>
-  walkHook(chains, ...args).map((hit) => `${hit.rule?.action.kind ?? `policy ${hit.chain.policy}`}${hit.certain ? '' : '?'}${hit.probability < 1 ? ` ${hit.probability.toFixed(1)}` : ''}`);
+  walkHook(chains, ...args).map(
+    (hit) => `${hit.rule?.action.kind ?? `policy ${hit.chain.policy}`}${hit.certain ? '' : '?'}${hit.probability < 1 ? ` ${hit.probability.toFixed(1)}` : ''}`,
+  );
 
 describe('iptables-save', () => {
   it('reads policy, hook and priority of built-in chains', () => {
@@ -46,15 +57,28 @@ describe('iptables-save', () => {
   it('reads negation, multiport and state', () => {
     const [mark, , , foreign] = chain(iptables, 'FLANNEL-POSTRTG').rules;
     expect(mark?.matches).toEqual([{ kind: 'mark', value: 0x4000, mask: 0x4000, not: false }]);
-    expect(foreign?.matches).toEqual([{ kind: 'source', cidrs: ['10.244.0.0/16'], not: true }, { kind: 'destination', cidrs: ['10.244.1.0/24'], not: false }]);
-    expect(chain(iptables, 'FORWARD').rules[1]?.matches).toContainEqual({ kind: 'destination-port', ports: [{ first: 80, last: 80 }, { first: 443, last: 443 }], protocol: null, not: false });
+    expect(foreign?.matches).toEqual([
+      { kind: 'source', cidrs: ['10.244.0.0/16'], not: true },
+      { kind: 'destination', cidrs: ['10.244.1.0/24'], not: false },
+    ]);
+    expect(chain(iptables, 'FORWARD').rules[1]?.matches).toContainEqual({
+      kind: 'destination-port',
+      ports: [
+        { first: 80, last: 80 },
+        { first: 443, last: 443 },
+      ],
+      protocol: null,
+      not: false,
+    });
     expect(chain(iptables, 'FORWARD').rules[1]?.matches).toContainEqual({ kind: 'state', states: ['new'], not: false });
   });
 
   it('leaves the truth of what it does not model open', () => {
     expect(chain(iptables, 'INPUT').rules[1]?.matches).toContainEqual({ kind: 'unknown', text: '--physdev-is-bridged', not: true });
-    expect(parseIptables('*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set x src -j DROP\nCOMMIT\n', 'ipv4')[0]?.rules[0]?.matches)
-      .toEqual([{ kind: 'unknown', text: '--match-set x', not: false }, { kind: 'unknown', text: 'src', not: false }]);
+    expect(parseIptables('*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set x src -j DROP\nCOMMIT\n', 'ipv4')[0]?.rules[0]?.matches).toEqual([
+      { kind: 'unknown', text: '--match-set x', not: false },
+      { kind: 'unknown', text: 'src', not: false },
+    ]);
   });
 });
 
@@ -70,8 +94,9 @@ describe('a packet through iptables', () => {
   });
 
   it('of the node itself meets the rule for local sources', () => {
-    expect(walkHook(iptables, 'postrouting', true, packet({ source: '10.244.1.0', sourceLocal: true })).map((hit) => hit.rule?.text))
-      .toEqual(['-t nat -A POSTROUTING -d 10.244.2.0/24 -m addrtype --src-type LOCAL -j SNAT --to-source 10.244.1.1']);
+    expect(walkHook(iptables, 'postrouting', true, packet({ source: '10.244.1.0', sourceLocal: true })).map((hit) => hit.rule?.text)).toEqual([
+      '-t nat -A POSTROUTING -d 10.244.2.0/24 -m addrtype --src-type LOCAL -j SNAT --to-source 10.244.1.1',
+    ]);
   });
 
   it('is accepted by a chain before the DROP policy, and dropped by it otherwise', () => {
@@ -100,7 +125,13 @@ describe('a packet through iptables', () => {
 describe('nft list ruleset', () => {
   it('leaves the tables that iptables keeps to iptables', () => {
     expect(nft.map((one) => `${one.family} ${one.table} ${one.name}`)).toEqual([
-      'inet lossy f', 'ipv4 own post', 'ipv4 own last', 'ipv4 own sub', 'ipv4 own pre', 'ipv4 own forwarding', 'ipv6 own6 post',
+      'inet lossy f',
+      'ipv4 own post',
+      'ipv4 own last',
+      'ipv4 own sub',
+      'ipv4 own pre',
+      'ipv4 own forwarding',
+      'ipv6 own6 post',
     ]);
     expect(parseNft(captured('nft-ruleset.txt'), []).map((one) => one.name)).toContain('POSTROUTING');
   });
@@ -115,7 +146,10 @@ describe('nft list ruleset', () => {
     expect(counted).toMatchObject({ packets: 0, matches: [{ kind: 'random', probability: 0.2 }], action: { kind: 'drop' } });
     expect(below).toMatchObject({ packets: null, matches: [{ kind: 'random', probability: 0.2 }] });
     expect(chain(nft, 'post').rules.map((rule) => rule.action)).toEqual([
-      { kind: 'masquerade' }, { kind: 'snat', to: '10.244.1.2', ports: { first: 200, last: 999 } }, { kind: 'masquerade' }, { kind: 'snat', to: '1.2.3.4', ports: null },
+      { kind: 'masquerade' },
+      { kind: 'snat', to: '10.244.1.2', ports: { first: 200, last: 999 } },
+      { kind: 'masquerade' },
+      { kind: 'snat', to: '1.2.3.4', ports: null },
     ]);
     expect(nft.at(-1)?.rules[0]?.action).toEqual({ kind: 'snat', to: 'fd00::1', ports: { first: 200, last: 999 } });
   });
@@ -136,5 +170,7 @@ describe('parseNatTarget', () => {
     [':15001', { to: '', ports: { first: 15001, last: 15001 } }],
     ['fd00::1', { to: 'fd00::1', ports: null }],
     ['[fd00::1]:1-2', { to: 'fd00::1', ports: { first: 1, last: 2 } }],
-  ])('%s', (text, expected) => { expect(parseNatTarget(text)).toEqual(expected); });
+  ])('%s', (text, expected) => {
+    expect(parseNatTarget(text)).toEqual(expected);
+  });
 });

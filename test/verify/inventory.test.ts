@@ -10,8 +10,20 @@ import { viewLab } from '../../verify/inventory/lab-view.ts';
 import type { Failure } from '../../verify/report.ts';
 import { changed, failuresBetween, healthySnapshot, nodeNamed, podsOf, smallPlan } from './inventory-fixture.ts';
 
-const TWO_SEGMENTS: Partial<LabSpec> = { underlay: { segments: [{ name: 'a', cidr: '10.0.1.0/24' }, { name: 'b', cidr: '10.0.2.0/24' }] } };
-const SPREAD = { nodes: [{ name: 'worker1', segment: 'a' }, { name: 'worker2', segment: 'b' }] };
+const TWO_SEGMENTS: Partial<LabSpec> = {
+  underlay: {
+    segments: [
+      { name: 'a', cidr: '10.0.1.0/24' },
+      { name: 'b', cidr: '10.0.2.0/24' },
+    ],
+  },
+};
+const SPREAD = {
+  nodes: [
+    { name: 'worker1', segment: 'a' },
+    { name: 'worker2', segment: 'b' },
+  ],
+};
 
 const labs: readonly (readonly [string, () => LabPlan])[] = [
   ['bridge', () => smallPlan({ type: 'bridge' })],
@@ -33,7 +45,8 @@ describe('a healthy lab', () => {
   it.each(labs)('%s has no findings, even for pairs that failed', (_name, make) => {
     const plan = make();
     const failures = ['silent', 'rewritten', 'refused'].flatMap((outcome) => [
-      ...failuresBetween(plan, 'worker1', 'worker2', outcome as Failure['class']), ...failuresBetween(plan, 'worker1', 'worker1', outcome as Failure['class']),
+      ...failuresBetween(plan, 'worker1', 'worker2', outcome as Failure['class']),
+      ...failuresBetween(plan, 'worker1', 'worker1', outcome as Failure['class']),
     ]);
     expect(find(plan, healthySnapshot(plan), failures)).toEqual([]);
   });
@@ -53,16 +66,23 @@ describe('routes', () => {
     expect(findings[0]?.mend).toBe(`cnilab exec small worker1 -- ip route replace ${range} via ${range.replace('/24', '')} dev flannel.1 onlink`);
     const [there] = flowsOf(viewLab(plan, without), failuresBetween(plan, 'worker1', 'worker2', 'no-route'));
     const [back] = flowsOf(viewLab(plan, without), failuresBetween(plan, 'worker2', 'worker1', 'silent'));
-    expect(findings.map((finding) => [there, back].map((flow) => flow !== undefined && finding.explains(flow)))).toEqual([[true, false], [false, true]]);
+    expect(findings.map((finding) => [there, back].map((flow) => flow !== undefined && finding.explains(flow)))).toEqual([
+      [true, false],
+      [false, true],
+    ]);
   });
 
   it('a blackhole is named', () => {
-    const hole = changed(healthy, worker1.netns, (one) => ({ routes: one.routes.map((route) => (route.to === range ? { ...route, type: 'blackhole', via: null, dev: null } : route)) }));
+    const hole = changed(healthy, worker1.netns, (one) => ({
+      routes: one.routes.map((route) => (route.to === range ? { ...route, type: 'blackhole', via: null, dev: null } : route)),
+    }));
     expect(names(find(plan, hole))).toEqual(['route-is-blackhole']);
   });
 
   it('another device is a wrong route, and a reverse path failure when filtering is strict there', () => {
-    const wrong = changed(healthy, worker1.netns, (one) => ({ routes: one.routes.map((route) => (route.to === range ? { ...route, via: null, dev: 'cni0', onlink: false } : route)) }));
+    const wrong = changed(healthy, worker1.netns, (one) => ({
+      routes: one.routes.map((route) => (route.to === range ? { ...route, via: null, dev: 'cni0', onlink: false } : route)),
+    }));
     expect(names(find(plan, wrong))).toEqual(['route-points-elsewhere']);
     const strict = changed(wrong, worker1.netns, (one) => ({ sysctls: { ...one.sysctls, 'net/ipv4/conf/all/rp_filter': '1' } }));
     expect(names(find(plan, strict))).toEqual(['reverse-path-filter-drops']);
@@ -71,12 +91,30 @@ describe('routes', () => {
   });
 
   it('a strict filter alone is no finding', () => {
-    expect(find(plan, changed(healthy, worker1.netns, (one) => ({ sysctls: { ...one.sysctls, 'net/ipv4/conf/all/rp_filter': '1' } })))).toEqual([]);
+    expect(
+      find(
+        plan,
+        changed(healthy, worker1.netns, (one) => ({ sysctls: { ...one.sysctls, 'net/ipv4/conf/all/rp_filter': '1' } })),
+      ),
+    ).toEqual([]);
   });
 
   it('a more specific foreign route shadows it', () => {
-    const shadow = { family: 'ipv4', to: range.replace('/24', '/25'), via: null, dev: 'eth0', type: 'unicast', proto: 3, metric: 0, table: 254, onlink: false } as const;
-    const findings = find(plan, changed(healthy, worker1.netns, (one) => ({ routes: [...one.routes, shadow] })));
+    const shadow = {
+      family: 'ipv4',
+      to: range.replace('/24', '/25'),
+      via: null,
+      dev: 'eth0',
+      type: 'unicast',
+      proto: 3,
+      metric: 0,
+      table: 254,
+      onlink: false,
+    } as const;
+    const findings = find(
+      plan,
+      changed(healthy, worker1.netns, (one) => ({ routes: [...one.routes, shadow] })),
+    );
     expect(names(findings)).toEqual(['pod-cidr-overlaps']);
   });
 
@@ -94,7 +132,10 @@ describe('routes', () => {
     const to = nodeNamed(routed, 'worker2').podCIDRs[0];
     const router = routed.machines.find((machine) => machine.kind === 'router');
     const lost = changed(healthySnapshot(routed), router?.netns ?? '', (has) => ({ routes: has.routes.filter((route) => route.to !== to) }));
-    expect(find(routed, lost).map((finding) => [finding.name, finding.where])).toEqual([['no-route-to-pod-cidr', ['router']], ['no-return-route', ['router']]]);
+    expect(find(routed, lost).map((finding) => [finding.name, finding.where])).toEqual([
+      ['no-route-to-pod-cidr', ['router']],
+      ['no-return-route', ['router']],
+    ]);
   });
 });
 
@@ -115,7 +156,9 @@ describe('addresses', () => {
   it('held twice explain the wrong neighbour entry as well', () => {
     const twice = changed(healthy, one.netns, (has) => ({ addresses: [...has.addresses, { dev: 'eth0', family: 'ipv4', address, prefixLength: 24 }] }));
     const worker1 = nodeNamed(plan, 'worker1');
-    const poisoned = changed(twice, worker1.netns, (has) => ({ neighbours: has.neighbours.map((entry) => (entry.address === address ? { ...entry, mac: one.interface.mac } : entry)) }));
+    const poisoned = changed(twice, worker1.netns, (has) => ({
+      neighbours: has.neighbours.map((entry) => (entry.address === address ? { ...entry, mac: one.interface.mac } : entry)),
+    }));
     expect(names(find(plan, poisoned))).toEqual(['duplicate-pod-ip']);
     expect(find(plan, poisoned)[0]?.evidence.join('\n')).toContain(`worker1 holds ${one.interface.mac} for it (${one.id}, reachable)`);
   });
@@ -143,17 +186,24 @@ describe('links and sysctls', () => {
     ['eth0', { up: false }, 'eth0 of worker1 is down'],
     ['vxlan-6784', { master: null }, 'vxlan-6784 of worker1 is no port of weave'],
   ])('%s %j', (name, change, evidence) => {
-    const findings = find(plan, changed(healthy, worker1.netns, (has) => ({ links: has.links.map((link) => (link.name === name ? { ...link, ...change } : link)) })));
+    const findings = find(
+      plan,
+      changed(healthy, worker1.netns, (has) => ({ links: has.links.map((link) => (link.name === name ? { ...link, ...change } : link)) })),
+    );
     expect(findings.map((finding) => [finding.name, ...finding.evidence])).toEqual([['link-down', evidence]]);
   });
 
   it('a pod whose interface is down has no address that answers', () => {
-    const findings = find(plan, changed(healthy, pod?.netns ?? '', (has) => ({ links: has.links.map((link) => ({ ...link, carrier: false })) })));
+    const findings = find(
+      plan,
+      changed(healthy, pod?.netns ?? '', (has) => ({ links: has.links.map((link) => ({ ...link, carrier: false })) })),
+    );
     expect(findings.map((finding) => finding.name)).toEqual(['address-not-assigned']);
   });
 
   it('a node that does not forward breaks routed pods, not those of one segment', () => {
-    const off = (lab: LabPlan): Snapshot => changed(healthySnapshot(lab), nodeNamed(lab, 'worker1').netns, (has) => ({ sysctls: { ...has.sysctls, 'net/ipv4/ip_forward': '0' } }));
+    const off = (lab: LabPlan): Snapshot =>
+      changed(healthySnapshot(lab), nodeNamed(lab, 'worker1').netns, (has) => ({ sysctls: { ...has.sysctls, 'net/ipv4/ip_forward': '0' } }));
     const explained = (lab: LabPlan, from: string, to: string): boolean => {
       const flows = flowsOf(viewLab(lab, off(lab)), failuresBetween(lab, from, to, 'silent'));
       return flows.every((flow) => find(lab, off(lab))[0]?.explains(flow) === true);
@@ -184,30 +234,50 @@ describe('overlay', () => {
     }));
     const findings = find(plan, broken);
     expect(findings.map((finding) => [finding.name, finding.where])).toEqual([[name, ['c1/worker1']]]);
-    const flows = flowsOf(viewLab(plan, broken), [...failuresBetween(plan, 'worker1', 'worker2', 'silent'), ...failuresBetween(plan, 'worker1', 'control-plane1', 'silent')]);
+    const flows = flowsOf(viewLab(plan, broken), [
+      ...failuresBetween(plan, 'worker1', 'worker2', 'silent'),
+      ...failuresBetween(plan, 'worker1', 'control-plane1', 'silent'),
+    ]);
     expect(new Set(flows.filter((flow) => findings[0]?.explains(flow)).map((flow) => flow.server?.node.name))).toEqual(new Set(['worker2']));
   });
 
   it('identifier, port and local address', () => {
-    const broken = (vxlan: object): Snapshot => changed(healthy, worker2.netns, (has) => ({ links: has.links.map((link) => (link.vxlan === null ? link : { ...link, vxlan: { ...link.vxlan, ...vxlan } })) }));
-    expect(find(plan, broken({ vni: 2 }))[0]).toMatchObject({ name: 'vni-mismatch', where: ['c1/worker2'], evidence: ['flannel.1 of worker2 has VXLAN id 2; its peers have 1'] });
-    expect(find(plan, broken({ port: 4789 }))[0]).toMatchObject({ name: 'overlay-mismatch', evidence: ['flannel.1 of worker2 has UDP port 4789, planned 8472'] });
+    const broken = (vxlan: object): Snapshot =>
+      changed(healthy, worker2.netns, (has) => ({
+        links: has.links.map((link) => (link.vxlan === null ? link : { ...link, vxlan: { ...link.vxlan, ...vxlan } })),
+      }));
+    expect(find(plan, broken({ vni: 2 }))[0]).toMatchObject({
+      name: 'vni-mismatch',
+      where: ['c1/worker2'],
+      evidence: ['flannel.1 of worker2 has VXLAN id 2; its peers have 1'],
+    });
+    expect(find(plan, broken({ port: 4789 }))[0]).toMatchObject({
+      name: 'overlay-mismatch',
+      evidence: ['flannel.1 of worker2 has UDP port 4789, planned 8472'],
+    });
   });
 
   it('a permanent entry for one pod on a learning device', () => {
     const weave = smallPlan({ type: 'weave' });
     const [pod] = podsOf(weave, 'worker2');
     const stray = { dev: 'vxlan-6784', mac: pod?.interface.mac ?? '', dst: '172.30.0.250', permanent: true };
-    const findings = find(weave, changed(healthySnapshot(weave), nodeNamed(weave, 'worker1').netns, (has) => ({ fdb: [...has.fdb, stray] })));
+    const findings = find(
+      weave,
+      changed(healthySnapshot(weave), nodeNamed(weave, 'worker1').netns, (has) => ({ fdb: [...has.fdb, stray] })),
+    );
     expect(findings.map((finding) => finding.name)).toEqual(['fdb-points-elsewhere']);
   });
 
   it('a stale neighbour on a node', () => {
     const [pod] = podsOf(plan, 'worker1');
     const address = pod?.interface.addresses[0]?.address;
-    const broken = changed(healthy, worker1.netns, (has) => ({ neighbours: has.neighbours.map((entry) => (entry.address === address ? { ...entry, mac: '02:00:00:00:00:99', state: 'permanent' } : entry)) }));
+    const broken = changed(healthy, worker1.netns, (has) => ({
+      neighbours: has.neighbours.map((entry) => (entry.address === address ? { ...entry, mac: '02:00:00:00:00:99', state: 'permanent' } : entry)),
+    }));
     expect(names(find(plan, broken))).toEqual(['stale-neighbour']);
-    const failed = changed(healthy, worker1.netns, (has) => ({ neighbours: has.neighbours.map((entry) => ({ ...entry, mac: entry.address === address ? '' : entry.mac, state: 'failed' })) }));
+    const failed = changed(healthy, worker1.netns, (has) => ({
+      neighbours: has.neighbours.map((entry) => ({ ...entry, mac: entry.address === address ? '' : entry.mac, state: 'failed' })),
+    }));
     expect(names(find(plan, failed)).filter((name) => name === 'stale-neighbour')).toEqual([]);
   });
 });
@@ -215,7 +285,8 @@ describe('overlay', () => {
 describe('packet filters', () => {
   const plan = smallPlan({ type: 'flannel' } satisfies CniSpec);
   const [own, other] = [nodeNamed(plan, 'worker1').podCIDRs[0], nodeNamed(plan, 'worker2').podCIDRs[0]];
-  const table = (name: string, ...lines: readonly string[]): string => [`*${name}`, ':PREROUTING ACCEPT [0:0]', ':FORWARD ACCEPT [0:0]', ':POSTROUTING ACCEPT [0:0]', ...lines, 'COMMIT', ''].join('\n');
+  const table = (name: string, ...lines: readonly string[]): string =>
+    [`*${name}`, ':PREROUTING ACCEPT [0:0]', ':FORWARD ACCEPT [0:0]', ':POSTROUTING ACCEPT [0:0]', ...lines, 'COMMIT', ''].join('\n');
   const lost = (text: string, outcome: Failure['class'], node = 'worker1', rest: Partial<Failure> = {}): readonly string[] =>
     names(find(plan, healthySnapshot(plan, { [node]: text }), failuresBetween(plan, 'worker1', 'worker2', outcome, rest)));
 
@@ -230,7 +301,9 @@ describe('packet filters', () => {
     ['cni-reverse-path-filter-drops', '*raw\n:PREROUTING ACCEPT [0:0]\n[9:540] -A PREROUTING -m rpfilter --invert -j DROP\nCOMMIT\n', 'silent', 'worker2'],
     ['packet-loss', table('filter', '[9:540] -A FORWARD -m statistic --mode random --probability 0.20000000019 -j DROP'), 'silent', 'worker1'],
     ['overlay-port-blocked', '*filter\n:INPUT ACCEPT [0:0]\n[9:540] -A INPUT -p udp -m udp --dport 8472 -j DROP\nCOMMIT\n', 'silent', 'worker2'],
-  ] as const)('%s', (name, text, outcome, node) => { expect(lost(text, outcome, node)).toEqual([name]); });
+  ] as const)('%s', (name, text, outcome, node) => {
+    expect(lost(text, outcome, node)).toEqual([name]);
+  });
 
   it('a rule for one protocol is named for it, and only by probes of it', () => {
     const text = table('nat', `[9:540] -A POSTROUTING -s ${own} ! -d ${own} -p udp -j MASQUERADE`);
@@ -240,7 +313,9 @@ describe('packet filters', () => {
 
   it('a rule that keeps the address changes the port', () => {
     const address = podsOf(plan, 'worker1')[0]?.interface.addresses[0]?.address ?? '';
-    expect(lost(table('nat', `[9:540] -A POSTROUTING -s ${address}/32 -d ${other} -p tcp -j SNAT --to-source ${address}:200-999`), 'rewritten')).toEqual(['source-port-rewritten']);
+    expect(lost(table('nat', `[9:540] -A POSTROUTING -s ${address}/32 -d ${other} -p tcp -j SNAT --to-source ${address}:200-999`), 'rewritten')).toEqual([
+      'source-port-rewritten',
+    ]);
   });
 
   it('a rule that cannot be evaluated is named only when it was met', () => {
@@ -255,15 +330,21 @@ describe('packet filters', () => {
       worker1: table('nat', `[3:180] -A POSTROUTING -s ${pod}/32 -d ${other} -j SNAT --to-source 172.30.0.250`),
       worker2: table('nat', `[3:180] -A POSTROUTING -s 172.30.0.250/32 -d ${other} -j SNAT --to-source ${pod}`),
     });
-    expect(find(plan, snapshot, failures).map((finding) => [finding.name, finding.where])).toEqual([['hidden-double-nat', ['c1/worker1']], ['hidden-double-nat', ['c1/worker2']]]);
+    expect(find(plan, snapshot, failures).map((finding) => [finding.name, finding.where])).toEqual([
+      ['hidden-double-nat', ['c1/worker1']],
+      ['hidden-double-nat', ['c1/worker2']],
+    ]);
   });
 });
 
 describe('MTU', () => {
   const plan = smallPlan({ type: 'flannel' });
   const worker1 = nodeNamed(plan, 'worker1');
-  const narrow = changed(healthySnapshot(plan), worker1.netns, (has) => ({ links: has.links.map((link) => (link.name === 'flannel.1' ? { ...link, mtu: 1350 } : link)) }));
-  const sized = (outcome: Failure['class']): readonly Failure[] => failuresBetween(plan, 'worker1', 'worker2', outcome, { check: 'size-sweep', protocol: 'udp' });
+  const narrow = changed(healthySnapshot(plan), worker1.netns, (has) => ({
+    links: has.links.map((link) => (link.name === 'flannel.1' ? { ...link, mtu: 1350 } : link)),
+  }));
+  const sized = (outcome: Failure['class']): readonly Failure[] =>
+    failuresBetween(plan, 'worker1', 'worker2', outcome, { check: 'size-sweep', protocol: 'udp' });
 
   it('a hop whose senders are told is a warning, one that swallows is not', () => {
     expect(names(find(plan, narrow, sized('too-big')))).toEqual(['path-mtu-below-pod-mtu']);
@@ -285,7 +366,9 @@ describe('MTU', () => {
 
   it('a bridge port tells nobody', () => {
     const weave = smallPlan({ type: 'weave' });
-    const port = changed(healthySnapshot(weave), nodeNamed(weave, 'worker1').netns, (has) => ({ links: has.links.map((link) => (link.name === 'vxlan-6784' ? { ...link, mtu: 1276 } : link)) }));
+    const port = changed(healthySnapshot(weave), nodeNamed(weave, 'worker1').netns, (has) => ({
+      links: has.links.map((link) => (link.name === 'vxlan-6784' ? { ...link, mtu: 1276 } : link)),
+    }));
     expect(names(find(weave, port, failuresBetween(weave, 'worker1', 'worker2', 'silent', { check: 'size-sweep' })))).toEqual(['mtu-blackhole']);
   });
 });

@@ -40,7 +40,12 @@ export function explainFailures(input: DiagnosisInput): Explanation {
   };
 }
 
-interface Cause { readonly name: DiagnosisName; readonly findings: readonly Finding[]; readonly explained: readonly Flow[]; readonly certainty: Finding['certainty'] }
+interface Cause {
+  readonly name: DiagnosisName;
+  readonly findings: readonly Finding[];
+  readonly explained: readonly Flow[];
+  readonly certainty: Finding['certainty'];
+}
 
 /** One cause per name. A deviation that explains no failure is kept as a warning, because what failed may have been a sample. */
 function merge(findings: readonly Finding[], flows: readonly Flow[]): readonly Cause[] {
@@ -54,7 +59,9 @@ function merge(findings: readonly Finding[], flows: readonly Flow[]): readonly C
     if (active.length === 0 && PAIRED.has(name)) return [];
     return [{ name, findings: kept, explained, certainty: explained.length === 0 ? 'possible' : strongest(kept) }];
   });
-  return causes.sort((a, b) => severityRank(a) - severityRank(b) || RANK[a.certainty] - RANK[b.certainty] || b.explained.length - a.explained.length || compare(a.name, b.name));
+  return causes.sort(
+    (a, b) => severityRank(a) - severityRank(b) || RANK[a.certainty] - RANK[b.certainty] || b.explained.length - a.explained.length || compare(a.name, b.name),
+  );
 }
 
 const PAIRED: ReadonlySet<DiagnosisName> = new Set<DiagnosisName>(['no-return-route']);
@@ -92,7 +99,9 @@ function toDiagnosis(view: LabView, cause: Cause, found: readonly Finding[]): Di
     confidence: cause.certainty,
     evidence: evidence.length > EVIDENCE_LIMIT ? [...evidence.slice(0, EVIDENCE_LIMIT), `and ${evidence.length - EVIDENCE_LIMIT} more of the kind`] : evidence,
     ruledOut: ruleOut(view, cause.name, nodesConcerned(view, where, cause.explained), found),
-    mend: unique(cause.findings.map((finding) => finding.mend).filter((mend) => mend !== '')).slice(0, MEND_LIMIT).join('; '),
+    mend: unique(cause.findings.map((finding) => finding.mend).filter((mend) => mend !== ''))
+      .slice(0, MEND_LIMIT)
+      .join('; '),
     severity: severityOf(cause),
     checks: checks.length > 0 ? checks : kind.checks,
   };

@@ -7,7 +7,12 @@ import type { NodePlan } from '../../topology/plan.ts';
 import { type DiagnosisName, diagnosisKind } from './catalogue.ts';
 
 /** The look-alikes of a diagnosis that nothing was found for, each with what speaks against it on the nodes concerned. */
-export function ruleOut(view: LabView, name: DiagnosisName, nodes: readonly NodePlan[], found: readonly Finding[]): readonly { readonly name: string; readonly because: string }[] {
+export function ruleOut(
+  view: LabView,
+  name: DiagnosisName,
+  nodes: readonly NodePlan[],
+  found: readonly Finding[],
+): readonly { readonly name: string; readonly because: string }[] {
   return diagnosisKind(name).lookAlikes.flatMap((other) => {
     if (found.some((finding) => finding.name === other)) return [];
     const because = REASONS[other]?.(view, nodes) ?? null;
@@ -17,14 +22,21 @@ export function ruleOut(view: LabView, name: DiagnosisName, nodes: readonly Node
 
 type Reason = (view: LabView, nodes: readonly NodePlan[]) => string | null;
 
-const noRule = (what: string): Reason => (_view, nodes) => `no ${what} on ${list(nodes)} takes the probes`;
-const asPlanned = (what: string): Reason => (_view, nodes) => `${what} on ${list(nodes)} are as planned`;
+const noRule =
+  (what: string): Reason =>
+  (_view, nodes) =>
+    `no ${what} on ${list(nodes)} takes the probes`;
+const asPlanned =
+  (what: string): Reason =>
+  (_view, nodes) =>
+    `${what} on ${list(nodes)} are as planned`;
 
 const REASONS: Readonly<Record<string, Reason>> = {
   'proxy-in-path': noRule('REDIRECT or TPROXY rule'),
   'hidden-double-nat': noRule('second SNAT rule that turns it back'),
   'pod-source-rewritten': noRule('masquerade or SNAT rule for pod sources of all protocols'),
-  'forwarding-disabled': (view, nodes) => `ip_forward is ${nodes.map((node) => `${namespaceOf(view, node.netns)?.sysctls['net/ipv4/ip_forward'] ?? '?'} on ${node.name}`).join(', ')}${still(view, nodes, 'IpInAddrErrors')}`,
+  'forwarding-disabled': (view, nodes) =>
+    `ip_forward is ${nodes.map((node) => `${namespaceOf(view, node.netns)?.sysctls['net/ipv4/ip_forward'] ?? '?'} on ${node.name}`).join(', ')}${still(view, nodes, 'IpInAddrErrors')}`,
   'route-is-blackhole': (_view, nodes) => `no route to pods of another node on ${list(nodes)} is a blackhole`,
   'forward-policy-drops': noRule('FORWARD policy'),
   'policy-drops': noRule('DROP rule'),
@@ -32,7 +44,8 @@ const REASONS: Readonly<Record<string, Reason>> = {
   'no-route-to-pod-cidr': asPlanned('the routes to pods'),
   'no-return-route': (view, nodes) => `the routes back on ${list(nodes)} are there${still(view, nodes, 'IpExtInNoRoutes')}`,
   'route-points-elsewhere': asPlanned('device and next hop of the routes to pods'),
-  'reverse-path-filter-drops': (view, nodes) => `rp_filter is ${nodes.map((node) => `${reversePath(view, node)} on ${node.name}`).join(', ')}${still(view, nodes, 'TcpExtIPReversePathFilter')}`,
+  'reverse-path-filter-drops': (view, nodes) =>
+    `rp_filter is ${nodes.map((node) => `${reversePath(view, node)} on ${node.name}`).join(', ')}${still(view, nodes, 'TcpExtIPReversePathFilter')}`,
   'cni-reverse-path-filter-drops': noRule('rpfilter rule'),
   'bgp-peer-down': (_view, nodes) => (nodes.some((node) => node.bgp !== null) ? 'the other side of the session has its routes' : null),
   'mtu-blackhole': (view, nodes) => `senders are told: nothing drops "fragmentation needed" on ${list(nodes)}${still(view, nodes, 'IpOutDiscards')}`,
@@ -63,5 +76,10 @@ function reversePath(view: LabView, node: NodePlan): string {
 }
 
 function list(nodes: readonly NodePlan[]): string {
-  return nodes.length === 0 ? 'the path' : nodes.slice(0, 4).map((node) => node.name).join(', ');
+  return nodes.length === 0
+    ? 'the path'
+    : nodes
+        .slice(0, 4)
+        .map((node) => node.name)
+        .join(', ');
 }

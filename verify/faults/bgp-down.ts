@@ -17,7 +17,8 @@ export const bgpDown: Fault = {
     const { node, peer } = target;
     const session = sessionName(node.bgp?.peers.find((one) => one.node === peer.id)?.address ?? '');
     const both = (wanted: 'present' | 'absent'): readonly ReturnType<typeof awaitRoutes>[] => [
-      awaitRoutes(node.netns, rangesOf(target, peer), wanted), awaitRoutes(peer.netns, rangesOf(target, node), wanted),
+      awaitRoutes(node.netns, rangesOf(target, peer), wanted),
+      awaitRoutes(peer.netns, rangesOf(target, node), wanted),
     ];
     return {
       inject: [bird(node.netns, `disable ${session}`), ...both('absent')],

@@ -42,7 +42,10 @@ function byRoute(target: FaultTarget, snapshot: Snapshot, address: string): Faul
 
 function byNeighbour(target: FaultTarget, snapshot: Snapshot, address: string): FaultScript {
   const { node, pod, peerPod, family } = target;
-  const caches = [{ netns: node.netns, dev: node.bridge?.name ?? '' }, ...(isOneSegment(target) ? [{ netns: peerPod.netns, dev: peerPod.interface.name }] : [])];
+  const caches = [
+    { netns: node.netns, dev: node.bridge?.name ?? '' },
+    ...(isOneSegment(target) ? [{ netns: peerPod.netns, dev: peerPod.interface.name }] : []),
+  ];
   const scripts = caches.map(({ netns, dev }): FaultScript => {
     const found = namespaceIn(snapshot, netns).neighbours.find((one) => one.address === address && one.state === 'permanent');
     const replace = (mac: string, state: string): FaultStep => ip(netns, family, 'neigh', 'replace', address, 'lladdr', mac, 'dev', dev, 'nud', state);

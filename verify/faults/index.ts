@@ -24,14 +24,30 @@ import { type FaultTarget, type TargetPick, targetsOf } from './target.ts';
 import { vniMismatch } from './vni-mismatch.ts';
 import { wrongVtepMac } from './wrong-vtep-mac.ts';
 
-export type { Fault, FaultStep, UndoPlan } from './fault.ts';
+export type { Fault, UndoPlan } from './fault.ts';
 export type { TargetPick } from './target.ts';
 
 /** A new fault is a file and a line here. */
 export const faults: readonly Fault[] = [
-  masqueradePodToPod, snatUndoneAtPeer, snatPortOnly, snatUdpOnly, snatNodeToPod, l4ProxyRedirect,
-  ipForwardOff, forwardPolicyDrop, forwardRouteMissing, returnRouteMissing, rpFilterStrictAsymmetric, bgpDown,
-  mtuBlackhole, duplicatePodIp, podAddressNotPlanned, staleFdb, wrongVtepMac, vniMismatch, randomLoss,
+  masqueradePodToPod,
+  snatUndoneAtPeer,
+  snatPortOnly,
+  snatUdpOnly,
+  snatNodeToPod,
+  l4ProxyRedirect,
+  ipForwardOff,
+  forwardPolicyDrop,
+  forwardRouteMissing,
+  returnRouteMissing,
+  rpFilterStrictAsymmetric,
+  bgpDown,
+  mtuBlackhole,
+  duplicatePodIp,
+  podAddressNotPlanned,
+  staleFdb,
+  wrongVtepMac,
+  vniMismatch,
+  randomLoss,
 ];
 
 /**
@@ -58,7 +74,11 @@ export async function injectFault(session: EngineSession, plan: LabPlan, id: str
   const fault = faultById(id);
   const target = chooseTarget(fault, plan, pick);
   if (typeof target === 'string') {
-    throw new LabError({ code: 'FAULT_NOT_APPLICABLE', message: `${id} cannot be shown in ${plan.name}: ${target}`, hint: '`cnilab fault list LAB` shows which faults apply' });
+    throw new LabError({
+      code: 'FAULT_NOT_APPLICABLE',
+      message: `${id} cannot be shown in ${plan.name}: ${target}`,
+      hint: '`cnilab fault list LAB` shows which faults apply',
+    });
   }
   const script = fault.script(target, await readTarget(session, target));
   const undo: UndoPlan = { fault: id, where: target.node.id, steps: script.undo };
@@ -105,7 +125,8 @@ async function runStep(session: EngineSession, step: FaultStep): Promise<void> {
   const result = await session.run(step.netns, step.argv, step.input === undefined ? {} : { input: step.input });
   if (result.exitCode === 0 || step.tolerant === true) return;
   throw new EngineError({
-    code: 'COMMAND_FAILED', message: `${step.argv.join(' ')} failed in ${step.netns}: ${result.stderr.trim()}`,
+    code: 'COMMAND_FAILED',
+    message: `${step.argv.join(' ')} failed in ${step.netns}: ${result.stderr.trim()}`,
     hint: 'look at the namespace with `cnilab exec`, and run `cnilab up --replace` when it cannot be mended',
     details: { netns: step.netns, argv: step.argv, exitCode: result.exitCode },
   });

@@ -27,7 +27,18 @@ export const l4ProxyRedirect: Fault = {
   script: (target) => {
     const { node, family } = target;
     const address = podAddress(target, target.peerPod);
-    const redirect = firstRule(node.netns, family, 'nat', 'PREROUTING', ['-p', 'tcp', '-d', address, '--dport', PROBE_PORT, '-j', 'REDIRECT', '--to-ports', PROXY_PORT]);
+    const redirect = firstRule(node.netns, family, 'nat', 'PREROUTING', [
+      '-p',
+      'tcp',
+      '-d',
+      address,
+      '--dport',
+      PROBE_PORT,
+      '-j',
+      'REDIRECT',
+      '--to-ports',
+      PROXY_PORT,
+    ]);
     const pidFile = `/run/cnilab/proxy.${node.netns}.pid`;
     const sh = (script: string, ...args: readonly string[]): readonly string[] => ['sh', '-c', script, 'sh', ...args];
     return {
@@ -37,10 +48,21 @@ export const l4ProxyRedirect: Fault = {
           netns: node.netns,
           argv: sh(
             'mkdir -p /run/cnilab; setsid "$2" -e "$3" -- "$4" "$5" "$6" </dev/null >/dev/null 2>&1 & echo $! > "$1"',
-            pidFile, process.execPath, PROXY, address, String(PROBE_PORT), String(PROXY_PORT),
+            pidFile,
+            process.execPath,
+            PROXY,
+            address,
+            String(PROBE_PORT),
+            String(PROXY_PORT),
           ),
         },
-        { netns: node.netns, argv: sh('port=$(printf %04X "$1"); i=0; until grep -q ":$port 0.* 0A " /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -lt 250 ] || exit 1; sleep 0.02; done', String(PROXY_PORT)) },
+        {
+          netns: node.netns,
+          argv: sh(
+            'port=$(printf %04X "$1"); i=0; until grep -q ":$port 0.* 0A " /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -lt 250 ] || exit 1; sleep 0.02; done',
+            String(PROXY_PORT),
+          ),
+        },
         ...redirect.inject,
       ],
       undo: [...redirect.undo, { netns: node.netns, argv: sh('kill "$(cat "$1")"; rm -f "$1"', pidFile), tolerant: true }],

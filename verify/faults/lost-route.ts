@@ -5,7 +5,11 @@ import type { FaultScript } from './fault.ts';
 import { routeAsFound, routesTo } from './steps.ts';
 import { type FaultTarget, isOneSegment, rangesOf } from './target.ts';
 
-interface Holder { readonly netns: string; readonly kind: 'node' | 'router'; readonly origin: 'static' | 'bgp' }
+interface Holder {
+  readonly netns: string;
+  readonly kind: 'node' | 'router';
+  readonly origin: 'static' | 'bgp';
+}
 
 /** Who holds the planned route to the peer's pods: the node, or a router; null where nothing is routed. */
 export function routeHolder(target: FaultTarget): Holder | null {

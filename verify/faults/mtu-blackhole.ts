@@ -20,9 +20,10 @@ export const mtuBlackhole: Fault = {
   script: (target, snapshot) => {
     const { node, family, pod } = target;
     const dev = overlayTo(target)?.name ?? node.interfaces[0]?.name ?? 'eth0';
-    const mute = family === 'ipv4'
-      ? firstRule(node.netns, family, 'filter', 'OUTPUT', ['-p', 'icmp', '--icmp-type', 'fragmentation-needed', '-j', 'DROP'])
-      : firstRule(node.netns, family, 'filter', 'OUTPUT', ['-p', 'icmpv6', '--icmpv6-type', 'packet-too-big', '-j', 'DROP']);
+    const mute =
+      family === 'ipv4'
+        ? firstRule(node.netns, family, 'filter', 'OUTPUT', ['-p', 'icmp', '--icmp-type', 'fragmentation-needed', '-j', 'DROP'])
+        : firstRule(node.netns, family, 'filter', 'OUTPUT', ['-p', 'icmpv6', '--icmpv6-type', 'packet-too-big', '-j', 'DROP']);
     return {
       inject: [...mute.inject, ip(node.netns, 'ipv4', 'link', 'set', dev, 'mtu', pod.interface.mtuBytes - LESS_BYTES)],
       undo: [...asFound(target, snapshot, dev), ...mute.undo, { ...ip(pod.netns, family, 'route', 'flush', 'cache'), tolerant: true }],
@@ -34,7 +35,8 @@ export const mtuBlackhole: Fault = {
 function asFound(target: FaultTarget, snapshot: Snapshot, dev: string): readonly FaultStep[] {
   const { node } = target;
   const touched = isOneSegment(target) && node.bridge !== null ? [dev, node.bridge.name] : [dev];
-  return namespaceIn(snapshot, node.netns).links.filter((link) => touched.includes(link.name))
+  return namespaceIn(snapshot, node.netns)
+    .links.filter((link) => touched.includes(link.name))
     .toSorted((a, b) => touched.indexOf(a.name) - touched.indexOf(b.name))
     .map((link) => ip(node.netns, 'ipv4', 'link', 'set', link.name, 'mtu', link.mtu));
 }

@@ -27,8 +27,8 @@ function swap(target: FaultTarget, snapshot: Snapshot, from: string, to: string)
   const { pod, family } = target;
   const length = podPrefixLength(target, pod);
   const words = (address: string): readonly string[] => [`${address}/${length}`, 'dev', pod.interface.name];
-  const routes = namespaceIn(snapshot, pod.netns).routes
-    .filter((route) => route.family === family && route.proto !== KERNEL_PROTOCOL && route.type === 'unicast')
+  const routes = namespaceIn(snapshot, pod.netns)
+    .routes.filter((route) => route.family === family && route.proto !== KERNEL_PROTOCOL && route.type === 'unicast')
     // A gateway must be on-link before routes lead through it.
     .toSorted((a, b) => Number(a.via !== null) - Number(b.via !== null));
   return [

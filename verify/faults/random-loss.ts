@@ -11,10 +11,13 @@ export const randomLoss: Fault = {
   check: 'loss',
   fits: () => true,
   script: ({ node: { netns } }) => ({
-    inject: [{
-      netns, argv: ['nft', '-f', '-'],
-      input: `add table inet ${TABLE}\nadd chain inet ${TABLE} forward { type filter hook forward priority 0; }\nadd rule inet ${TABLE} forward numgen random mod 5 0 counter drop\n`,
-    }],
+    inject: [
+      {
+        netns,
+        argv: ['nft', '-f', '-'],
+        input: `add table inet ${TABLE}\nadd chain inet ${TABLE} forward { type filter hook forward priority 0; }\nadd rule inet ${TABLE} forward numgen random mod 5 0 counter drop\n`,
+      },
+    ],
     undo: [{ netns, argv: ['nft', 'delete', 'table', 'inet', TABLE] }],
   }),
 };

@@ -23,9 +23,9 @@ export const snatNodeToPod: Fault = {
     const source = planned ?? extra?.address ?? '';
     // By address and not by "a local one": the VTEP's IPv6 address is its range's anycast address as well (RFC 4291 section 2.6.1), and counts as that.
     const own = nodeAddresses(node).filter((one) => one.family === family && one.address !== source);
-    const rules = rangesOf(target, peer).flatMap((range) => own.map((one) => firstRule(
-      node.netns, family, 'nat', 'POSTROUTING', ['-s', one.address, '-d', range, '-j', 'SNAT', '--to-source', source],
-    )));
+    const rules = rangesOf(target, peer).flatMap((range) =>
+      own.map((one) => firstRule(node.netns, family, 'nat', 'POSTROUTING', ['-s', one.address, '-d', range, '-j', 'SNAT', '--to-source', source])),
+    );
     return {
       inject: [...(extra === null ? [] : [extra.add]), ...rules.flatMap((rule) => rule.inject)],
       undo: [...rules.flatMap((rule) => rule.undo), ...(extra === null ? [] : [extra.remove])],

@@ -13,7 +13,9 @@ export const snatPortOnly: Fault = {
   script: (target) => {
     const address = podAddress(target, target.pod);
     const to = target.family === 'ipv4' ? `${address}:200-999` : `[${address}]:200-999`;
-    const rules = rangesOf(target, target.peer).map((range) => firstRule(target.node.netns, target.family, 'nat', 'POSTROUTING', ['-p', 'tcp', '-s', address, '-d', range, '-j', 'SNAT', '--to-source', to]));
+    const rules = rangesOf(target, target.peer).map((range) =>
+      firstRule(target.node.netns, target.family, 'nat', 'POSTROUTING', ['-p', 'tcp', '-s', address, '-d', range, '-j', 'SNAT', '--to-source', to]),
+    );
     return { inject: rules.flatMap((rule) => rule.inject), undo: rules.flatMap((rule) => rule.undo) };
   },
 };

@@ -11,7 +11,9 @@ export const snatUdpOnly: Fault = {
   check: 'r1-pod-to-pod',
   fits: () => true,
   script: (target) => {
-    const rules = rangesOf(target, target.node).map((own) => firstRule(target.node.netns, target.family, 'nat', 'POSTROUTING', ['-p', 'udp', '-s', own, '!', '-d', own, '-j', 'MASQUERADE']));
+    const rules = rangesOf(target, target.node).map((own) =>
+      firstRule(target.node.netns, target.family, 'nat', 'POSTROUTING', ['-p', 'udp', '-s', own, '!', '-d', own, '-j', 'MASQUERADE']),
+    );
     return { inject: rules.flatMap((rule) => rule.inject), undo: rules.flatMap((rule) => rule.undo) };
   },
 };

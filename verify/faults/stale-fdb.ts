@@ -20,7 +20,8 @@ export const staleFdb: Fault = {
     if (device === null || peer === undefined) return { inject: [], undo: [] };
     const { netns } = target.node;
     const wrong = freeUnderlayAddress(target);
-    const entry = (mac: string, dst: string): ReturnType<typeof bridge> => bridge(netns, 'fdb', 'replace', mac, 'dev', device.name, 'dst', dst, 'self', 'permanent');
+    const entry = (mac: string, dst: string): ReturnType<typeof bridge> =>
+      bridge(netns, 'fdb', 'replace', mac, 'dev', device.name, 'dst', dst, 'self', 'permanent');
     if (peer.mac !== null) return { inject: [entry(peer.mac, wrong)], undo: [entry(peer.mac, peer.underlay)] };
     const { mac } = target.peerPod.interface;
     return { inject: [entry(mac, wrong)], undo: [bridge(netns, 'fdb', 'del', mac, 'dev', device.name, 'dst', wrong, 'self')] };

@@ -28,7 +28,13 @@ export function flushConntrack(...namespaces: readonly string[]): readonly Fault
 }
 
 /** A rule put before all others, and its removal together with the connections it made. */
-export function firstRule(netns: string, family: Family, table: string, chain: string, rule: readonly (string | number)[]): { readonly inject: FaultStep[]; readonly undo: FaultStep[] } {
+export function firstRule(
+  netns: string,
+  family: Family,
+  table: string,
+  chain: string,
+  rule: readonly (string | number)[],
+): { readonly inject: FaultStep[]; readonly undo: FaultStep[] } {
   return {
     inject: [iptables(netns, family, '-t', table, '-I', chain, 1, ...rule)],
     undo: [iptables(netns, family, '-t', table, '-D', chain, ...rule), ...flushConntrack(netns)],
@@ -39,14 +45,26 @@ export function firstRule(netns: string, family: Family, table: string, chain: s
 export function routeAsFound(netns: string, verb: 'add' | 'del' | 'replace', route: RouteSnapshot): FaultStep {
   const bare = route.type === 'unicast' || route.type === '';
   return ip(
-    netns, route.family, 'route', verb, ...(bare ? [] : [route.type]), route.to, ...(route.via === null ? [] : ['via', route.via]),
-    ...(route.dev === null || !bare ? [] : ['dev', route.dev]), ...(route.onlink ? ['onlink'] : []), 'proto', route.proto, ...(route.metric === 0 ? [] : ['metric', route.metric]),
+    netns,
+    route.family,
+    'route',
+    verb,
+    ...(bare ? [] : [route.type]),
+    route.to,
+    ...(route.via === null ? [] : ['via', route.via]),
+    ...(route.dev === null || !bare ? [] : ['dev', route.dev]),
+    ...(route.onlink ? ['onlink'] : []),
+    'proto',
+    route.proto,
+    ...(route.metric === 0 ? [] : ['metric', route.metric]),
   );
 }
 
 /** The routes to a range, best first. */
 export function routesTo(snapshot: Snapshot, netns: string, range: string): readonly RouteSnapshot[] {
-  return namespaceIn(snapshot, netns).routes.filter((route) => route.to === range).toSorted((a, b) => a.metric - b.metric);
+  return namespaceIn(snapshot, netns)
+    .routes.filter((route) => route.to === range)
+    .toSorted((a, b) => a.metric - b.metric);
 }
 
 /** What was read of a namespace; the injector reads every namespace of the target. */

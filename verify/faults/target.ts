@@ -28,18 +28,23 @@ export interface FaultTarget {
 /** The targets of a plan in order of preference; empty when there is none, with the reason. */
 export function targetsOf(plan: LabPlan, pick: TargetPick = {}): { readonly targets: readonly FaultTarget[]; readonly reason: string } {
   const targets = plan.clusters.flatMap((cluster) => {
-    const podsOn = (node: NodePlan): readonly NetworkedPod[] => cluster.pods.filter((pod): pod is NetworkedPod => pod.node === node.name && pod.interface !== null);
+    const podsOn = (node: NodePlan): readonly NetworkedPod[] =>
+      cluster.pods.filter((pod): pod is NetworkedPod => pod.node === node.name && pod.interface !== null);
     const nodes = cluster.nodes.filter((node) => podsOn(node).length > 0);
     // Workers first: a control plane may be all that is left to manage a real cluster with.
     const ordered = [...nodes.filter((node) => node.role === 'worker'), ...nodes.filter((node) => node.role !== 'worker')];
-    return ordered.flatMap((node) => ordered.filter((peer) => peer.id !== node.id).flatMap((peer): FaultTarget[] => {
-      const here = podsOn(node);
-      const chosen = pick.pod === undefined ? here[0] : here.find((pod) => names(pod.id, pick.pod ?? ''));
-      const [peerPod] = podsOn(peer);
-      if (chosen === undefined || peerPod === undefined || (pick.node !== undefined && !names(node.id, pick.node))) return [];
-      const neighbour = here.find((pod) => pod.id !== chosen.id) ?? null;
-      return [{ plan, cluster, family: cluster.families[0] ?? 'ipv4', node, pod: chosen, neighbour, peer, peerPod }];
-    }));
+    return ordered.flatMap((node) =>
+      ordered
+        .filter((peer) => peer.id !== node.id)
+        .flatMap((peer): FaultTarget[] => {
+          const here = podsOn(node);
+          const chosen = pick.pod === undefined ? here[0] : here.find((pod) => names(pod.id, pick.pod ?? ''));
+          const [peerPod] = podsOn(peer);
+          if (chosen === undefined || peerPod === undefined || (pick.node !== undefined && !names(node.id, pick.node))) return [];
+          const neighbour = here.find((pod) => pod.id !== chosen.id) ?? null;
+          return [{ plan, cluster, family: cluster.families[0] ?? 'ipv4', node, pod: chosen, neighbour, peer, peerPod }];
+        }),
+    );
   });
   const asked = pick.pod ?? pick.node;
   return { targets, reason: asked === undefined ? 'needs two nodes with a pod each' : `no pod of ${asked} has a pod on another node to talk to` };
@@ -68,10 +73,20 @@ export function podPrefixLength(target: FaultTarget, pod: NetworkedPod): number 
 /** The overlay device by which the node reaches its peer; null where it goes bare. */
 export function overlayTo(target: FaultTarget): VxlanPlan | null {
   const { node, peer } = target;
-  return node.vxlans.find((device) => device.family === target.family && device.peers.some((one) => one.node === peer.id)
-    && (device.master !== null || node.podRoutes.some((route) => route.dev === device.name && rangesOf(target, peer).includes(route.to))))
-    ?? node.vxlans.find((device) => device.peers.some((one) => one.node === peer.id)
-      && node.podRoutes.some((route) => route.dev === device.name && rangesOf(target, peer).includes(route.to))) ?? null;
+  return (
+    node.vxlans.find(
+      (device) =>
+        device.family === target.family &&
+        device.peers.some((one) => one.node === peer.id) &&
+        (device.master !== null || node.podRoutes.some((route) => route.dev === device.name && rangesOf(target, peer).includes(route.to))),
+    ) ??
+    node.vxlans.find(
+      (device) =>
+        device.peers.some((one) => one.node === peer.id) &&
+        node.podRoutes.some((route) => route.dev === device.name && rangesOf(target, peer).includes(route.to)),
+    ) ??
+    null
+  );
 }
 
 /** All pods of the cluster share one layer-2 segment: nothing is routed between nodes. */

@@ -30,17 +30,37 @@ function remake(target: FaultTarget, snapshot: Snapshot, device: VxlanPlan, vni:
   return [
     link('del', name),
     link(
-      'add', name, 'address', device.mac, 'mtu', device.mtuBytes, 'type', 'vxlan', 'id', vni, 'dstport', device.port, 'local', device.local, 'dev', device.dev,
+      'add',
+      name,
+      'address',
+      device.mac,
+      'mtu',
+      device.mtuBytes,
+      'type',
+      'vxlan',
+      'id',
+      vni,
+      'dstport',
+      device.port,
+      'local',
+      device.local,
+      'dev',
+      device.dev,
       device.learning ? 'learning' : 'nolearning',
     ),
-    ...device.addresses.map((one) => ip(netns, one.family, 'addr', 'add', `${one.address}/${one.prefixLength}`, 'dev', name, ...(one.family === 'ipv6' ? ['nodad'] : []))),
+    ...device.addresses.map((one) =>
+      ip(netns, one.family, 'addr', 'add', `${one.address}/${one.prefixLength}`, 'dev', name, ...(one.family === 'ipv6' ? ['nodad'] : [])),
+    ),
     ...(device.master === null ? [] : [link('set', name, 'master', device.master)]),
     link('set', name, 'up'),
     ...device.peers.flatMap((peer): readonly FaultStep[] => [
       ...(peer.mac !== null && peer.address !== null
-        ? [ip(netns, peer.address.includes(':') ? 'ipv6' : 'ipv4', 'neigh', 'replace', peer.address, 'lladdr', peer.mac, 'dev', name, 'nud', 'permanent')] : []),
+        ? [ip(netns, peer.address.includes(':') ? 'ipv6' : 'ipv4', 'neigh', 'replace', peer.address, 'lladdr', peer.mac, 'dev', name, 'nud', 'permanent')]
+        : []),
       bridge(netns, 'fdb', peer.mac === null ? 'append' : 'replace', peer.mac ?? FLOOD, 'dev', name, 'dst', peer.underlay, 'self', 'permanent'),
     ]),
-    ...namespaceIn(snapshot, netns).routes.filter((route) => route.dev === name && route.proto !== KERNEL_PROTOCOL).map((route) => routeAsFound(netns, 'replace', route)),
+    ...namespaceIn(snapshot, netns)
+      .routes.filter((route) => route.dev === name && route.proto !== KERNEL_PROTOCOL)
+      .map((route) => routeAsFound(netns, 'replace', route)),
   ];
 }

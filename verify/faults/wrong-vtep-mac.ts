@@ -14,7 +14,9 @@ export const wrongVtepMac: Fault = {
   fits: (target) => {
     const device = overlayTo(target);
     if (device === null) return 'there is no VXLAN between the nodes';
-    return device.peers.some((one) => one.node === target.peer.id && one.mac !== null) ? true : 'overlay devices have no addresses of their own: frames go from pod to pod';
+    return device.peers.some((one) => one.node === target.peer.id && one.mac !== null)
+      ? true
+      : 'overlay devices have no addresses of their own: frames go from pod to pod';
   },
   script: (target) => {
     const device = overlayTo(target);

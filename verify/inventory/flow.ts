@@ -15,14 +15,16 @@ export interface Flow {
 }
 
 /** A flow with two ends. */
-export interface PairFlow extends Flow { readonly server: EndpointView }
+export interface PairFlow extends Flow {
+  readonly server: EndpointView;
+}
 
 /** Looks both ends of each failure up; a failure about something that is no endpoint of the plan is left out. */
 export function flowsOf(view: LabView, failures: readonly Failure[]): readonly Flow[] {
   return failures.flatMap((failure) => {
     const client = view.endpoints.get(failure.client);
     if (client === undefined) return [];
-    const server = failure.server === '' ? null : view.endpoints.get(failure.server) ?? null;
+    const server = failure.server === '' ? null : (view.endpoints.get(failure.server) ?? null);
     return [{ failure, client, server, family: failure.family ?? primaryFamily(view.plan), protocol: failure.protocol ?? 'tcp' }];
   });
 }

@@ -3,11 +3,21 @@ import type { Family } from '../../topology/spec.ts';
 import { type Action, type FilterChain, type FilterRule, type Hook, type Match, type PortRange, parseNatTarget, parsePorts } from './packet-filter.ts';
 
 const HOOKS: Readonly<Record<string, Hook>> = {
-  PREROUTING: 'prerouting', INPUT: 'input', FORWARD: 'forward', OUTPUT: 'output', POSTROUTING: 'postrouting',
+  PREROUTING: 'prerouting',
+  INPUT: 'input',
+  FORWARD: 'forward',
+  OUTPUT: 'output',
+  POSTROUTING: 'postrouting',
 };
 const PRIORITY: Readonly<Record<string, number>> = { raw: -300, mangle: -150, nat: 0, filter: 0, security: 50 };
 
-interface Draft { readonly table: string; readonly name: string; policy: string; packets: number; readonly rules: FilterRule[] }
+interface Draft {
+  readonly table: string;
+  readonly name: string;
+  policy: string;
+  packets: number;
+  readonly rules: FilterRule[];
+}
 
 /** Chains in the order of the text; a table that is not listed has no chains. Lines it does not know are skipped. */
 export function parseIptables(text: string, family: Family): readonly FilterChain[] {
@@ -20,7 +30,10 @@ export function parseIptables(text: string, family: Family): readonly FilterChai
     return found;
   };
   for (const line of text.split('\n')) {
-    if (line.startsWith('*')) { table = line.slice(1).trim(); continue; }
+    if (line.startsWith('*')) {
+      table = line.slice(1).trim();
+      continue;
+    }
     const declared = /^:(\S+) (\S+)(?: \[(\d+):\d+\])?/.exec(line);
     if (declared !== null) {
       const chain = draft(declared[1] ?? '');
@@ -39,8 +52,16 @@ export function parseIptables(text: string, family: Family): readonly FilterChai
     const nat = one.table === 'nat';
     const natPriority = hook === 'postrouting' || hook === 'input' ? 100 : -100;
     return {
-      program: 'iptables', family, table: one.table, name: one.name, hook, nat, priority: nat ? natPriority : PRIORITY[one.table] ?? 0,
-      policy: one.policy === 'DROP' ? 'drop' : 'accept', policyPackets: hook === null ? null : one.packets, rules: one.rules,
+      program: 'iptables',
+      family,
+      table: one.table,
+      name: one.name,
+      hook,
+      nat,
+      priority: nat ? natPriority : (PRIORITY[one.table] ?? 0),
+      policy: one.policy === 'DROP' ? 'drop' : 'accept',
+      policyPackets: hook === null ? null : one.packets,
+      rules: one.rules,
     };
   });
 }
@@ -58,8 +79,15 @@ function parseRule(words: readonly string[]): { readonly matches: readonly Match
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? '';
     const next = words[i + 1] ?? '';
-    if (word === '!') { not = true; continue; }
-    if (word === '-m') { module = next; i++; continue; }
+    if (word === '!') {
+      not = true;
+      continue;
+    }
+    if (word === '-m') {
+      module = next;
+      i++;
+      continue;
+    }
     if (word === '-j' || word === '-g') {
       action = parseTarget(word === '-g' ? 'goto' : 'jump', next, words.slice(i + 2));
       break;
@@ -117,13 +145,26 @@ function markOf(text: string): Bare {
 }
 
 const VERDICTS: Readonly<Record<string, Action>> = {
-  ACCEPT: { kind: 'accept' }, DROP: { kind: 'drop' }, REJECT: { kind: 'reject' }, RETURN: { kind: 'return' }, MASQUERADE: { kind: 'masquerade' },
-  NFQUEUE: { kind: 'queue' }, LOG: { kind: 'continue' }, NFLOG: { kind: 'continue' }, MARK: { kind: 'continue' }, CONNMARK: { kind: 'continue' },
-  TRACE: { kind: 'continue' }, TCPMSS: { kind: 'continue' }, CT: { kind: 'continue' },
+  ACCEPT: { kind: 'accept' },
+  DROP: { kind: 'drop' },
+  REJECT: { kind: 'reject' },
+  RETURN: { kind: 'return' },
+  MASQUERADE: { kind: 'masquerade' },
+  NFQUEUE: { kind: 'queue' },
+  LOG: { kind: 'continue' },
+  NFLOG: { kind: 'continue' },
+  MARK: { kind: 'continue' },
+  CONNMARK: { kind: 'continue' },
+  TRACE: { kind: 'continue' },
+  TCPMSS: { kind: 'continue' },
+  CT: { kind: 'continue' },
 };
 
 function parseTarget(how: 'jump' | 'goto', name: string, rest: readonly string[]): Action {
-  const option = (flag: string): string => { const at = rest.indexOf(flag); return at < 0 ? '' : rest[at + 1] ?? ''; };
+  const option = (flag: string): string => {
+    const at = rest.indexOf(flag);
+    return at < 0 ? '' : (rest[at + 1] ?? '');
+  };
   if (name === 'SNAT') return { kind: 'snat', ...parseNatTarget(option('--to-source')) };
   if (name === 'DNAT') return { kind: 'dnat', ...parseNatTarget(option('--to-destination')) };
   if (name === 'REDIRECT') return { kind: 'redirect', ports: parsePorts(option('--to-ports')) };

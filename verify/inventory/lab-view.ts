@@ -15,7 +15,10 @@ export interface EndpointView {
 }
 
 /** One family's planned address of an endpoint. */
-export interface OwnedAddress { readonly family: Family; readonly address: string }
+export interface OwnedAddress {
+  readonly family: Family;
+  readonly address: string;
+}
 
 export interface LabView {
   readonly plan: LabPlan;
@@ -41,7 +44,12 @@ export function viewLab(plan: LabPlan, snapshot: Snapshot, before: Snapshot | nu
     endpoints.set(pod.id, { id: pod.id, kind: pod.hostNetwork ? 'node' : 'pod', netns: pod.netns, node, pod: pod.hostNetwork ? null : pod });
   }
   return {
-    plan, snapshot, before, nodes, pods, endpoints,
+    plan,
+    snapshot,
+    before,
+    nodes,
+    pods,
+    endpoints,
     routers: plan.machines.filter((machine) => machine.kind === 'router'),
     clusters: new Map(plan.clusters.map((cluster) => [cluster.name, cluster])),
   };
@@ -86,11 +94,7 @@ export function addressOf(endpoint: EndpointView, family: Family): string | null
 
 /** Every planned address of a node: underlay, bridge and overlay. */
 export function nodeAddresses(node: NodePlan): readonly OwnedAddress[] {
-  return [
-    ...node.interfaces.flatMap((one) => one.addresses),
-    ...(node.bridge?.addresses ?? []),
-    ...node.vxlans.flatMap((one) => one.addresses),
-  ];
+  return [...node.interfaces.flatMap((one) => one.addresses), ...(node.bridge?.addresses ?? []), ...node.vxlans.flatMap((one) => one.addresses)];
 }
 
 /** The family of an address or CIDR text. */

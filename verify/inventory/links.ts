@@ -22,11 +22,16 @@ function nodeLinks(view: LabView): readonly Finding[] {
       const link = namespace.links.find((one) => one.name === name);
       const wrong = link === undefined ? 'is missing' : !link.up ? 'is down' : master !== null && link.master !== master ? `is no port of ${master}` : null;
       if (wrong === null) return [];
-      return [{
-        name: 'link-down', where: [node.id], evidence: [`${name} of ${node.name} ${wrong}`], certainty: 'certain',
-        mend: link === undefined ? '' : execCommand(view, node, ['ip', 'link', 'set', name, ...(link.up && master !== null ? ['master', master] : ['up'])]),
-        explains: (flow) => isLost(flow) && touchesNode(flow, node.id),
-      }];
+      return [
+        {
+          name: 'link-down',
+          where: [node.id],
+          evidence: [`${name} of ${node.name} ${wrong}`],
+          certainty: 'certain',
+          mend: link === undefined ? '' : execCommand(view, node, ['ip', 'link', 'set', name, ...(link.up && master !== null ? ['master', master] : ['up'])]),
+          explains: (flow) => isLost(flow) && touchesNode(flow, node.id),
+        },
+      ];
     });
   });
 }
@@ -38,11 +43,16 @@ function podLinks(view: LabView): readonly Finding[] {
     const { name } = pod.interface;
     const wrong = podLinkTrouble(namespace.links.find((one) => one.name === name));
     if (wrong === null) return [];
-    return [{
-      name: 'address-not-assigned', where: [pod.id], evidence: [`${name} of ${pod.id} ${wrong}`], certainty: 'certain',
-      mend: execInPod(view, pod, ['ip', 'link', 'set', name, 'up']),
-      explains: (flow) => isLost(flow) && touches(flow, pod.id),
-    }];
+    return [
+      {
+        name: 'address-not-assigned',
+        where: [pod.id],
+        evidence: [`${name} of ${pod.id} ${wrong}`],
+        certainty: 'certain',
+        mend: execInPod(view, pod, ['ip', 'link', 'set', name, 'up']),
+        explains: (flow) => isLost(flow) && touches(flow, pod.id),
+      },
+    ];
   });
 }
 

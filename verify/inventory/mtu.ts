@@ -13,13 +13,21 @@ import type { Family } from '../../topology/spec.ts';
 
 const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { ipv4: 50, ipv6: 70 };
 
-interface Hop { readonly where: string; readonly node: NodePlan; readonly dev: string; readonly mtu: number; readonly planned: number | null; readonly tells: boolean }
+interface Hop {
+  readonly where: string;
+  readonly node: NodePlan;
+  readonly dev: string;
+  readonly mtu: number;
+  readonly planned: number | null;
+  readonly tells: boolean;
+}
 
 /** Narrow hops on the paths between nodes whose probes failed by size, and pods whose own MTU is not the planned one. */
 export function inventoryMtu(view: LabView, flows: readonly Flow[]): readonly Finding[] {
   const sized = flows.filter(isPair).filter(failsBySize).filter(crossesNodes);
   const pairs = new Map<string, PairFlow>();
-  for (const flow of sized) pairs.set(`${flow.client.node.id} ${flow.server.node.id} ${flow.family}`, flow);
+  // Both directions of a pair are looked at together.
+  for (const flow of sized) pairs.set(`${[flow.client.node.id, flow.server.node.id].toSorted().join(' ')} ${flow.family}`, flow);
   return [...pairs.values()].flatMap((flow) => judgePath(view, flow, sized));
 }
 
@@ -34,7 +42,8 @@ function judgePath(view: LabView, flow: PairFlow, sized: readonly Flow[]): reado
   if (podMtu === 0) return [];
   const narrow = [...hops(view, client, server, flow.family), ...hops(view, server, client, flow.family)].filter((hop) => hop.mtu < podMtu);
   if (narrow.length === 0) return [];
-  const explains = (other: Flow): boolean => failsBySize(other) && (isLost(other) || other.failure.class === 'too-big') && joins(other, client.node.id, server.node.id);
+  const explains = (other: Flow): boolean =>
+    failsBySize(other) && (isLost(other) || other.failure.class === 'too-big') && joins(other, client.node.id, server.node.id);
   const nodes = [...new Map(narrow.map((hop) => [hop.node.id, hop.node])).values()];
   const muted = nodes.filter((node) => dropsFragmentationNeeded(view, node, flow.family));
   const vanished = sized.some((other) => explains(other) && other.failure.class !== 'too-big');
@@ -42,18 +51,30 @@ function judgePath(view: LabView, flow: PairFlow, sized: readonly Flow[]): reado
   const wide = [client, server].filter((end) => end.pod?.interface && (podMtuOf(view, end) ?? 0) > end.pod.interface.mtuBytes);
   const deviating = narrow.find((hop) => hop.planned !== null && hop.mtu !== hop.planned);
   const widest = wide[0]?.pod ?? null;
-  return [{
-    name: silent ? 'mtu-blackhole' : 'path-mtu-below-pod-mtu', where: nodes.map((node) => node.id), certainty: 'certain', explains,
-    evidence: [
-      `pods on ${client.node.name} and ${server.node.name} send up to ${podMtu} bytes`,
-      ...wide.map((end) => `${end.id} has MTU ${podMtuOf(view, end)}; planned: ${end.pod?.interface?.mtuBytes}`),
-      ...narrow.map((hop) => `${hop.dev} on ${hop.where} takes ${hop.mtu}${hop.planned === null || hop.planned === hop.mtu ? '' : `; planned: ${hop.planned}`}${hop.tells ? '' : ', and a bridge port tells nobody'}`),
-      ...muted.map((node) => `a rule on ${node.name} drops "fragmentation needed", so that senders do not learn it`),
-      ...nodes.flatMap((node) => riseEvidence(view, node, ['IpFragFails', 'IpOutDiscards', 'Ip6FragFails', 'Ip6OutDiscards'])),
-    ],
-    mend: deviating !== undefined ? execCommand(view, deviating.node, ['ip', 'link', 'set', deviating.dev, 'mtu', String(deviating.planned)])
-      : widest?.interface ? execInPod(view, widest, ['ip', 'link', 'set', widest.interface.name, 'mtu', String(widest.interface.mtuBytes)]) : '',
-  }];
+  return [
+    {
+      name: silent ? 'mtu-blackhole' : 'path-mtu-below-pod-mtu',
+      where: nodes.map((node) => node.id),
+      certainty: 'certain',
+      explains,
+      evidence: [
+        `pods on ${[client.node.name, server.node.name].toSorted().join(' and ')} send up to ${podMtu} bytes`,
+        ...wide.map((end) => `${end.id} has MTU ${podMtuOf(view, end)}; planned: ${end.pod?.interface?.mtuBytes}`),
+        ...narrow.map(
+          (hop) =>
+            `${hop.dev} on ${hop.where} takes ${hop.mtu}${hop.planned === null || hop.planned === hop.mtu ? '' : `; planned: ${hop.planned}`}${hop.tells ? '' : ', and a bridge port tells nobody'}`,
+        ),
+        ...muted.map((node) => `a rule on ${node.name} drops "fragmentation needed", so that senders do not learn it`),
+        ...nodes.flatMap((node) => riseEvidence(view, node, ['IpFragFails', 'IpOutDiscards', 'Ip6FragFails', 'Ip6OutDiscards'])),
+      ],
+      mend:
+        deviating !== undefined
+          ? execCommand(view, deviating.node, ['ip', 'link', 'set', deviating.dev, 'mtu', String(deviating.planned)])
+          : widest?.interface
+            ? execInPod(view, widest, ['ip', 'link', 'set', widest.interface.name, 'mtu', String(widest.interface.mtuBytes)])
+            : '',
+    },
+  ];
 }
 
 function podMtuOf(view: LabView, end: EndpointView): number | null {
@@ -68,7 +89,7 @@ function hops(view: LabView, from: EndpointView, to: EndpointView, family: Famil
   if (namespace === undefined || address === null) return [];
   const { node } = from;
   const bridged = isOneSegment(view, node);
-  const device = bridged ? node.vxlans[0]?.name : lookupRoute(namespace, family, address)?.dev ?? undefined;
+  const device = bridged ? node.vxlans[0]?.name : (lookupRoute(namespace, family, address)?.dev ?? undefined);
   const link = namespace.links.find((one) => one.name === device);
   if (link === undefined) return [];
   const overlay = node.vxlans.find((one) => one.name === link.name);
@@ -84,7 +105,8 @@ function wire(view: LabView, namespace: NamespaceSnapshot, node: NodePlan, overh
   return node.interfaces.flatMap((one) => {
     const port = fabric?.links.find((link) => link.name === one.switchPort);
     const own = namespace.links.find((link) => link.name === one.name);
-    return port === undefined || own === undefined || port.mtu >= own.mtu ? []
+    return port === undefined || own === undefined || port.mtu >= own.mtu
+      ? []
       : [{ where: 'the switch', node, dev: one.switchPort, mtu: port.mtu, planned: null, tells: false }];
   });
 }

@@ -27,7 +27,12 @@ export function parseNft(text: string, alsoInIptables: readonly Family[]): reado
       continue;
     }
     const opensChain = /^chain (\S+) \{$/.exec(line);
-    if (opensChain !== null) { name = opensChain[1] ?? ''; base = NO_BASE; rules = []; continue; }
+    if (opensChain !== null) {
+      name = opensChain[1] ?? '';
+      base = NO_BASE;
+      rules = [];
+      continue;
+    }
     if (name === null || family === null) continue;
     if (line === '}') {
       chains.push({ program: 'nft', family, table, name, policyPackets: null, rules, ...base });
@@ -54,7 +59,7 @@ function parseBase(line: string): Base {
   if (found === null) return NO_BASE;
   const [, type, hook = '', word = '0', sign, offset = '0', policy] = found;
   const priority = (PRIORITY[word] ?? Number(word)) + (sign === '-' ? -Number(offset) : Number(offset));
-  return { hook: HOOKS.has(hook) ? hook as Hook : null, nat: type === 'nat', priority, policy: policy === 'drop' ? 'drop' : 'accept' };
+  return { hook: HOOKS.has(hook) ? (hook as Hook) : null, nat: type === 'nat', priority, policy: policy === 'drop' ? 'drop' : 'accept' };
 }
 
 function parseRule(line: string): FilterRule {
@@ -67,7 +72,10 @@ function parseRule(line: string): FilterRule {
   while (i < words.length) {
     const word = take();
     if (word === 'counter') {
-      if (words[i] === 'packets') { packets = Number(words[i + 1]); i += 4; } else packets = 0;
+      if (words[i] === 'packets') {
+        packets = Number(words[i + 1]);
+        i += 4;
+      } else packets = 0;
     } else if (word === 'comment') {
       i++;
     } else if (word === 'log') {
@@ -91,8 +99,13 @@ function parseRule(line: string): FilterRule {
 }
 
 const TERMINAL: Readonly<Record<string, Action>> = {
-  accept: { kind: 'accept' }, drop: { kind: 'drop' }, reject: { kind: 'reject' }, return: { kind: 'return' }, masquerade: { kind: 'masquerade' },
-  queue: { kind: 'queue' }, continue: { kind: 'continue' },
+  accept: { kind: 'accept' },
+  drop: { kind: 'drop' },
+  reject: { kind: 'reject' },
+  return: { kind: 'return' },
+  masquerade: { kind: 'masquerade' },
+  queue: { kind: 'queue' },
+  continue: { kind: 'continue' },
 };
 
 const LOG_OPTIONS: ReadonlySet<string> = new Set(['prefix', 'level', 'group', 'flags', 'snaplen', 'queue-threshold']);
@@ -102,7 +115,10 @@ function natAction(kind: 'snat' | 'dnat' | 'redirect' | 'tproxy', rest: readonly
   return kind === 'snat' || kind === 'dnat' ? { kind, ...target } : { kind, ports: target.ports };
 }
 
-interface Found { readonly match: Match; readonly words: number }
+interface Found {
+  readonly match: Match;
+  readonly words: number;
+}
 
 /** One match that begins with `word`; `words` counts what it uses of `rest`. */
 function parseMatch(word: string, rest: readonly string[]): Found {
@@ -128,8 +144,9 @@ function parseMatch(word: string, rest: readonly string[]): Found {
   }
   if (word === 'ct' && second === 'state') return valued(rest.slice(1), 1, (states) => ({ kind: 'state', states, not: false }));
   if (word === 'fib' && (second === 'saddr' || second === 'daddr') && third === 'type') {
-    return valued(rest.slice(2), 2, ([value]) => (value === 'local'
-      ? { kind: second === 'saddr' ? 'source-local' : 'destination-local', not: false } : unknown([word, ...rest.slice(0, 4)])));
+    return valued(rest.slice(2), 2, ([value]) =>
+      value === 'local' ? { kind: second === 'saddr' ? 'source-local' : 'destination-local', not: false } : unknown([word, ...rest.slice(0, 4)]),
+    );
   }
   if (word === 'numgen' && second === 'random') {
     const modulus = Number(rest[2]);
@@ -188,7 +205,10 @@ function joinSets(words: readonly string[]): readonly string[] {
   for (const word of words) {
     if (open !== null) {
       open.push(word);
-      if (word === '}') { joined.push(open.join(' ')); open = null; }
+      if (word === '}') {
+        joined.push(open.join(' '));
+        open = null;
+      }
     } else if (word === '{') open = [word];
     else joined.push(word);
   }

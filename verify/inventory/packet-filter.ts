@@ -29,7 +29,10 @@ export interface FilterRule {
   readonly action: Action;
 }
 
-export interface PortRange { readonly first: number; readonly last: number }
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
 
 export type Match = { readonly not: boolean } & (
   | { readonly kind: 'source' | 'destination'; readonly cidrs: readonly string[] }

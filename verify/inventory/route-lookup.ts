@@ -41,14 +41,29 @@ export function routeTo(namespace: NamespaceSnapshot, family: Family, to: Cidr):
 }
 
 /** `10.244.2.0/24 via 172.30.0.3 dev eth0`, as `ip route` writes it. */
-export function routeText(route: { readonly type: string; readonly to: string; readonly via: string | null; readonly dev: string | null; readonly onlink: boolean }): string {
+export function routeText(route: {
+  readonly type: string;
+  readonly to: string;
+  readonly via: string | null;
+  readonly dev: string | null;
+  readonly onlink: boolean;
+}): string {
   return routeWords(route).join(' ');
 }
 
 /** The words after `ip route add`. */
-export function routeWords(route: { readonly type: string; readonly to: string; readonly via: string | null; readonly dev: string | null; readonly onlink: boolean }): readonly string[] {
+export function routeWords(route: {
+  readonly type: string;
+  readonly to: string;
+  readonly via: string | null;
+  readonly dev: string | null;
+  readonly onlink: boolean;
+}): readonly string[] {
   return [
-    ...(route.type === 'unicast' ? [] : [route.type]), route.to,
-    ...(route.via === null ? [] : ['via', route.via]), ...(route.dev === null ? [] : ['dev', route.dev]), ...(route.onlink ? ['onlink'] : []),
+    ...(route.type === 'unicast' ? [] : [route.type]),
+    route.to,
+    ...(route.via === null ? [] : ['via', route.via]),
+    ...(route.dev === null ? [] : ['dev', route.dev]),
+    ...(route.onlink ? ['onlink'] : []),
   ];
 }

@@ -60,21 +60,30 @@ function missing(held: Held): readonly Finding[] {
   const mend = mendCommand(held);
   const session = missingByPeer(view, machine, peers);
   if (session !== null) {
-    return [{
-      name: 'bgp-peer-down', where: [machine.id, ...session.map((peer) => peer.id)], evidence: [...evidence, `${names(session)} in turn lacks the routes to ${machine.name}`],
-      mend: execCommand(view, machine, ['birdc', '-s', `/run/cnilab/bird/${machine.netns}.ctl`, 'show', 'protocols']), certainty: 'certain',
-      explains: (flow) => isLost(flow) && peers.some((peer) => joins(flow, machine.id, peer.id)),
-    }];
+    return [
+      {
+        name: 'bgp-peer-down',
+        where: [machine.id, ...session.map((peer) => peer.id)],
+        evidence: [...evidence, `${names(session)} in turn lacks the routes to ${machine.name}`],
+        mend: execCommand(view, machine, ['birdc', '-s', `/run/cnilab/bird/${machine.netns}.ctl`, 'show', 'protocols']),
+        certainty: 'certain',
+        explains: (flow) => isLost(flow) && peers.some((peer) => joins(flow, machine.id, peer.id)),
+      },
+    ];
   }
   const counters = riseEvidence(view, machine, ['IpExtInNoRoutes', 'IcmpOutDestUnreachs']);
   const base = { where: [machine.id], mend, certainty: 'certain' } as const;
   return [
     {
-      ...base, name: 'no-route-to-pod-cidr', evidence: [...evidence, ...counters],
+      ...base,
+      name: 'no-route-to-pod-cidr',
+      evidence: [...evidence, ...counters],
       explains: (flow) => isLost(flow) && peers.some((peer) => leadsTo(held, flow, peer)),
     },
     {
-      ...base, name: 'no-return-route', evidence: [...evidence, `replies to the pods of ${names(peers)} die on ${machine.name}`, ...counters],
+      ...base,
+      name: 'no-return-route',
+      evidence: [...evidence, `replies to the pods of ${names(peers)} die on ${machine.name}`, ...counters],
       explains: (flow) => isLost(flow) && peers.some((peer) => leadsTo(held, reversed(flow), peer)),
     },
   ];
@@ -95,10 +104,12 @@ function elsewhere(held: Held, found: RouteSnapshot): Finding {
   const text = `the route to ${route.to} on ${machine.name} is "${routeText(found)}"; planned: "${routeText(route)}"`;
   const strict = route.dev === null ? 0 : effectiveReversePathFilter(namespace, route.dev);
   if (route.family === 'ipv4' && route.dev !== null && strict === 1 && found.dev !== route.dev) {
-    return deviation(held, 'reverse-path-filter-drops', `${text}; what comes in from ${names(peers)} by ${route.dev} would go out by ${found.dev ?? 'nowhere'}`, [
-      `rp_filter is strict (1) on ${route.dev}: max of conf.all and conf.${route.dev}`,
-      ...riseEvidence(view, machine, ['TcpExtIPReversePathFilter']),
-    ]);
+    return deviation(
+      held,
+      'reverse-path-filter-drops',
+      `${text}; what comes in from ${names(peers)} by ${route.dev} would go out by ${found.dev ?? 'nowhere'}`,
+      [`rp_filter is strict (1) on ${route.dev}: max of conf.all and conf.${route.dev}`, ...riseEvidence(view, machine, ['TcpExtIPReversePathFilter'])],
+    );
   }
   return deviation(held, 'route-points-elsewhere', text);
 }
@@ -107,10 +118,16 @@ function deviation(held: Held, name: Finding['name'], text: string, more: readon
   const { machine, route, peers } = held;
   const own = text.includes(route.to) ? text : `${machine.name}, ${route.to} (pods of ${names(peers)}): ${text}; planned: "${routeText(route)}"`;
   return {
-    name, where: [machine.id], evidence: [own, ...more], mend: mendCommand(held), certainty: 'certain',
-    explains: (flow) => isLost(flow) && (machine.kind === 'node'
-      ? peers.some((peer) => joins(flow, machine.id, peer.id))
-      : peers.some((peer) => touchesNode(flow, peer.id) && isPair(flow) && flow.client.node.id !== flow.server.node.id)),
+    name,
+    where: [machine.id],
+    evidence: [own, ...more],
+    mend: mendCommand(held),
+    certainty: 'certain',
+    explains: (flow) =>
+      isLost(flow) &&
+      (machine.kind === 'node'
+        ? peers.some((peer) => joins(flow, machine.id, peer.id))
+        : peers.some((peer) => touchesNode(flow, peer.id) && isPair(flow) && flow.client.node.id !== flow.server.node.id)),
   };
 }
 
@@ -125,15 +142,21 @@ function shadowsOf(held: Held): readonly Finding[] {
     if (planned.has(formatCidr(range)) || (found.dev === route.dev && found.via === route.via && found.type === route.type)) return [];
     // Host routes to a tunnel address of the peer lead the same way (flannel.1 and vxlan.calico on-link).
     if (found.dev === route.dev && found.via === null && found.type === 'unicast') return [];
-    return [{
-      name: found.type === 'unicast' ? 'pod-cidr-overlaps' : 'route-is-blackhole', where: [machine.id], certainty: 'certain',
-      evidence: [`"${routeText(found)}" on ${machine.name} takes a part of ${route.to}, the pods of ${names(peers)}`],
-      mend: execCommand(view, machine, ['ip', ...(route.family === 'ipv6' ? ['-6'] : []), 'route', 'del', ...routeWords(found)]),
-      explains: (flow) => isLost(flow) && [flow.client, flow.server].some((end) => {
-        const address = end === null ? null : addressOf(end, route.family);
-        return address !== null && end?.kind === 'pod' && cidrContains(range, address);
-      }),
-    }];
+    return [
+      {
+        name: found.type === 'unicast' ? 'pod-cidr-overlaps' : 'route-is-blackhole',
+        where: [machine.id],
+        certainty: 'certain',
+        evidence: [`"${routeText(found)}" on ${machine.name} takes a part of ${route.to}, the pods of ${names(peers)}`],
+        mend: execCommand(view, machine, ['ip', ...(route.family === 'ipv6' ? ['-6'] : []), 'route', 'del', ...routeWords(found)]),
+        explains: (flow) =>
+          isLost(flow) &&
+          [flow.client, flow.server].some((end) => {
+            const address = end === null ? null : addressOf(end, route.family);
+            return address !== null && end?.kind === 'pod' && cidrContains(range, address);
+          }),
+      },
+    ];
   });
 }
 

@@ -13,7 +13,7 @@ import type { Packet } from './walk-rules.ts';
 /** Chains of one namespace, of all programs and families. */
 export function ruleSetOf(namespace: NamespaceSnapshot): readonly FilterChain[] {
   const { iptables, ip6tables, nft } = namespace.rules;
-  const read: readonly Family[] = [...(iptables === '' ? [] : ['ipv4'] as const), ...(ip6tables === '' ? [] : ['ipv6'] as const)];
+  const read: readonly Family[] = [...(iptables === '' ? [] : (['ipv4'] as const)), ...(ip6tables === '' ? [] : (['ipv6'] as const))];
   return [...parseIptables(iptables, 'ipv4'), ...parseIptables(ip6tables, 'ipv6'), ...parseNft(nft, read)];
 }
 
@@ -37,9 +37,16 @@ export function packetAt(view: LabView, flow: PairFlow, at: EndpointView, direct
   const source = sourceOf(view, flow, from);
   if (source === null || destination === null) return null;
   return {
-    family: flow.family, source, destination, sourceLocal: from.kind === 'node' && from.node.id === at.node.id, destinationLocal: to.kind === 'node' && to.node.id === at.node.id,
-    protocol: flow.protocol, destinationPort: direction === 'there' ? portOf(flow) : null, state: direction === 'there' ? 'new' : 'established',
-    in: deviceTo(view, at, from, source, flow.family), out: deviceTo(view, at, to, destination, flow.family),
+    family: flow.family,
+    source,
+    destination,
+    sourceLocal: from.kind === 'node' && from.node.id === at.node.id,
+    destinationLocal: to.kind === 'node' && to.node.id === at.node.id,
+    protocol: flow.protocol,
+    destinationPort: direction === 'there' ? portOf(flow) : null,
+    state: direction === 'there' ? 'new' : 'established',
+    in: deviceTo(view, at, from, source, flow.family),
+    out: deviceTo(view, at, to, destination, flow.family),
   };
 }
 
@@ -66,7 +73,7 @@ function deviceTo(view: LabView, at: EndpointView, end: EndpointView, address: s
   const namespace = namespaceOf(view, at.node.netns);
   if (namespace === undefined || (end.kind === 'node' && end.node.id === at.node.id)) return null;
   if (end.node.id === at.node.id && end.pod !== null) {
-    return isRoutedPerPod(view, at.node) ? end.pod.interface?.hostName ?? null : at.node.bridge?.name ?? null;
+    return isRoutedPerPod(view, at.node) ? (end.pod.interface?.hostName ?? null) : (at.node.bridge?.name ?? null);
   }
   // A bridged frame shows the bridge on both sides to the packet filter (br_netfilter).
   if (isOneSegment(view, at.node) && end.kind === 'pod') return at.node.bridge?.name ?? null;

@@ -7,7 +7,10 @@ import type { Hit } from './walk-rules.ts';
 export function ruleEvidence(node: NodePlan, hit: Hit): readonly string[] {
   const { chain, rule } = hit;
   const place = chain.program === 'iptables' ? `${chain.table}/${chain.name}` : `nft table ${familyWord(hit)} ${chain.table}, chain ${chain.name}`;
-  if (rule === null) return [`the policy of ${place} on ${node.name} is DROP${chain.policyPackets === null || chain.policyPackets === 0 ? '' : ` (${chain.policyPackets} packets)`}`];
+  if (rule === null)
+    return [
+      `the policy of ${place} on ${node.name} is DROP${chain.policyPackets === null || chain.policyPackets === 0 ? '' : ` (${chain.policyPackets} packets)`}`,
+    ];
   return [
     `${place} on ${node.name}: "${rule.text}"${rule.packets === null ? '' : `, ${rule.packets} packets`}`,
     ...(hit.probability < 1 ? [`it takes ${Math.round(hit.probability * 100)} % of the packets at random`] : []),
@@ -23,7 +26,10 @@ export function removeRule(hit: Hit): readonly string[] {
     if (rule === null) return [iptables, '-t', chain.table, '-P', chain.name, 'ACCEPT'];
     return [iptables, ...splitWords(rule.text).map((word) => (word === '-A' ? '-D' : word))];
   }
-  return ['nft', rule === null ? 'list' : '-a', ...(rule === null ? [] : ['list']), 'chain', familyWord(hit), chain.table, chain.name];
+  const place = [familyWord(hit), chain.table, chain.name];
+  if (rule === null) return ['nft', 'add', 'chain', ...place, '{ policy accept ; }'];
+  // A single rule of several is deleted by its handle, which the listing did not have.
+  return chain.rules.length === 1 ? ['nft', 'flush', 'chain', ...place] : ['nft', '-a', 'list', 'chain', ...place];
 }
 
 function familyWord({ chain }: Hit): string {

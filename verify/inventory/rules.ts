@@ -9,15 +9,20 @@ import { inventoryOverlayRules } from './overlay-rules.ts';
 import { ruleEvidence, removeRule } from './rule-text.ts';
 import type { DiagnosisName } from '../diagnosis/catalogue.ts';
 
-interface Struck { readonly name: DiagnosisName; readonly node: NodePlan; readonly hit: Hit; readonly flow: PairFlow; readonly note: string }
+interface Struck {
+  readonly name: DiagnosisName;
+  readonly node: NodePlan;
+  readonly hit: Hit;
+  readonly flow: PairFlow;
+  readonly note: string;
+}
 
 /** Rules that decide about the failed probes, grouped by rule. */
 export function inventoryRules(view: LabView, flows: readonly Flow[]): readonly Finding[] {
   const rulesOf = ruleSets(view);
-  const struck = flows.filter(isPair).flatMap((flow) => [
-    ...translations(view, flow, rulesOf),
-    ...(isLost(flow) || flow.failure.class === 'refused' ? filters(view, flow, rulesOf) : []),
-  ]);
+  const struck = flows
+    .filter(isPair)
+    .flatMap((flow) => [...translations(view, flow, rulesOf), ...(isLost(flow) || flow.failure.class === 'refused' ? filters(view, flow, rulesOf) : [])]);
   // A rule is no deviation by itself: it is named for the failures that it explains, or not at all.
   return [...group(view, struck), ...inventoryOverlayRules(view, flows, rulesOf)].filter((finding) => flows.some((flow) => finding.explains(flow)));
 }
@@ -92,7 +97,11 @@ function filters(view: LabView, flow: PairFlow, rulesOf: RulesOf): readonly Stru
       const packet = packetAt(view, flow, at, direction);
       if (packet === null) continue;
       const chains = rulesOf(at.node.netns);
-      const hooks = packet.sourceLocal ? ['output', 'postrouting'] as const : packet.destinationLocal ? ['prerouting', 'input'] as const : ['prerouting', 'forward', 'postrouting'] as const;
+      const hooks = packet.sourceLocal
+        ? (['output', 'postrouting'] as const)
+        : packet.destinationLocal
+          ? (['prerouting', 'input'] as const)
+          : (['prerouting', 'forward', 'postrouting'] as const);
       for (const hook of hooks) {
         for (const hit of walkHook(chains, hook, false, packet)) {
           const name = nameOfFilter(hit);
@@ -133,23 +142,33 @@ function group(view: LabView, struck: readonly Struck[]): readonly Finding[] {
     const failures = new Set(all.map((one) => one.flow.failure));
     const pods = new Set(all.filter((one) => isRewritten(one.flow)).map((one) => one.flow.client.id));
     const effect = effectOf(hit);
-    return [{
-      name, where: [node.id], certainty: hit.certain ? 'certain' : 'likely',
-      evidence: [...ruleEvidence(node, hit), ...new Set(all.map((one) => one.note).filter((note) => note !== ''))],
-      mend: execCommand(view, node, removeRule(hit)),
-      // A new source shows in what came back, and in what a pod's peers saw of it; a new destination may also be a dead end.
-      explains: (flow) => {
-        if (effect !== 'filter' && flow.failure.class === 'address-differs') return pods.has(flow.client.id);
-        return failures.has(flow.failure) && (effect !== 'new-source' || !isLost(flow));
+    return [
+      {
+        name,
+        where: [node.id],
+        certainty: hit.certain ? 'certain' : 'likely',
+        evidence: [...ruleEvidence(node, hit), ...new Set(all.map((one) => one.note).filter((note) => note !== ''))],
+        mend: execCommand(view, node, removeRule(hit)),
+        // A new source shows in what came back, and in what a pod's peers saw of it; a new destination may also be a dead end.
+        explains: (flow) => {
+          if (effect !== 'filter' && flow.failure.class === 'address-differs') return pods.has(flow.client.id);
+          return failures.has(flow.failure) && (effect !== 'new-source' || !isLost(flow));
+        },
       },
-    }];
+    ];
   });
 }
 
 function effectOf(hit: Hit): 'filter' | 'new-source' | 'new-destination' {
   switch (hit.rule?.action.kind) {
-    case 'snat': case 'masquerade': return 'new-source';
-    case 'dnat': case 'redirect': case 'tproxy': return 'new-destination';
-    default: return 'filter';
+    case 'snat':
+    case 'masquerade':
+      return 'new-source';
+    case 'dnat':
+    case 'redirect':
+    case 'tproxy':
+      return 'new-destination';
+    default:
+      return 'filter';
   }
 }

@@ -11,26 +11,32 @@ const FORWARDING = {
 
 /** Nodes and routers that the plan wants to forward, and that do not. */
 export function inventorySysctls(view: LabView): readonly Finding[] {
-  return [...view.nodes, ...view.routers].filter((machine) => machine.forwarding).flatMap((machine) => {
-    const namespace = namespaceOf(view, machine.netns);
-    return view.plan.families.flatMap((family): readonly Finding[] => {
-      const { key, argument, counters } = FORWARDING[family];
-      const value = namespace?.sysctls[key];
-      if (value === undefined || value === '1') return [];
-      return [{
-        name: 'forwarding-disabled', where: [machine.id], certainty: 'certain',
-        evidence: [`${key.replaceAll('/', '.')} is ${value} on ${machine.name}; planned: 1`, ...riseEvidence(view, machine, counters)],
-        mend: execCommand(view, machine, ['sysctl', '-w', argument]),
-        explains: (flow) => {
-          if (!isPair(flow) || !isLost(flow) || flow.family !== family) return false;
-          if (machine.kind !== 'node') return crossesNodes(flow);
-          const [here, there] = flow.client.node.id === machine.id ? [flow.client, flow.server] : [flow.server, flow.client];
-          if (here.node.id !== machine.id || isOneSegment(view, here.node)) return false;
-          // The node's own packets are not forwarded; on one bridge nothing is, except where each pod is routed.
-          if (crossesNodes(flow)) return here.kind === 'pod';
-          return here.kind === 'pod' && there.kind === 'pod' && isRoutedPerPod(view, here.node);
-        },
-      }];
+  return [...view.nodes, ...view.routers]
+    .filter((machine) => machine.forwarding)
+    .flatMap((machine) => {
+      const namespace = namespaceOf(view, machine.netns);
+      return view.plan.families.flatMap((family): readonly Finding[] => {
+        const { key, argument, counters } = FORWARDING[family];
+        const value = namespace?.sysctls[key];
+        if (value === undefined || value === '1') return [];
+        return [
+          {
+            name: 'forwarding-disabled',
+            where: [machine.id],
+            certainty: 'certain',
+            evidence: [`${key.replaceAll('/', '.')} is ${value} on ${machine.name}; planned: 1`, ...riseEvidence(view, machine, counters)],
+            mend: execCommand(view, machine, ['sysctl', '-w', argument]),
+            explains: (flow) => {
+              if (!isPair(flow) || !isLost(flow) || flow.family !== family) return false;
+              if (machine.kind !== 'node') return crossesNodes(flow);
+              const [here, there] = flow.client.node.id === machine.id ? [flow.client, flow.server] : [flow.server, flow.client];
+              if (here.node.id !== machine.id || isOneSegment(view, here.node)) return false;
+              // The node's own packets are not forwarded; on one bridge nothing is, except where each pod is routed.
+              if (crossesNodes(flow)) return here.kind === 'pod';
+              return here.kind === 'pod' && there.kind === 'pod' && isRoutedPerPod(view, here.node);
+            },
+          },
+        ];
+      });
     });
-  });
 }

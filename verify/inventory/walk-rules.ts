@@ -42,12 +42,18 @@ export function walkHook(chains: readonly FilterChain[], hook: Hook, nat: boolea
   for (const base of bases) {
     const end = walkChain(chains, base, packet, { certain: true, probability: 1 }, hits, 0);
     if (end === 'stop') break;
-    if (end === 'fell-through' && base.policy === 'drop') { hits.push({ chain: base, rule: null, certain: true, probability: 1 }); break; }
+    if (end === 'fell-through' && base.policy === 'drop') {
+      hits.push({ chain: base, rule: null, certain: true, probability: 1 });
+      break;
+    }
   }
   return hits;
 }
 
-interface Path { readonly certain: boolean; readonly probability: number }
+interface Path {
+  readonly certain: boolean;
+  readonly probability: number;
+}
 /** accepted: this base chain lets it pass; stop: the hook is over; fell-through: the end of the chain. */
 type End = 'accepted' | 'stop' | 'fell-through';
 
@@ -59,19 +65,35 @@ function walkChain(chains: readonly FilterChain[], chain: FilterChain, packet: P
     const decided = truth === 'yes' && probability === 1;
     const { action } = rule;
     switch (action.kind) {
-      case 'continue': break;
-      case 'return': if (decided) return 'fell-through'; break;
-      case 'accept': if (decided) return 'accepted'; break;
-      case 'queue': if (decided) return 'accepted'; break;
-      case 'jump': case 'goto': {
-        const target = chains.find((one) => one.name === action.chain && one.table === chain.table && one.family === chain.family && one.program === chain.program);
+      case 'continue':
+        break;
+      case 'return':
+        if (decided) return 'fell-through';
+        break;
+      case 'accept':
+        if (decided) return 'accepted';
+        break;
+      case 'queue':
+        if (decided) return 'accepted';
+        break;
+      case 'jump':
+      case 'goto': {
+        const target = chains.find(
+          (one) => one.name === action.chain && one.table === chain.table && one.family === chain.family && one.program === chain.program,
+        );
         if (target === undefined) break;
         const end = walkChain(chains, target, packet, here, hits, depth + 1);
         if (decided && end !== 'fell-through') return end;
         if (decided && action.kind === 'goto') return 'fell-through';
         break;
       }
-      case 'drop': case 'reject': case 'masquerade': case 'snat': case 'dnat': case 'redirect': case 'tproxy':
+      case 'drop':
+      case 'reject':
+      case 'masquerade':
+      case 'snat':
+      case 'dnat':
+      case 'redirect':
+      case 'tproxy':
         hits.push({ chain, rule, ...here });
         if (decided) return 'stop';
         break;
@@ -84,7 +106,10 @@ function judge(matches: readonly Match[], packet: Packet): { readonly truth: Tru
   let truth: Truth = 'yes';
   let probability = 1;
   for (const match of matches) {
-    if (match.kind === 'random') { probability *= match.not ? 1 - match.probability : match.probability; continue; }
+    if (match.kind === 'random') {
+      probability *= match.not ? 1 - match.probability : match.probability;
+      continue;
+    }
     const plain = holds(match, packet);
     const one = match.not ? negate(plain) : plain;
     if (one === 'no') return { truth: 'no', probability };
@@ -95,26 +120,41 @@ function judge(matches: readonly Match[], packet: Packet): { readonly truth: Tru
 
 function holds(match: Match, packet: Packet): Truth {
   switch (match.kind) {
-    case 'always': return 'yes';
-    case 'source': return inside(match.cidrs, packet.source);
-    case 'destination': return inside(match.cidrs, packet.destination);
-    case 'in': return named(match.names, packet.in);
-    case 'out': return named(match.names, packet.out);
-    case 'protocol': return yesNo(match.protocols.includes(packet.protocol) || match.protocols.includes(PROTOCOL_NUMBERS[packet.protocol] ?? ''));
-    case 'source-port': return packet.protocol === 'icmp' || (match.protocol !== null && match.protocol !== packet.protocol) ? 'no' : 'maybe';
+    case 'always':
+      return 'yes';
+    case 'source':
+      return inside(match.cidrs, packet.source);
+    case 'destination':
+      return inside(match.cidrs, packet.destination);
+    case 'in':
+      return named(match.names, packet.in);
+    case 'out':
+      return named(match.names, packet.out);
+    case 'protocol':
+      return yesNo(match.protocols.includes(packet.protocol) || match.protocols.includes(PROTOCOL_NUMBERS[packet.protocol] ?? ''));
+    case 'source-port':
+      return packet.protocol === 'icmp' || (match.protocol !== null && match.protocol !== packet.protocol) ? 'no' : 'maybe';
     case 'destination-port': {
       const port = packet.destinationPort;
       if (packet.protocol === 'icmp' || (match.protocol !== null && match.protocol !== packet.protocol)) return 'no';
       return port === null ? 'maybe' : yesNo(match.ports.some((range) => port >= range.first && port <= range.last));
     }
-    case 'source-local': return yesNo(packet.sourceLocal);
-    case 'destination-local': return yesNo(packet.destinationLocal);
-    case 'state': return yesNo(match.states.includes(packet.state));
+    case 'source-local':
+      return yesNo(packet.sourceLocal);
+    case 'destination-local':
+      return yesNo(packet.destinationLocal);
+    case 'state':
+      return yesNo(match.states.includes(packet.state));
     // Nothing marks a probe, except rules of the packet filter itself, which are not followed.
-    case 'mark': return yesNo((0 & match.mask) === match.value);
+    case 'mark':
+      return yesNo(match.value === 0);
     // Probes are echo requests; errors are not probes.
-    case 'icmp-type': return packet.protocol === 'icmp' ? yesNo(match.types.some((type) => ECHO.has(type))) : 'no';
-    case 'reverse-path-fails': case 'unknown': case 'random': return 'maybe';
+    case 'icmp-type':
+      return packet.protocol === 'icmp' ? yesNo(match.types.some((type) => ECHO.has(type))) : 'no';
+    case 'reverse-path-fails':
+    case 'unknown':
+    case 'random':
+      return 'maybe';
   }
 }
 

@@ -1,6 +1,9 @@
 /**
- * Reads a namespace's conntrack table by ctnetlink and keeps what is not symmetric: entries whose reply tuple is not the reverse of the original.
- * Layout: include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+ * Asks a namespace's conntrack table about single flows by ctnetlink and keeps what is not symmetric: entries whose reply tuple is not the reverse of
+ * the original. Layout: include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+ *
+ * A dump would be simpler, but the table is one hash for all namespaces and every dump walks all of it: 10 to 40 ms per namespace, against 5 µs
+ * for a flow. Whoever translates a flow first sees its original tuple, so asking for that one finds the first translation.
  */
 import type { ConntrackEntry, ConntrackReading, ConntrackTuple, ProbeProtocol } from '../../port.ts';
 import type { Family } from '../../../topology/spec.ts';
@@ -13,21 +16,21 @@ const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 /** (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET */
 const GET = 0x101;
-/** NLM_F_REQUEST | NLM_F_DUMP */
-const DUMP = 0x301;
+const NLM_F_REQUEST = 1;
 const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
 const NLA_TYPE = 0x3fff;
-const CTA = { ORIGINAL: 1, REPLY: 2, STATUS: 3, TUPLE_IP: 1, TUPLE_PROTO: 2, PROTO_NUM: 1, SOURCE_PORT: 2, DESTINATION_PORT: 3, ICMP_ID: 4, ICMPV6_ID: 7 } as const;
+const CTA = { ORIGINAL: 1, REPLY: 2, STATUS: 3, TUPLE_IP: 1, TUPLE_PROTO: 2, PROTO_NUM: 1, SOURCE_PORT: 2, DESTINATION_PORT: 3, ICMP_ID: 4, ICMP_TYPE: 5, ICMP_CODE: 6, ICMPV6_ID: 7, ICMPV6_TYPE: 8, ICMPV6_CODE: 9 } as const;
 const IPS_SEEN_REPLY = 2;
-const PROTOCOL_NUMBERS: Readonly<Record<ProbeProtocol, readonly number[]>> = { tcp: [6], udp: [17], icmp: [1, 58] };
+const PROTOCOL_NUMBERS: Readonly<Record<Family, Readonly<Record<ProbeProtocol, number>>>> = { ipv4: { tcp: 6, udp: 17, icmp: 1 }, ipv6: { tcp: 6, udp: 17, icmp: 58 } };
+const NLA_F_NESTED = 0x8000;
+const ENOENT = 2;
 /** At most that many asymmetric entries are kept per namespace: enough to show a rewrite, few enough to send. */
 const MAX_KEPT = 1000;
 
 /** Where a tuple's parts lie in the dump; -1 where there is none. */
 interface Parts { source: number; destination: number; size: number; protocol: number; sourcePort: number; destinationPort: number; id: number }
 
-const answer = Buffer.alloc(1 << 18);
+const answer = Buffer.alloc(1 << 14);
 
 function readTuple(data: Buffer, from: number, end: number, into: Parts): void {
   into.source = -1;
@@ -75,83 +78,109 @@ function tuple(data: Buffer, parts: Parts): ConntrackTuple {
   };
 }
 
-export interface ConntrackReader {
-  /** Reads every namespace once more; entries that were seen before are not counted twice among the asymmetric ones. */
-  read(): void;
-  readings(): readonly ConntrackReading[];
+/** A request for one flow, with the places where the flow is written in. */
+interface Question { readonly bytes: Buffer; readonly source: number; readonly destination: number; readonly sourcePort: number; readonly destinationPort: number }
+
+/** Builds the request once; each flow overwrites addresses and ports. */
+function question(protocol: ProbeProtocol, family: Family): Question {
+  const v4 = family === 'ipv4';
+  const size = v4 ? 4 : 16;
+  const attribute = (type: number, body: Buffer): Buffer => {
+    const head = Buffer.alloc(4);
+    head.writeUInt16LE(4 + body.length, 0);
+    head.writeUInt16LE(type, 2);
+    return Buffer.concat([head, body, Buffer.alloc(-body.length & 3)]);
+  };
+  const number = (type: number, value: number): Buffer => attribute(type, Buffer.from([value]));
+  const port = (type: number): Buffer => attribute(type, Buffer.alloc(2));
+  const [id, type, code, echo] = v4 ? [CTA.ICMP_ID, CTA.ICMP_TYPE, CTA.ICMP_CODE, 8] : [CTA.ICMPV6_ID, CTA.ICMPV6_TYPE, CTA.ICMPV6_CODE, 128];
+  const addresses = [attribute(v4 ? 1 : 3, Buffer.alloc(size)), attribute(v4 ? 2 : 4, Buffer.alloc(size))];
+  const ports = protocol === 'icmp' ? [port(id), number(type, echo), number(code, 0)] : [port(CTA.SOURCE_PORT), port(CTA.DESTINATION_PORT)];
+  const ip = attribute(CTA.TUPLE_IP | NLA_F_NESTED, Buffer.concat(addresses));
+  const proto = attribute(CTA.TUPLE_PROTO | NLA_F_NESTED, Buffer.concat([number(CTA.PROTO_NUM, PROTOCOL_NUMBERS[family][protocol]), ...ports]));
+  const tuple = attribute(CTA.ORIGINAL | NLA_F_NESTED, Buffer.concat([ip, proto]));
+  const head = Buffer.alloc(20);
+  head.writeUInt32LE(head.length + tuple.length, 0);
+  head.writeUInt16LE(GET, 4);
+  head.writeUInt16LE(NLM_F_REQUEST, 6);
+  head[16] = v4 ? AF_INET : AF_INET6;
+  const source = head.length + 4 + 4 + 4;
+  const sourcePort = head.length + 4 + ip.length + 4 + 8 + 4;
+  return { bytes: Buffer.concat([head, tuple]), source, destination: source + size + 4, sourcePort, destinationPort: protocol === 'icmp' ? -1 : sourcePort + 8 };
 }
 
-/** A reader for one protocol and family. Entries of closed connections live ten seconds, so a long run must read several times. */
-export function createConntrackReader(namespaces: readonly string[], protocol: ProbeProtocol, family: Family): ConntrackReader {
-  const wanted = new Set(PROTOCOL_NUMBERS[protocol]);
-  const states = namespaces.map((name) => ({ name, entries: 0, kept: new Map<string, ConntrackEntry>(), error: null as string | null }));
+export interface ConntrackReader {
+  /** Asks the namespaces that a flow crosses about it. Addresses in network byte order; for icmp `sourcePort` is the echo id. */
+  ask(clientNode: string, serverNode: string, source: Uint8Array, sourcePort: number, destination: Uint8Array, destinationPort: number): void;
+  readings(): readonly ConntrackReading[];
+  close(): void;
+}
+
+interface Place { readonly name: string; readonly isRouter: boolean; fd: number; entries: number; readonly kept: Map<string, ConntrackEntry>; error: string | null }
+
+/** A reader for one protocol and family. `nodes`: namespaces of machines that endpoints are on; the others among `namespaces` are routers. */
+export function createConntrackReader(namespaces: readonly string[], nodes: ReadonlySet<string>, protocol: ProbeProtocol, family: Family): ConntrackReader {
+  const places = new Map(namespaces.map((name): [string, Place] => [name, open(name, !nodes.has(name))]));
+  const routers = [...places.values()].filter((place) => place.isRouter);
+  const { bytes, ...at } = question(protocol, family);
   const original: Parts = { source: -1, destination: -1, size: 0, protocol: 0, sourcePort: -1, destinationPort: -1, id: -1 };
   const reply: Parts = { ...original };
 
-  const enter = (state: (typeof states)[number], from: number, end: number): void => {
+  const enter = (place: Place, end: number): void => {
     let status = 0;
-    let both = 0;
-    for (let at = from; at + 4 <= end;) {
-      const length = answer.readUInt16LE(at);
-      const type = answer.readUInt16LE(at + 2) & NLA_TYPE;
+    for (let here = 20; here + 4 <= end;) {
+      const length = answer.readUInt16LE(here);
+      const type = answer.readUInt16LE(here + 2) & NLA_TYPE;
       if (length < 4) return;
-      if (type === CTA.ORIGINAL) readTuple(answer, at + 4, at + length, original);
-      else if (type === CTA.REPLY) readTuple(answer, at + 4, at + length, reply);
-      else if (type === CTA.STATUS) status = answer.readUInt32BE(at + 4);
-      if (type === CTA.ORIGINAL || type === CTA.REPLY) both += 1;
-      at += (length + 3) & ~3;
+      if (type === CTA.ORIGINAL) readTuple(answer, here + 4, here + length, original);
+      else if (type === CTA.REPLY) readTuple(answer, here + 4, here + length, reply);
+      else if (type === CTA.STATUS) status = answer.readUInt32BE(here + 4);
+      here += (length + 3) & ~3;
     }
-    if (both !== 2 || !wanted.has(original.protocol) || original.source < 0 || reply.source < 0) return;
-    state.entries += 1;
-    if (isReverse(answer, original, reply) || state.kept.size >= MAX_KEPT) return;
-    const entry: ConntrackEntry = {
-      netns: state.name, protocol, original: tuple(answer, original), reply: tuple(answer, reply), replied: (status & IPS_SEEN_REPLY) !== 0,
-    };
-    state.kept.set(JSON.stringify([entry.original, entry.reply]), entry);
+    if (original.source < 0 || reply.source < 0) return;
+    place.entries += 1;
+    if (isReverse(answer, original, reply) || place.kept.size >= MAX_KEPT) return;
+    const entry: ConntrackEntry = { netns: place.name, protocol, original: tuple(answer, original), reply: tuple(answer, reply), replied: (status & IPS_SEEN_REPLY) !== 0 };
+    place.kept.set(JSON.stringify([entry.original, entry.reply]), entry);
   };
 
-  const dump = (state: (typeof states)[number], fd: number): void => {
-    const request = Buffer.alloc(20);
-    request.writeUInt32LE(20, 0);
-    request.writeUInt16LE(GET, 4);
-    request.writeUInt16LE(DUMP, 6);
-    request[16] = family === 'ipv4' ? AF_INET : AF_INET6;
-    if (send(fd, request, request.length, 0) < 0) throw new Error(errnoText(errno()));
-    state.entries = 0;
-    for (;;) {
-      const length = recv(fd, answer, answer.length, 0);
-      if (length < 0) throw new Error(errnoText(errno()));
-      for (let at = 0; at + 16 <= length;) {
-        const size = answer.readUInt32LE(at);
-        const type = answer.readUInt16LE(at + 4);
-        if (type === NLMSG_DONE) return;
-        if (type === NLMSG_ERROR) throw new Error(errnoText(-answer.readInt32LE(at + 16)));
-        if (size < 20) return;
-        enter(state, at + 20, at + size);
-        at += (size + 3) & ~3;
-      }
-      if (length === 0) return;
+  const askOne = (place: Place | undefined): void => {
+    if (place === undefined || place.fd < 0) return;
+    if (send(place.fd, bytes, bytes.length, 0) < 0) {
+      place.error = errnoText(errno());
+      return;
     }
+    const length = recv(place.fd, answer, answer.length, 0);
+    if (length < 20) return;
+    if (answer.readUInt16LE(4) !== NLMSG_ERROR) enter(place, Math.min(length, answer.readUInt32LE(0)));
+    else if (-answer.readInt32LE(16) !== ENOENT) place.error = errnoText(-answer.readInt32LE(16));
   };
 
   return {
-    read(): void {
-      for (const state of states) {
-        try {
-          const fd = inNamespace(netns(state.name).fd, () => socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
-          if (fd < 0) throw new Error(errnoText(errno()));
-          try {
-            const before = state.entries;
-            dump(state, fd);
-            state.entries = Math.max(before, state.entries);
-          } finally {
-            close(fd);
-          }
-        } catch (error) {
-          state.error = error instanceof Error ? error.message : String(error);
-        }
-      }
+    ask(clientNode, serverNode, source, sourcePort, destination, destinationPort): void {
+      bytes.set(source, at.source);
+      bytes.set(destination, at.destination);
+      bytes.writeUInt16BE(sourcePort, at.sourcePort);
+      if (at.destinationPort >= 0) bytes.writeUInt16BE(destinationPort, at.destinationPort);
+      askOne(places.get(clientNode));
+      if (clientNode === serverNode) return;
+      askOne(places.get(serverNode));
+      for (const router of routers) askOne(router);
     },
-    readings: () => states.map(({ name, entries, kept, error }) => ({ netns: name, entries, asymmetric: [...kept.values()], error })),
+    readings: () => [...places.values()].map(({ name, entries, kept, error }) => ({ netns: name, entries, asymmetric: [...kept.values()], error })),
+    close(): void {
+      for (const place of places.values()) if (place.fd >= 0) close(place.fd);
+    },
   };
+}
+
+function open(name: string, isRouter: boolean): Place {
+  const place: Place = { name, isRouter, fd: -1, entries: 0, kept: new Map(), error: null };
+  try {
+    place.fd = inNamespace(netns(name).fd, () => socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+    if (place.fd < 0) place.error = errnoText(errno());
+  } catch (error) {
+    place.error = error instanceof Error ? error.message : String(error);
+  }
+  return place;
 }

@@ -7,7 +7,8 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { createBatchBuilder, type BatchBuilder, type EncodedBatch } from '../../probe-batch.ts';
 import { NONCE_BACK, NONCE_THERE } from '../../probe-batch.ts';
 import type { Endpoint, ProbeRequest, ProbeSummary } from '../../port.ts';
-import { createConntrackReader } from './conntrack.ts';
+import { addressBytes } from './address-bytes.ts';
+import { type ConntrackReader, createConntrackReader } from './conntrack.ts';
 import { netns } from './namespaces.ts';
 import { createIcmp } from './probe-icmp.ts';
 import { NO_DESCRIPTOR, NOT_RUN, OK, WAITING } from './probe-outcome.ts';
@@ -16,8 +17,6 @@ import { createTcp } from './probe-tcp.ts';
 import { createUdp } from './probe-udp.ts';
 import { close, inNamespace } from './sys.ts';
 
-/** Entries of closed TCP connections live ten seconds in conntrack (nf_conntrack_tcp_timeout_close). */
-const CONNTRACK_EVERY_MS = 5000;
 /** A socket asks its own host: what takes longer is not there. */
 const SELF_TEST_MS = 100;
 const MAX_WAITING = 2000;
@@ -33,16 +32,17 @@ export async function runProbe(request: ProbeRequest, emit: (batch: EncodedBatch
   const run = createRun(request, waitingLimit(request), responders);
   const transport = transports[request.protocol](run);
   const builder = createBatchBuilder(run.addresses.texts, emit);
-  const conntrack = createConntrackReader(request.conntrack, request.protocol, request.family);
+  const nodes = request.endpoints.map((endpoint) => endpoint.node ?? endpoint.netns);
+  const conntrack = createConntrackReader(request.conntrack, new Set(nodes), request.protocol, request.family);
   try {
     const byEndpoint = openResponders(run, transport, serversOf(sweeps), responders, unusable);
     const destinations = request.endpoints.map((endpoint, index) => destinationOfEndpoint(run, endpoint, byEndpoint.get(index) ?? null));
     if (request.responders === 'listen') await selfTest(run, transport, byEndpoint, unusable);
-    const probes = await sweepAll(run, transport, builder, sweeps, destinations, unusable, () => conntrack.read());
-    conntrack.read();
+    const probes = await sweepAll(run, transport, builder, sweeps, destinations, unusable, request.conntrack.length === 0 ? null : { conntrack, nodes });
     builder.flush();
     return { probes, elapsedMs: performance.now() - started, conntrack: conntrack.readings(), unusable };
   } finally {
+    conntrack.close();
     transport.discard(Number.POSITIVE_INFINITY);
     for (const responder of responders) close(responder.socket);
   }
@@ -140,18 +140,28 @@ async function answersItself(run: ProbeRun, transport: Transport, index: number,
   }
 }
 
+/** While the flow is fresh and its sockets are open: a closed connection's entry lives ten seconds, an unanswered one's thirty. */
+function askConntrack(run: ProbeRun, { conntrack, nodes }: { readonly conntrack: ConntrackReader; readonly nodes: readonly string[] }, slot: number): void {
+  const { columns } = run.slots;
+  const local = run.addresses.texts[columns.localAddress[slot] ?? 0] ?? '';
+  if (local === '') return;
+  const dialled = run.addresses.texts[columns.dialledAddress[slot] ?? 0] ?? '';
+  conntrack.ask(nodes[columns.client[slot] ?? 0] ?? '', nodes[columns.server[slot] ?? 0] ?? '', addressBytes(local), columns.localPort[slot] ?? 0, addressBytes(dialled), columns.dialledPort[slot] ?? 0);
+}
+
 async function sweepAll(
-  run: ProbeRun, transport: Transport, builder: BatchBuilder, sweeps: readonly Sweep[], destinations: readonly (Destination | null)[], unusable: Record<string, string>, readConntrack: () => void,
+  run: ProbeRun, transport: Transport, builder: BatchBuilder, sweeps: readonly Sweep[], destinations: readonly (Destination | null)[], unusable: Record<string, string>,
+  witness: { readonly conntrack: ConntrackReader; readonly nodes: readonly string[] } | null,
 ): Promise<number> {
   const { slots, responders, request: { endpoints, attempts, deadlineMs } } = run;
   let waiting: number[] = [];
   let probes = 0;
   let lastSent = performance.now();
-  let lastRead = performance.now();
 
   const finish = (slot: number, outcome: number): void => {
     slots.columns.outcome[slot] = outcome;
     if (slots.columns.rttUs[slot] === 0) slots.columns.rttUs[slot] = (performance.now() - (slots.startedAt[slot] ?? 0)) * 1000;
+    if (witness !== null) askConntrack(run, witness, slot);
     builder.append(slots.columns, slot);
     slots.free(slot);
     probes += 1;
@@ -224,10 +234,6 @@ async function sweepAll(
         if (at < one.servers.length) await settle();
       }
       step();
-      if (performance.now() - lastRead > CONNTRACK_EVERY_MS) {
-        readConntrack();
-        lastRead = performance.now();
-      }
       // Lets the batches out, and a closed standard input in.
       await setImmediate();
     }
