@@ -2,16 +2,30 @@ import { spawn, type SpawnOptions } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Wall time in milliseconds, and what the process said. @throws when it fails */
-export async function timed(argv: readonly [string, ...string[]], options: SpawnOptions & { readonly watchMemory?: boolean } = {}): Promise<{ readonly ms: number; readonly stdout: string; readonly peakMiB: number }> {
+export async function timed(
+  argv: readonly [string, ...string[]],
+  options: SpawnOptions & { readonly watchMemory?: boolean } = {},
+): Promise<{ readonly ms: number; readonly stdout: string; readonly peakMiB: number }> {
   const started = performance.now();
   const child = spawn(argv[0], argv.slice(1), { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
-  child.stdout?.on('data', (chunk: Buffer) => { stdout += chunk.toString(); });
-  child.stderr?.on('data', (chunk: Buffer) => { stderr += chunk.toString(); });
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
   let peak = 0;
-  const watch = options.watchMemory === true ? setInterval(() => { peak = Math.max(peak, memoryOfTree(child.pid ?? 0)); }, 100) : null;
-  const code = await new Promise<number | null>((resolve) => { child.on('close', resolve); });
+  const watch =
+    options.watchMemory === true
+      ? setInterval(() => {
+          peak = Math.max(peak, memoryOfTree(child.pid ?? 0));
+        }, 100)
+      : null;
+  const code = await new Promise<number | null>((resolve) => {
+    child.on('close', resolve);
+  });
   if (watch !== null) clearInterval(watch);
   if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${code}\n${stderr.slice(-2000)}`);
   return { ms: performance.now() - started, stdout, peakMiB: Math.round(peak / 1024) };
@@ -45,11 +59,15 @@ export function kernelMemoryMiB(): number {
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] ?? 0 : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
 /** Runs A and B in turn, so that a machine whose speed drifts is fair to both; medians and the median of the ratios pair by pair. */
-export async function sideBySide(runs: number, a: () => Promise<number>, b: () => Promise<number>): Promise<{ readonly a: number; readonly b: number; readonly ratio: number }> {
+export async function sideBySide(
+  runs: number,
+  a: () => Promise<number>,
+  b: () => Promise<number>,
+): Promise<{ readonly a: number; readonly b: number; readonly ratio: number }> {
   const as: number[] = [];
   const bs: number[] = [];
   await a();

@@ -28,11 +28,20 @@ const env = { ...process.env, XDG_STATE_HOME: join(place, 'state'), XDG_CACHE_HO
 const node = process.execPath;
 // By its address: nsenter into another mount namespace starts at /.
 const tsx = import.meta.resolve('tsx');
-const cnilab = (...args: string[]): Promise<{ ms: number; stdout: string; peakMiB: number }> => timed([node, main, ...args], { env, cwd: root, watchMemory: args.includes('--watch') });
+const cnilab = (...args: string[]): Promise<{ ms: number; stdout: string; peakMiB: number }> =>
+  timed([node, main, ...args], { env, cwd: root, watchMemory: args.includes('--watch') });
 const round = (n: number, digits = 0): string => n.toFixed(digits);
-const quiet = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, 400); });
+const quiet = (): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, 400);
+  });
 
-interface Row { readonly what: string; readonly figures: string; readonly ratio: string; readonly goal: string }
+interface Row {
+  readonly what: string;
+  readonly figures: string;
+  readonly ratio: string;
+  readonly goal: string;
+}
 
 function stagesOf(file: string): readonly Stage[] {
   const parsed = parseYamlLab(readFileSync(join(root, 'bench/labs', file), 'utf8'), file);
@@ -63,15 +72,24 @@ async function build(): Promise<Row> {
   writeFileSync(file, JSON.stringify(stages));
   const { a, b, ratio } = await sideBySide(
     5,
-    () => withAgent(async (_holder, agent) => {
-      await agent.request('snapshot', { namespaces: [], rules: false });
-      const started = performance.now();
-      await agent.request('apply', { undo: [], stages });
-      return performance.now() - started;
-    }),
-    () => withAgent(async ({ pid }) => Number((await timed(inHolder(pid, node, '--import', tsx, join(root, 'bench/ip-batch-main.ts'), file), { cwd: root })).stdout)),
+    () =>
+      withAgent(async (_holder, agent) => {
+        await agent.request('snapshot', { namespaces: [], rules: false });
+        const started = performance.now();
+        await agent.request('apply', { undo: [], stages });
+        return performance.now() - started;
+      }),
+    () =>
+      withAgent(async ({ pid }) =>
+        Number((await timed(inHolder(pid, node, '--import', tsx, join(root, 'bench/ip-batch-main.ts'), file), { cwd: root })).stdout),
+      ),
   );
-  return { what: 'build of 10 nodes × 10 pods, calico vxlan, against `ip -batch` (4 namespaces at a time)', figures: `${round(a)} ms : ${round(b)} ms`, ratio: `${round(1 / ratio, 2)} × faster`, goal: '≥ 2.5 × faster' };
+  return {
+    what: 'build of 10 nodes × 10 pods, calico vxlan, against `ip -batch` (4 namespaces at a time)',
+    figures: `${round(a)} ms : ${round(b)} ms`,
+    ratio: `${round(1 / ratio, 2)} × faster`,
+    goal: '≥ 2.5 × faster',
+  };
 }
 
 async function up(): Promise<readonly Row[]> {
@@ -80,10 +98,11 @@ async function up(): Promise<readonly Row[]> {
   const file = join(place, 'cni.json');
   writeFileSync(file, JSON.stringify(plugins));
   const width = availableParallelism() * 2;
-  const bare = (): Promise<number> => withAgent(async ({ pid }, agent) => {
-    await agent.request('apply', { undo: [], stages: stages.map((s) => ({ ...s, ops: s.ops.filter((op) => op.op !== 'cni') })) });
-    return (await timed(inHolder(pid, node, join(root, 'bench/bare-plugins.mjs'), file, String(width)))).ms;
-  });
+  const bare = (): Promise<number> =>
+    withAgent(async ({ pid }, agent) => {
+      await agent.request('apply', { undo: [], stages: stages.map((s) => ({ ...s, ops: s.ops.filter((op) => op.op !== 'cni') })) });
+      return (await timed(inHolder(pid, node, join(root, 'bench/bare-plugins.mjs'), file, String(width)))).ms;
+    });
   const whole = (lab: string, name: string) => async (): Promise<number> => {
     const { ms } = await cnilab('up', join('bench/labs', lab));
     await cnilab('down', name);
@@ -93,8 +112,18 @@ async function up(): Promise<readonly Row[]> {
   const yaml = await sideBySide(5, whole('flannel-3x10.yaml', 'bench-flannel-3x10'), bare);
   const ts = await sideBySide(5, whole('flannel-3x10.ts', 'bench-flannel-3x10-ts'), whole('flannel-3x10.yaml', 'bench-flannel-3x10'));
   return [
-    { what: '`up` of 3 × 10, flannel vxlan, real plugins, whole process, YAML, against bare plugin calls + Node', figures: `${round(yaml.a)} ms : ${round(yaml.b)} ms`, ratio: `${round(yaml.ratio, 2)} ×`, goal: '≤ 2 ×' },
-    { what: 'the same lab in TypeScript, unchanged since its last run, against YAML', figures: `${round(ts.a)} ms : ${round(ts.b)} ms`, ratio: `+ ${round((ts.a - ts.b) / 1000, 3)} s`, goal: '≤ + 0.15 s' },
+    {
+      what: '`up` of 3 × 10, flannel vxlan, real plugins, whole process, YAML, against bare plugin calls + Node',
+      figures: `${round(yaml.a)} ms : ${round(yaml.b)} ms`,
+      ratio: `${round(yaml.ratio, 2)} ×`,
+      goal: '≤ 2 ×',
+    },
+    {
+      what: 'the same lab in TypeScript, unchanged since its last run, against YAML',
+      figures: `${round(ts.a)} ms : ${round(ts.b)} ms`,
+      ratio: `+ ${round((ts.a - ts.b) / 1000, 3)} s`,
+      goal: '≤ + 0.15 s',
+    },
   ];
 }
 
@@ -115,9 +144,17 @@ async function prober(file: string, pods: number): Promise<Row> {
         if (report.verdict !== 'pass') throw new Error('the benchmark lab does not verify');
         return ((performance.now() - started) * 1000) / (pods * (pods - 1));
       },
-      async () => (Number((await timed(inHolder(Number(handle['pid']), node, '--import', tsx, join(root, 'bench/raw-prober.ts'), ...targets), { cwd: root })).stdout) * 1000) / (pods * pods),
+      async () =>
+        (Number((await timed(inHolder(Number(handle['pid']), node, '--import', tsx, join(root, 'bench/raw-prober.ts'), ...targets), { cwd: root })).stdout) *
+          1000) /
+        (pods * pods),
     );
-    return { what: `verification of ${pods} pods, all pairs, TCP, conntrack and report included, against the raw prober, per pair`, figures: `${round(result.a)} µs : ${round(result.b)} µs`, ratio: `${round(result.ratio, 2)} ×`, goal: '≤ 1.4 ×' };
+    return {
+      what: `verification of ${pods} pods, all pairs, TCP, conntrack and report included, against the raw prober, per pair`,
+      figures: `${round(result.a)} µs : ${round(result.b)} µs`,
+      ratio: `${round(result.ratio, 2)} ×`,
+      goal: '≤ 1.4 ×',
+    };
   } finally {
     await session.close();
     await engine.destroy(handle, directory);
@@ -136,7 +173,19 @@ async function thousand(): Promise<readonly Row[]> {
   const watched = (...args: string[]) => timed([node, main, ...args], { env, cwd: root, watchMemory: true });
   const upRun = await watched('up', 'bench/labs/flannel-50x20.yaml', '--timeout', '600');
   const kernel = kernelMemoryMiB() - before;
-  const verify = await watched('verify', 'bench-flannel-50x20', '--json', '--only', '^r1-pod-to-pod$', '--protocol', 'tcp', '--attempts', '1', '--timeout', '1200');
+  const verify = await watched(
+    'verify',
+    'bench-flannel-50x20',
+    '--json',
+    '--only',
+    '^r1-pod-to-pod$',
+    '--protocol',
+    'tcp',
+    '--attempts',
+    '1',
+    '--timeout',
+    '1200',
+  );
   const report = JSON.parse(verify.stdout) as Report;
   const downMs: number[] = [];
   const nodeMs: number[] = [];
@@ -144,17 +193,33 @@ async function thousand(): Promise<readonly Row[]> {
   downMs.push(down.ms);
   for (let i = 0; i < 5; i++) nodeMs.push((await timed([node, '-e', '1'])).ms);
   return [
-    { what: '1000 pods (50 × 20), flannel vxlan: up', figures: `${round(upRun.ms / 1000, 1)} s, processes ${upRun.peakMiB} MiB, kernel ${kernel} MiB`, ratio: '', goal: 'recorded' },
+    {
+      what: '1000 pods (50 × 20), flannel vxlan: up',
+      figures: `${round(upRun.ms / 1000, 1)} s, processes ${upRun.peakMiB} MiB, kernel ${kernel} MiB`,
+      ratio: '',
+      goal: 'recorded',
+    },
     {
       what: `verification of ${report.totals.probes} pairs by TCP: ${report.verdict}`,
-      figures: `${round(verify.ms / 1000, 1)} s, processes ${verify.peakMiB} MiB, report ${round(verify.stdout.length / 1024)} KiB`, ratio: '', goal: 'completes',
+      figures: `${round(verify.ms / 1000, 1)} s, processes ${verify.peakMiB} MiB, report ${round(verify.stdout.length / 1024)} KiB`,
+      ratio: '',
+      goal: 'completes',
     },
-    { what: '`down` of it, against `node -e 1`', figures: `${round(median(downMs))} ms : ${round(median(nodeMs))} ms`, ratio: `+ ${round(median(downMs) - median(nodeMs))} ms`, goal: '≤ + 50 ms' },
+    {
+      what: '`down` of it, against `node -e 1`',
+      figures: `${round(median(downMs))} ms : ${round(median(nodeMs))} ms`,
+      ratio: `+ ${round(median(downMs) - median(nodeMs))} ms`,
+      goal: '≤ + 50 ms',
+    },
   ];
 }
 
 async function help(): Promise<Row> {
-  const { a, b, ratio } = await sideBySide(15, async () => (await timed([node, main, '--help'])).ms, async () => (await timed([node, '-e', '1'])).ms);
+  const { a, b, ratio } = await sideBySide(
+    15,
+    async () => (await timed([node, main, '--help'])).ms,
+    async () => (await timed([node, '-e', '1'])).ms,
+  );
   return { what: '`cnilab --help` against `node -e 1`', figures: `${round(a)} ms : ${round(b)} ms`, ratio: `${round(ratio, 2)} ×`, goal: '≤ 2 ×' };
 }
 
@@ -168,18 +233,42 @@ async function kind(): Promise<Row> {
   }
   const image = process.env['CNILAB_NODE_IMAGE'];
   const config = join(place, 'kind.yaml');
-  writeFileSync(config, 'kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnetworking: {disableDefaultCNI: true}\nnodes: [{role: control-plane}, {role: worker}, {role: worker}]\n');
+  writeFileSync(
+    config,
+    'kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnetworking: {disableDefaultCNI: true}\nnodes: [{role: control-plane}, {role: worker}, {role: worker}]\n',
+  );
   const name = `cnilab-bench-${process.pid}`;
   const kubeconfig = ['--kubeconfig', join(place, 'kubeconfig')];
-  const created = await timed(['kind', 'create', 'cluster', '--name', name, '--config', config, ...kubeconfig, ...(image === undefined ? [] : ['--image', image])]);
+  const created = await timed([
+    'kind',
+    'create',
+    'cluster',
+    '--name',
+    name,
+    '--config',
+    config,
+    ...kubeconfig,
+    ...(image === undefined ? [] : ['--image', image]),
+  ]);
   await timed(['kind', 'delete', 'cluster', '--name', name, ...kubeconfig]);
   const ours = await cnilab('up', 'labs/three-requirements.ts', '--verify');
   await cnilab('down', 'three-requirements');
-  return { what, figures: `${round(ours.ms / 1000, 2)} s : ${round(created.ms / 1000, 1)} s`, ratio: `${round(created.ms / ours.ms)} × faster`, goal: 'recorded' };
+  return {
+    what,
+    figures: `${round(ours.ms / 1000, 2)} s : ${round(created.ms / 1000, 1)} s`,
+    ratio: `${round(created.ms / ours.ms)} × faster`,
+    goal: 'recorded',
+  };
 }
 
 const all: Readonly<Record<string, () => Promise<Row | readonly Row[]>>> = {
-  help, build, up, 'verify-30': () => prober('flannel-3x10.yaml', 30), 'verify-100': () => prober('flannel-10x10.yaml', 100), thousand, kind,
+  help,
+  build,
+  up,
+  'verify-30': () => prober('flannel-3x10.yaml', 30),
+  'verify-100': () => prober('flannel-10x10.yaml', 100),
+  thousand,
+  kind,
 };
 const wanted = process.argv.slice(2);
 try {

@@ -42,7 +42,11 @@ export interface EngineHandle {
   readonly [key: string]: string | number | boolean;
 }
 
-export interface CommandResult { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /** One end of a probe. */
 export interface Endpoint {
@@ -69,7 +73,8 @@ export interface ProbeRequest {
   readonly port: number;
   readonly endpoints: readonly Endpoint[];
   /** Indexes into `endpoints`; `matrix` is every client × every server (self included when an index is in both). */
-  readonly pairs: { readonly kind: 'matrix'; readonly clients: readonly number[]; readonly servers: readonly number[]; readonly self: boolean }
+  readonly pairs:
+    | { readonly kind: 'matrix'; readonly clients: readonly number[]; readonly servers: readonly number[]; readonly self: boolean }
     | { readonly kind: 'list'; readonly pairs: readonly (readonly [client: number, server: number])[] };
   /** Fresh probes per pair. */
   readonly attempts: number;
@@ -153,7 +158,12 @@ export interface ProbeBatch {
   at(index: number): ProbeRecord;
 }
 
-export interface ConntrackTuple { readonly source: string; readonly destination: string; readonly sourcePort: number; readonly destinationPort: number }
+export interface ConntrackTuple {
+  readonly source: string;
+  readonly destination: string;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
 
 /** A conntrack entry whose reply tuple is not the exact reverse of the original. */
 export interface ConntrackEntry {
@@ -182,19 +192,48 @@ export interface ProbeSummary {
 }
 
 export interface LinkSnapshot {
-  readonly index: number; readonly name: string; readonly mac: string; readonly mtu: number; readonly up: boolean; readonly carrier: boolean;
-  readonly master: string | null; readonly kind: string;
+  readonly index: number;
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly carrier: boolean;
+  readonly master: string | null;
+  readonly kind: string;
   readonly vxlan: { readonly vni: number; readonly port: number; readonly local: string; readonly learning: boolean } | null;
   readonly hairpin: boolean | null;
   readonly statistics: { readonly rxPackets: number; readonly txPackets: number; readonly rxDropped: number; readonly txDropped: number };
 }
-export interface AddressSnapshot { readonly dev: string; readonly family: Family; readonly address: string; readonly prefixLength: number }
-export interface RouteSnapshot {
-  readonly family: Family; readonly to: string; readonly via: string | null; readonly dev: string | null; readonly type: string; readonly proto: number;
-  readonly metric: number; readonly table: number; readonly onlink: boolean;
+export interface AddressSnapshot {
+  readonly dev: string;
+  readonly family: Family;
+  readonly address: string;
+  readonly prefixLength: number;
 }
-export interface NeighbourSnapshot { readonly dev: string; readonly family: Family; readonly address: string; readonly mac: string; readonly state: string }
-export interface FdbSnapshot { readonly dev: string; readonly mac: string; readonly dst: string | null; readonly permanent: boolean }
+export interface RouteSnapshot {
+  readonly family: Family;
+  readonly to: string;
+  readonly via: string | null;
+  readonly dev: string | null;
+  readonly type: string;
+  readonly proto: number;
+  readonly metric: number;
+  readonly table: number;
+  readonly onlink: boolean;
+}
+export interface NeighbourSnapshot {
+  readonly dev: string;
+  readonly family: Family;
+  readonly address: string;
+  readonly mac: string;
+  readonly state: string;
+}
+export interface FdbSnapshot {
+  readonly dev: string;
+  readonly mac: string;
+  readonly dst: string | null;
+  readonly permanent: boolean;
+}
 
 /** Kernel state of one namespace, read at once. */
 export interface NamespaceSnapshot {
@@ -213,7 +252,10 @@ export interface NamespaceSnapshot {
   /** Listening TCP sockets, `address:port`. */
   readonly listening: readonly string[];
 }
-export interface Snapshot { readonly takenAt: string; readonly namespaces: Readonly<Record<string, NamespaceSnapshot>> }
+export interface Snapshot {
+  readonly takenAt: string;
+  readonly namespaces: Readonly<Record<string, NamespaceSnapshot>>;
+}
 
 /** A running lab, opened. Close it; the lab stays up. */
 export interface EngineSession {

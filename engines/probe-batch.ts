@@ -29,11 +29,24 @@ export interface EncodedBatch {
 /** Columns of `capacity` records, all zero. */
 export function createColumns(capacity: number): ProbeColumns {
   return {
-    client: new Uint32Array(capacity), server: new Uint32Array(capacity), attempt: new Uint8Array(capacity), outcome: new Uint8Array(capacity),
-    errno: new Int16Array(capacity), rttUs: new Uint32Array(capacity), localAddress: new Uint32Array(capacity), localPort: new Uint16Array(capacity),
-    dialledAddress: new Uint32Array(capacity), dialledPort: new Uint16Array(capacity), seenSourceAddress: new Uint32Array(capacity),
-    seenSourcePort: new Uint16Array(capacity), seenDestinationAddress: new Uint32Array(capacity), seenDestinationPort: new Uint16Array(capacity),
-    seenTtl: new Uint8Array(capacity), answeredBy: new Int32Array(capacity), replyFromAddress: new Uint32Array(capacity), nonce: new Uint8Array(capacity),
+    client: new Uint32Array(capacity),
+    server: new Uint32Array(capacity),
+    attempt: new Uint8Array(capacity),
+    outcome: new Uint8Array(capacity),
+    errno: new Int16Array(capacity),
+    rttUs: new Uint32Array(capacity),
+    localAddress: new Uint32Array(capacity),
+    localPort: new Uint16Array(capacity),
+    dialledAddress: new Uint32Array(capacity),
+    dialledPort: new Uint16Array(capacity),
+    seenSourceAddress: new Uint32Array(capacity),
+    seenSourcePort: new Uint16Array(capacity),
+    seenDestinationAddress: new Uint32Array(capacity),
+    seenDestinationPort: new Uint16Array(capacity),
+    seenTtl: new Uint8Array(capacity),
+    answeredBy: new Int32Array(capacity),
+    replyFromAddress: new Uint32Array(capacity),
+    nonce: new Uint8Array(capacity),
   };
 }
 

@@ -22,7 +22,8 @@ const stop = (text, code) => {
 const run = (argv, options = {}) => spawnSync(argv[0], argv.slice(1), { cwd: root, stdio: ['inherit', 2, 'inherit'], ...options });
 
 const [major, minor] = process.versions.node.split('.').map(Number);
-if (major < 20 || (major === 20 && minor < 19)) stop(`cnilab needs Node 20.19 or newer, this is ${process.versions.node}: see https://nodejs.org/en/download`, 3);
+if (major < 20 || (major === 20 && minor < 19))
+  stop(`cnilab needs Node 20.19 or newer, this is ${process.versions.node}: see https://nodejs.org/en/download`, 3);
 
 function dependenciesAreCurrent() {
   const installed = `${root}node_modules/.package-lock.json`;
@@ -36,7 +37,8 @@ if (!dependenciesAreCurrent()) {
   say('installing the dependencies of package-lock.json');
   if (run(['npm', 'ci', '--no-audit', '--no-fund']).status !== 0) stop('npm ci failed: see above', 3);
 }
-if (run([process.execPath, `${root}node_modules/@typescript/native/bin/tsc`, '-p', `${root}tsconfig.build.json`]).status !== 0) stop('the build failed: see above', 70);
+if (run([process.execPath, `${root}node_modules/@typescript/native/bin/tsc`, '-p', `${root}tsconfig.build.json`]).status !== 0)
+  stop('the build failed: see above', 70);
 
 const labAt = own.indexOf('--lab');
 const doctorArgs = ['doctor', ...(labAt < 0 ? [] : [own[labAt + 1]]), '--json'];
@@ -91,6 +93,10 @@ for (let missing = lacks(); ; missing = lacks()) {
 }
 
 if (command.length > 0) {
-  const result = spawnSync(command[0], command.slice(1).filter((a) => a !== '--yes'), { cwd: root, stdio: 'inherit', env: process.env });
+  const result = spawnSync(
+    command[0],
+    command.slice(1).filter((a) => a !== '--yes'),
+    { cwd: root, stdio: 'inherit', env: process.env },
+  );
   process.exit(result.status ?? 1);
 }

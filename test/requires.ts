@@ -7,10 +7,20 @@ const attempts: Readonly<Record<Requirement, () => string | null>> = {
   netns: () => attempt(['unshare', '-Urnm', '--', 'true'], 'network namespaces cannot be made here'),
   rootless: () => attempt(['unshare', '-Urnm', '--', 'true'], 'user namespaces are not allowed here'),
   root: () => (process.getuid?.() === 0 ? null : 'needs root'),
-  bird: () => attempt(['sh', '-c', 'PATH=$PATH:/usr/sbin:${CNILAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cnilab}/bird/usr/sbin command -v bird'], 'BIRD 2 is not here'),
-  plugins: () => attempt(['sh', '-c', 'for d in $(echo "${CNI_PATH:-}" | tr : " ") /opt/cni/bin /usr/lib/cni /usr/libexec/cni; do [ -x $d/bridge ] && exit 0; done; exit 1'], 'the CNI plugins are not here'),
-  'unprivileged-user': () => (process.getuid?.() !== 0 ? 'needs root, to become somebody else'
-    : attempt(['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'unshare', '-Urnm', '--', 'true'], 'an unprivileged user may not make user namespaces here')),
+  bird: () =>
+    attempt(['sh', '-c', 'PATH=$PATH:/usr/sbin:${CNILAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cnilab}/bird/usr/sbin command -v bird'], 'BIRD 2 is not here'),
+  plugins: () =>
+    attempt(
+      ['sh', '-c', 'for d in $(echo "${CNI_PATH:-}" | tr : " ") /opt/cni/bin /usr/lib/cni /usr/libexec/cni; do [ -x $d/bridge ] && exit 0; done; exit 1'],
+      'the CNI plugins are not here',
+    ),
+  'unprivileged-user': () =>
+    process.getuid?.() !== 0
+      ? 'needs root, to become somebody else'
+      : attempt(
+          ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'unshare', '-Urnm', '--', 'true'],
+          'an unprivileged user may not make user namespaces here',
+        ),
 };
 
 function attempt(argv: readonly [string, ...string[]], lack: string): string | null {

@@ -21,7 +21,7 @@ export interface PlanDiff {
   readonly recreate: readonly string[];
 }
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value) ?? '');
+const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 function byKey<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<string, T> {
@@ -29,13 +29,20 @@ function byKey<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<st
 }
 
 /** What was added, removed and kept between two lists of things with identities. */
-function compare<T>(from: readonly T[], to: readonly T[], key: (item: T) => string): { added: readonly T[]; removed: readonly T[]; kept: readonly (readonly [T, T])[] } {
+function compare<T>(
+  from: readonly T[],
+  to: readonly T[],
+  key: (item: T) => string,
+): { added: readonly T[]; removed: readonly T[]; kept: readonly (readonly [T, T])[] } {
   const before = byKey(from, key);
   const after = byKey(to, key);
   return {
     added: to.filter((t) => !before.has(key(t))),
     removed: from.filter((f) => !after.has(key(f))),
-    kept: from.flatMap((f) => { const t = after.get(key(f)); return t === undefined ? [] : [[f, t] as const]; }),
+    kept: from.flatMap((f) => {
+      const t = after.get(key(f));
+      return t === undefined ? [] : [[f, t] as const];
+    }),
   };
 }
 
@@ -44,7 +51,13 @@ const CLUSTER_FIELDS = ['kubernetesVersion', 'podCIDRs', 'serviceCIDRs', 'nodeMa
 
 function clusterFieldChanges(from: ClusterPlan, to: ClusterPlan): readonly PlanChange[] {
   return CLUSTER_FIELDS.filter((field) => !same(from[field], to[field])).map((field) => ({
-    kind: 'change', object: 'cluster', id: from.name, inPlace: false, reason: `${field} of a running cluster cannot change`, from: text(from[field]), to: text(to[field]),
+    kind: 'change',
+    object: 'cluster',
+    id: from.name,
+    inPlace: false,
+    reason: `${field} of a running cluster cannot change`,
+    from: text(from[field]),
+    to: text(to[field]),
   }));
 }
 
@@ -64,28 +77,83 @@ export function diffPlans(from: LabPlan, to: LabPlan): PlanDiff {
   for (const s of segments.added) changes.push({ kind: 'add', object: 'segment', id: s.name, inPlace: true, reason: 'new segment' });
   for (const s of segments.removed) changes.push({ kind: 'remove', object: 'segment', id: s.name, inPlace: true, reason: 'no longer in the lab file' });
   for (const [a, b] of segments.kept) {
-    if (!same(a, b)) changes.push({ kind: 'change', object: 'segment', id: a.name, inPlace: false, reason: 'everything on a segment is addressed from it', from: `${a.cidrs.join(', ')} mtu ${a.mtuBytes}`, to: `${b.cidrs.join(', ')} mtu ${b.mtuBytes}` });
+    if (!same(a, b))
+      changes.push({
+        kind: 'change',
+        object: 'segment',
+        id: a.name,
+        inPlace: false,
+        reason: 'everything on a segment is addressed from it',
+        from: `${a.cidrs.join(', ')} mtu ${a.mtuBytes}`,
+        to: `${b.cidrs.join(', ')} mtu ${b.mtuBytes}`,
+      });
   }
-  if (!same(from.families, to.families)) changes.push({ kind: 'change', object: 'lab', id: to.name, inPlace: false, reason: 'address families of a running lab cannot change', from: from.families.join(', '), to: to.families.join(', ') });
-  if (from.neighbours.mode !== to.neighbours.mode) changes.push({ kind: 'change', object: 'lab', id: to.name, inPlace: true, reason: 'the number of neighbours crosses half of the kernel\'s table', from: from.neighbours.mode, to: to.neighbours.mode });
+  if (!same(from.families, to.families))
+    changes.push({
+      kind: 'change',
+      object: 'lab',
+      id: to.name,
+      inPlace: false,
+      reason: 'address families of a running lab cannot change',
+      from: from.families.join(', '),
+      to: to.families.join(', '),
+    });
+  if (from.neighbours.mode !== to.neighbours.mode)
+    changes.push({
+      kind: 'change',
+      object: 'lab',
+      id: to.name,
+      inPlace: true,
+      reason: "the number of neighbours crosses half of the kernel's table",
+      from: from.neighbours.mode,
+      to: to.neighbours.mode,
+    });
   const machines = compare(from.machines, to.machines, (m) => m.id);
   const kindOf = (m: MachinePlan): 'host' | 'router' => (m.kind === 'router' ? 'router' : 'host');
   for (const m of machines.added) changes.push({ kind: 'add', object: kindOf(m), id: m.id, inPlace: true, reason: 'new in the lab file' });
   for (const m of machines.removed) changes.push({ kind: 'remove', object: kindOf(m), id: m.id, inPlace: true, reason: 'no longer in the lab file' });
   for (const [a, b] of machines.kept) {
-    if (!same(machineIdentity(a), machineIdentity(b))) changes.push({ kind: 'change', object: kindOf(a), id: a.id, inPlace: false, reason: 'its interfaces or its role change', from: addressesOf(a), to: addressesOf(b) });
+    if (!same(machineIdentity(a), machineIdentity(b)))
+      changes.push({
+        kind: 'change',
+        object: kindOf(a),
+        id: a.id,
+        inPlace: false,
+        reason: 'its interfaces or its role change',
+        from: addressesOf(a),
+        to: addressesOf(b),
+      });
     else if (!same(a.routes, b.routes)) changes.push({ kind: 'change', object: kindOf(a), id: a.id, inPlace: true, reason: 'its routes change' });
   }
   const clusters = compare(from.clusters, to.clusters, (c) => c.name);
-  for (const c of clusters.added) changes.push({ kind: 'add', object: 'cluster', id: c.name, inPlace: true, reason: `new, ${c.nodes.length} nodes and ${c.pods.length} pods` });
-  for (const c of clusters.removed) changes.push({ kind: 'remove', object: 'cluster', id: c.name, inPlace: true, reason: `no longer in the lab file, ${c.nodes.length} nodes and ${c.pods.length} pods` });
+  for (const c of clusters.added)
+    changes.push({ kind: 'add', object: 'cluster', id: c.name, inPlace: true, reason: `new, ${c.nodes.length} nodes and ${c.pods.length} pods` });
+  for (const c of clusters.removed)
+    changes.push({
+      kind: 'remove',
+      object: 'cluster',
+      id: c.name,
+      inPlace: true,
+      reason: `no longer in the lab file, ${c.nodes.length} nodes and ${c.pods.length} pods`,
+    });
   for (const [a, b] of clusters.kept) {
     changes.push(...clusterFieldChanges(a, b));
     const nodes = compare(a.nodes, b.nodes, (n) => n.id);
-    for (const n of nodes.added) changes.push({ kind: 'add', object: 'node', id: n.id, inPlace: true, reason: `joins with ${n.podCIDRs.join(', ')}; the other nodes learn its routes` });
-    for (const n of nodes.removed) changes.push({ kind: 'remove', object: 'node', id: n.id, inPlace: true, reason: 'leaves; the other nodes forget its routes' });
+    for (const n of nodes.added)
+      changes.push({ kind: 'add', object: 'node', id: n.id, inPlace: true, reason: `joins with ${n.podCIDRs.join(', ')}; the other nodes learn its routes` });
+    for (const n of nodes.removed)
+      changes.push({ kind: 'remove', object: 'node', id: n.id, inPlace: true, reason: 'leaves; the other nodes forget its routes' });
     for (const [x, y] of nodes.kept) {
-      if (!same(nodeIdentity(x), nodeIdentity(y))) changes.push({ kind: 'change', object: 'node', id: x.id, inPlace: false, reason: 'its role, addresses or pod range change', from: `${addressesOf(x)} ${x.podCIDRs.join(', ')}`, to: `${addressesOf(y)} ${y.podCIDRs.join(', ')}` });
+      if (!same(nodeIdentity(x), nodeIdentity(y)))
+        changes.push({
+          kind: 'change',
+          object: 'node',
+          id: x.id,
+          inPlace: false,
+          reason: 'its role, addresses or pod range change',
+          from: `${addressesOf(x)} ${x.podCIDRs.join(', ')}`,
+          to: `${addressesOf(y)} ${y.podCIDRs.join(', ')}`,
+        });
     }
     const pods = compare(a.pods, b.pods, (p) => p.id);
     for (const p of pods.added) changes.push({ kind: 'add', object: 'pod', id: p.id, inPlace: true, reason: `on ${p.node}, asked for by ${p.owner}` });

@@ -30,7 +30,11 @@ export interface NodeDraft {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface SegmentDraft { readonly name: string; readonly cidrs: readonly Cidr[]; readonly mtuBytes: number }
+export interface SegmentDraft {
+  readonly name: string;
+  readonly cidrs: readonly Cidr[];
+  readonly mtuBytes: number;
+}
 
 /** Default pod and service CIDRs of the i-th cluster (0-based). */
 export function defaultCidrs(index: number, families: readonly Family[]): { readonly pod: readonly string[]; readonly service: readonly string[] } {
@@ -79,8 +83,11 @@ export function routerDrafts(spec: LabSpec): readonly RouterSpec[] {
   }
   if (spec.outside === undefined) return declared;
   const target = spec.outside.router ?? declared[0]?.name;
-  return declared.map((router) => (router.name !== target || router.interfaces.some((i) => i.segment === OUTSIDE_SEGMENT)
-    ? router : { ...router, interfaces: [...router.interfaces, { segment: OUTSIDE_SEGMENT }] }));
+  return declared.map((router) =>
+    router.name !== target || router.interfaces.some((i) => i.segment === OUTSIDE_SEGMENT)
+      ? router
+      : { ...router, interfaces: [...router.interfaces, { segment: OUTSIDE_SEGMENT }] },
+  );
 }
 
 /** The nodes of a cluster, control planes first, with defaults filled in. */
@@ -102,9 +109,10 @@ export function nodeDrafts(spec: LabSpec, cluster: ClusterSpec): readonly NodeDr
       labels: label(n.name, n.role ?? 'worker', n.labels),
     }));
   }
-  const named = (role: NodeRole, count: number): NodeDraft[] => Array.from({ length: count }, (_, i) => {
-    const name = `${role}${i + 1}`;
-    return { name, role, segment, addresses: [], podCIDRs: [], labels: label(name, role) };
-  });
+  const named = (role: NodeRole, count: number): NodeDraft[] =>
+    Array.from({ length: count }, (_, i) => {
+      const name = `${role}${i + 1}`;
+      return { name, role, segment, addresses: [], podCIDRs: [], labels: label(name, role) };
+    });
   return [...named('control-plane', cluster.controlPlanes ?? 1), ...named('worker', cluster.workers ?? 2)];
 }

@@ -2,10 +2,31 @@ import type { Diagnostic } from './diagnostic.ts';
 
 /** The closed list of error codes; each has a section in docs/errors.md. */
 export type LabErrorCode =
-  | 'LAB_INVALID' | 'LAB_FILE_NOT_FOUND' | 'LAB_FILE_THROWS' | 'LAB_FILE_EXPORTS_NOTHING' | 'LAB_FILE_TIMEOUT' | 'LAB_FILE_SYNTAX'
-  | 'LAB_UNKNOWN' | 'LAB_EXISTS' | 'LAB_LOCKED' | 'LAB_LOST' | 'TARGET_UNKNOWN' | 'REPLACE_NEEDED' | 'STATE_NEWER' | 'STATE_BROKEN'
-  | 'USAGE' | 'ENVIRONMENT_LACKS' | 'COMMAND_FAILED' | 'ENGINE_STEP_FAILED' | 'ENGINE_UNSUPPORTED' | 'ENGINE_GONE' | 'FAULT_UNKNOWN'
-  | 'FAULT_NOT_APPLICABLE' | 'TIMEOUT' | 'INTERRUPTED' | 'INTERNAL';
+  | 'LAB_INVALID'
+  | 'LAB_FILE_NOT_FOUND'
+  | 'LAB_FILE_THROWS'
+  | 'LAB_FILE_EXPORTS_NOTHING'
+  | 'LAB_FILE_TIMEOUT'
+  | 'LAB_FILE_SYNTAX'
+  | 'LAB_UNKNOWN'
+  | 'LAB_EXISTS'
+  | 'LAB_LOCKED'
+  | 'LAB_LOST'
+  | 'TARGET_UNKNOWN'
+  | 'REPLACE_NEEDED'
+  | 'STATE_NEWER'
+  | 'STATE_BROKEN'
+  | 'USAGE'
+  | 'ENVIRONMENT_LACKS'
+  | 'COMMAND_FAILED'
+  | 'ENGINE_STEP_FAILED'
+  | 'ENGINE_UNSUPPORTED'
+  | 'ENGINE_GONE'
+  | 'FAULT_UNKNOWN'
+  | 'FAULT_NOT_APPLICABLE'
+  | 'TIMEOUT'
+  | 'INTERRUPTED'
+  | 'INTERNAL';
 
 export interface LabErrorInit {
   readonly code: LabErrorCode;

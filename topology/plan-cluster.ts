@@ -1,7 +1,5 @@
 import { AddressPool, gatewayOf } from './allocate.ts';
-import {
-  addressAt, cidrContains, cidrsOverlap, formatCidr, parseCidr, splitRange, subnetAt, subnetCount, type Cidr,
-} from './cidr.ts';
+import { addressAt, cidrContains, cidrsOverlap, formatCidr, parseCidr, splitRange, subnetAt, subnetCount, type Cidr } from './cidr.ts';
 import { cnis } from './cni/index.ts';
 import type { CniContext, CniNode, CniPlanner, RouterRoutes } from './cni/cni.ts';
 import type { Diagnostic } from './diagnostic.ts';
@@ -13,10 +11,20 @@ import { defaultRoutes, type UnderlayPlan } from './plan-underlay.ts';
 import type { ClusterSpec, CniSpec, Family, LabSpec } from './spec.ts';
 import { fits, lowerWorkloads, podsOf, type PodDraft } from './workloads.ts';
 
-export interface ClusterPlanning { readonly cluster: ClusterPlan; readonly routers: RouterRoutes; readonly findings: readonly Diagnostic[] }
+export interface ClusterPlanning {
+  readonly cluster: ClusterPlan;
+  readonly routers: RouterRoutes;
+  readonly findings: readonly Diagnostic[];
+}
 
 /** Puts pods on nodes: a pod that runs stays; the others go to the fitting node with the fewest pods, first node first. */
-function schedule(drafts: readonly PodDraft[], nodes: readonly NodeDraft[], previous: ClusterPlan | null, tainted: boolean, path: readonly (string | number)[]): ReadonlyMap<PodDraft, string> {
+function schedule(
+  drafts: readonly PodDraft[],
+  nodes: readonly NodeDraft[],
+  previous: ClusterPlan | null,
+  tainted: boolean,
+  path: readonly (string | number)[],
+): ReadonlyMap<PodDraft, string> {
   const placed = new Map<PodDraft, string>();
   const load = new Map(nodes.map((n) => [n.name, 0]));
   const before = new Map((previous?.pods ?? []).map((p) => [`${p.namespace}/${p.name}`, p.node]));
@@ -37,7 +45,10 @@ function schedule(drafts: readonly PodDraft[], nodes: readonly NodeDraft[], prev
     if (best !== null) place(pod, best.name);
     else {
       problems.push({
-        severity: 'error', code: 'POD_UNSCHEDULABLE', path: [...path, 'objects'], message: `no node takes pod ${pod.namespace}/${pod.name} of ${pod.owner}`,
+        severity: 'error',
+        code: 'POD_UNSCHEDULABLE',
+        path: [...path, 'objects'],
+        message: `no node takes pod ${pod.namespace}/${pod.name} of ${pod.owner}`,
         hint: 'change its nodeSelector or nodeName, add a toleration for the control plane, or add a worker',
       });
     }
@@ -48,8 +59,13 @@ function schedule(drafts: readonly PodDraft[], nodes: readonly NodeDraft[], prev
 
 /** Shares the pod range out: subnets of the node mask, calico blocks by need, or equal parts of weave's ring. Ranges that nodes have are kept. */
 function nodeRanges(
-  planner: CniPlanner<CniSpec, CniPlan>, cni: CniPlan, podCIDRs: readonly Cidr[], masks: Readonly<Record<Family, number>>, nodes: readonly NodeDraft[],
-  podsOn: ReadonlyMap<string, number>, previous: ClusterPlan | null,
+  planner: CniPlanner<CniSpec, CniPlan>,
+  cni: CniPlan,
+  podCIDRs: readonly Cidr[],
+  masks: Readonly<Record<Family, number>>,
+  nodes: readonly NodeDraft[],
+  podsOn: ReadonlyMap<string, number>,
+  previous: ClusterPlan | null,
 ): ReadonlyMap<string, readonly Cidr[]> {
   const result = new Map<string, readonly Cidr[]>();
   const before = (name: string): readonly Cidr[] => (previous?.nodes.find((n) => n.name === name)?.podCIDRs ?? []).map(parseCidr);
@@ -87,10 +103,18 @@ function nodeRanges(
       while ((result.get(node.name) ?? []).filter((c) => c.family === podCIDR.family).length < wanted) {
         while (index < count && taken.has(subnetAt(podCIDR, length, index).base)) index += 1n;
         if (index >= count) {
-          throw new SpecError([{
-            severity: 'error', code: 'POD_CIDR_EXHAUSTED', path: ['clusters', previous?.name ?? '', 'podCIDR'],
-            message: `${formatCidr(podCIDR)} holds ${count} ranges of /${length}, fewer than the nodes need`, hint: `use a larger pod CIDR or ranges smaller than /${length}`,
-          }], 'lab');
+          throw new SpecError(
+            [
+              {
+                severity: 'error',
+                code: 'POD_CIDR_EXHAUSTED',
+                path: ['clusters', previous?.name ?? '', 'podCIDR'],
+                message: `${formatCidr(podCIDR)} holds ${count} ranges of /${length}, fewer than the nodes need`,
+                hint: `use a larger pod CIDR or ranges smaller than /${length}`,
+              },
+            ],
+            'lab',
+          );
         }
         claim(node, subnetAt(podCIDR, length, index));
       }
@@ -100,16 +124,24 @@ function nodeRanges(
 }
 
 /** Gives every pod of a node an address per family; what a pod has it keeps. */
-function podAddresses(planner: CniPlanner<CniSpec, CniPlan>, ranges: readonly Cidr[], families: readonly Family[], pods: readonly string[], before: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, readonly string[]> {
+function podAddresses(
+  planner: CniPlanner<CniSpec, CniPlan>,
+  ranges: readonly Cidr[],
+  families: readonly Family[],
+  pods: readonly string[],
+  before: ReadonlyMap<string, readonly string[]>,
+): ReadonlyMap<string, readonly string[]> {
   const result = new Map<string, string[]>(pods.map((p) => [p, []]));
   for (const family of families) {
-    const pools = ranges.filter((r) => r.family === family).map((range, nth) => {
-      const blocks = planner.ranges === 'blocks';
-      // Of a node's blocks only the first gives an address away, to the tunnel.
-      const pool = new AddressPool(range, blocks && nth > 0 ? 0n : planner.firstPodIndex, family === 'ipv4' && !blocks ? -2n : -1n);
-      if (!blocks) pool.take(gatewayOf(range));
-      return pool;
-    });
+    const pools = ranges
+      .filter((r) => r.family === family)
+      .map((range, nth) => {
+        const blocks = planner.ranges === 'blocks';
+        // Of a node's blocks only the first gives an address away, to the tunnel.
+        const pool = new AddressPool(range, blocks && nth > 0 ? 0n : planner.firstPodIndex, family === 'ipv4' && !blocks ? -2n : -1n);
+        if (!blocks) pool.take(gatewayOf(range));
+        return pool;
+      });
     const open = new Set(pods);
     for (const pod of pods) {
       const address = before.get(pod)?.find((a) => (family === 'ipv6') === a.includes(':'));
@@ -122,10 +154,18 @@ function podAddresses(planner: CniPlanner<CniSpec, CniPlan>, ranges: readonly Ci
       let address: string | null = null;
       for (const pool of pools) address ??= pool.next();
       if (address === null) {
-        throw new SpecError([{
-          severity: 'error', code: 'NODE_RANGE_FULL', path: ['clusters'], message: `${ranges.map(formatCidr).join(', ')} has no address left for pod ${pod}`,
-          hint: 'use a smaller nodeMask (a larger range per node), more nodes, or fewer pods',
-        }], 'lab');
+        throw new SpecError(
+          [
+            {
+              severity: 'error',
+              code: 'NODE_RANGE_FULL',
+              path: ['clusters'],
+              message: `${ranges.map(formatCidr).join(', ')} has no address left for pod ${pod}`,
+              hint: 'use a smaller nodeMask (a larger range per node), more nodes, or fewer pods',
+            },
+          ],
+          'lab',
+        );
       }
       result.get(pod)?.push(address);
     }
@@ -164,7 +204,14 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
     if (eth0 === undefined) throw new InternalError(`node ${n.name} has no interface`);
     return { id: `${source.name}/${n.name}`, name: n.name, role: n.role, segment: n.segment, interface: eth0, ranges: ranges.get(n.name) ?? [] };
   });
-  const context: CniContext<CniPlan> = { cluster: source.name, cni, podCIDRs, families, nodes: cniNodes, routersOn: (segment) => underlay.routersOn.get(segment) ?? [] };
+  const context: CniContext<CniPlan> = {
+    cluster: source.name,
+    cni,
+    podCIDRs,
+    families,
+    nodes: cniNodes,
+    routersOn: (segment) => underlay.routersOn.get(segment) ?? [],
+  };
   const podId = (p: PodDraft): string => `${source.name}/${p.namespace}/${p.name}`;
   const before = new Map((previous?.pods ?? []).map((p) => [p.id, p.interface?.addresses.map((a) => a.address) ?? []]));
 
@@ -178,8 +225,17 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
     for (const p of mine) {
       const id = podId(p);
       pods.set(id, {
-        id, cluster: source.name, namespace: p.namespace, name: p.name, node: node.name, netns: p.hostNetwork ? netns : netnsName('pod', source.name, p.namespace, p.name),
-        hostNetwork: p.hostNetwork, labels: p.labels, owner: p.owner, ports: p.ports, containerId: stableHash(id, 64),
+        id,
+        cluster: source.name,
+        namespace: p.namespace,
+        name: p.name,
+        node: node.name,
+        netns: p.hostNetwork ? netns : netnsName('pod', source.name, p.namespace, p.name),
+        hostNetwork: p.hostNetwork,
+        labels: p.labels,
+        owner: p.owner,
+        ports: p.ports,
+        containerId: stableHash(id, 64),
         interface: p.hostNetwork ? null : planner.podInterface(context, node, network, id, addresses.get(id) ?? []),
       });
     }
@@ -191,8 +247,19 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
       }
     }
     return {
-      id: node.id, name: node.name, kind: 'node', role: node.role, netns, interfaces: [node.interface], routes, forwarding: true, cluster: source.name,
-      labels: draft?.labels ?? {}, podCIDRs: node.ranges.map(formatCidr), blocks: planner.ranges === 'blocks' ? node.ranges.map(formatCidr) : [], ...network,
+      id: node.id,
+      name: node.name,
+      kind: 'node',
+      role: node.role,
+      netns,
+      interfaces: [node.interface],
+      routes,
+      forwarding: true,
+      cluster: source.name,
+      labels: draft?.labels ?? {},
+      podCIDRs: node.ranges.map(formatCidr),
+      blocks: planner.ranges === 'blocks' ? node.ranges.map(formatCidr) : [],
+      ...network,
     };
   });
   return {
@@ -206,7 +273,7 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
       apiServiceIPs: serviceCIDRs.map((c) => addressAt(c, 1)),
       dnsServiceIPs: serviceCIDRs.map((c) => addressAt(c, 10)),
       cni,
-      kubeProxy: { mode: source.kubeProxy?.mode ?? 'iptables', scheduler: source.kubeProxy?.mode === 'ipvs' ? source.kubeProxy.scheduler ?? 'rr' : null },
+      kubeProxy: { mode: source.kubeProxy?.mode ?? 'iptables', scheduler: source.kubeProxy?.mode === 'ipvs' ? (source.kubeProxy.scheduler ?? 'rr') : null },
       dnsDomain: source.dnsDomain ?? DEFAULTS.dnsDomain,
       nodes,
       pods: podDrafts.flatMap((p) => pods.get(podId(p)) ?? []),

@@ -24,7 +24,8 @@ export function planLab(spec: LabSpec, options: PlanOptions = {}): LabPlan {
   const previous = options.previous ?? null;
   const underlay = planUnderlay(spec, previous);
   const planned = (spec.clusters ?? []).map((cluster, index) =>
-    planCluster(spec, index, underlay, previous?.clusters.find((c) => c.name === cluster.name && c.cni.type === cluster.cni.type) ?? null));
+    planCluster(spec, index, underlay, previous?.clusters.find((c) => c.name === cluster.name && c.cni.type === cluster.cni.type) ?? null),
+  );
   const extra = new Map<string, RoutePlan[]>();
   for (const { routers } of planned) for (const [router, routes] of routers) extra.set(router, [...(extra.get(router) ?? []), ...routes]);
   const machines = underlay.machines.map((m): MachinePlan => (extra.has(m.id) ? { ...m, routes: [...m.routes, ...(extra.get(m.id) ?? [])] } : m));

@@ -1,8 +1,6 @@
 import { gatewayOf, hostPool, type AddressPool } from './allocate.ts';
 import { cidrContains, formatCidr, parseAddress, parseCidr } from './cidr.ts';
-import {
-  asList, nodeDrafts, OUTSIDE_SEGMENT, routerDrafts, segmentDrafts, type SegmentDraft,
-} from './draft.ts';
+import { asList, nodeDrafts, OUTSIDE_SEGMENT, routerDrafts, segmentDrafts, type SegmentDraft } from './draft.ts';
 import { InternalError } from './errors.ts';
 import { interfaceName, macFor, netnsName } from './names.ts';
 import type { AddressPlan, InterfacePlan, LabPlan, MachinePlan, RoutePlan, SegmentPlan } from './plan.ts';
@@ -23,7 +21,15 @@ const ANY: Readonly<Record<Family, string>> = { ipv4: '0.0.0.0/0', ipv6: '::/0' 
 /** A default route per family through a segment's first router. */
 export function defaultRoutes(underlay: UnderlayPlan, segment: string, dev: string): readonly RoutePlan[] {
   const router = underlay.routersOn.get(segment)?.[0];
-  return (router?.addresses ?? []).map(({ family, address }) => ({ family, to: ANY[family], via: address, dev, onlink: false, type: 'unicast', origin: 'static' }));
+  return (router?.addresses ?? []).map(({ family, address }) => ({
+    family,
+    to: ANY[family],
+    via: address,
+    dev,
+    onlink: false,
+    type: 'unicast',
+    origin: 'static',
+  }));
 }
 
 /** Static routes as written, each leaving by the interface whose network holds the next hop. */
@@ -58,11 +64,26 @@ export function planUnderlay(spec: LabSpec, previous: LabPlan | null): UnderlayP
     });
   }
   for (const cluster of spec.clusters ?? []) {
-    for (const node of nodeDrafts(spec, cluster)) wanted.push({ id: `${cluster.name}/${node.name}`, segment: node.segment, name: 'eth0', fixed: node.addresses, gateway: false });
+    for (const node of nodeDrafts(spec, cluster))
+      wanted.push({ id: `${cluster.name}/${node.name}`, segment: node.segment, name: 'eth0', fixed: node.addresses, gateway: false });
   }
   const firstSegment = drafts[0]?.name ?? 'lan';
-  for (const host of spec.hosts ?? []) wanted.push({ id: host.name, segment: host.segment ?? firstSegment, name: 'eth0', fixed: host.address === undefined ? [] : asList<string>(host.address), gateway: false });
-  for (const host of spec.outside?.hosts ?? []) wanted.push({ id: host.name, segment: OUTSIDE_SEGMENT, name: 'eth0', fixed: host.address === undefined ? [] : asList<string>(host.address), gateway: false });
+  for (const host of spec.hosts ?? [])
+    wanted.push({
+      id: host.name,
+      segment: host.segment ?? firstSegment,
+      name: 'eth0',
+      fixed: host.address === undefined ? [] : asList<string>(host.address),
+      gateway: false,
+    });
+  for (const host of spec.outside?.hosts ?? [])
+    wanted.push({
+      id: host.name,
+      segment: OUTSIDE_SEGMENT,
+      name: 'eth0',
+      fixed: host.address === undefined ? [] : asList<string>(host.address),
+      gateway: false,
+    });
 
   // Fixed addresses first, then what the running lab has, then the lowest free ones: a new machine never takes another's address.
   const chosen = wanted.map(() => new Map<Family, string>());
@@ -77,10 +98,18 @@ export function planUnderlay(spec: LabSpec, previous: LabPlan | null): UnderlayP
     });
   };
   const take = (item: (typeof wanted)[number], index: number, address: string | undefined): string | null =>
-    (address !== undefined && pools.get(item.segment)?.[index]?.take(address) === true ? address : null);
-  claim((item, family, index) => take(item, index, item.fixed.find((a) => parseAddress(a).family === family)));
+    address !== undefined && pools.get(item.segment)?.[index]?.take(address) === true ? address : null;
+  claim((item, family, index) =>
+    take(
+      item,
+      index,
+      item.fixed.find((a) => parseAddress(a).family === family),
+    ),
+  );
   claim((item, family, index) => take(item, index, before.get(`${item.id}/${item.segment}`)?.addresses.find((a) => a.family === family)?.address));
-  claim((item, _family, index) => (item.gateway ? take(item, index, gatewayOf(segments.get(item.segment)?.cidrs[index] ?? { family: 'ipv4', base: 0n, prefixLength: 0, bits: 32 })) : null));
+  claim((item, _family, index) =>
+    item.gateway ? take(item, index, gatewayOf(segments.get(item.segment)?.cidrs[index] ?? { family: 'ipv4', base: 0n, prefixLength: 0, bits: 32 })) : null,
+  );
   claim((item, _family, index) => pools.get(item.segment)?.[index]?.next() ?? null);
 
   const interfaces = wanted.map((item, w): InterfacePlan => {
@@ -99,7 +128,16 @@ export function planUnderlay(spec: LabSpec, previous: LabPlan | null): UnderlayP
     };
   });
   const of = (id: string): readonly InterfacePlan[] => interfaces.filter((_, w) => wanted[w]?.id === id);
-  const routersOn = new Map(drafts.map((s) => [s.name, routers.flatMap((r) => of(r.name).filter((i) => i.segment === s.name).map((i) => ({ router: r.name, dev: i.name, addresses: i.addresses })))]));
+  const routersOn = new Map(
+    drafts.map((s) => [
+      s.name,
+      routers.flatMap((r) =>
+        of(r.name)
+          .filter((i) => i.segment === s.name)
+          .map((i) => ({ router: r.name, dev: i.name, addresses: i.addresses })),
+      ),
+    ]),
+  );
   const base: UnderlayPlan = {
     segments: drafts.map((s) => ({ name: s.name, cidrs: s.cidrs.map(formatCidr), mtuBytes: s.mtuBytes, bridge: interfaceName('br', `segment/${s.name}`) })),
     machines: [],
@@ -109,18 +147,38 @@ export function planUnderlay(spec: LabSpec, previous: LabPlan | null): UnderlayP
   const host = (name: string, role: HostRole, gateway: string | undefined, routes: readonly RouteSpec[]): MachinePlan => {
     const own = of(name);
     const eth0 = own[0];
-    const viaDefault = eth0 === undefined || gateway === 'none' ? []
-      : gateway === undefined ? defaultRoutes(base, eth0.segment, eth0.name)
-        : staticRoutes([{ to: ANY[parseAddress(gateway).family], via: gateway }], own, segments);
-    return { id: name, name, kind: 'host', role, netns: netnsName('host', name), interfaces: own, routes: [...viaDefault, ...staticRoutes(routes, own, segments)], forwarding: false };
+    const viaDefault =
+      eth0 === undefined || gateway === 'none'
+        ? []
+        : gateway === undefined
+          ? defaultRoutes(base, eth0.segment, eth0.name)
+          : staticRoutes([{ to: ANY[parseAddress(gateway).family], via: gateway }], own, segments);
+    return {
+      id: name,
+      name,
+      kind: 'host',
+      role,
+      netns: netnsName('host', name),
+      interfaces: own,
+      routes: [...viaDefault, ...staticRoutes(routes, own, segments)],
+      forwarding: false,
+    };
   };
   return {
     ...base,
     machines: [
-      ...routers.map((r): MachinePlan => ({
-        id: r.name, name: r.name, kind: 'router', role: 'router', netns: netnsName('router', r.name), interfaces: of(r.name),
-        routes: staticRoutes(r.routes ?? [], of(r.name), segments), forwarding: r.forwarding ?? true,
-      })),
+      ...routers.map(
+        (r): MachinePlan => ({
+          id: r.name,
+          name: r.name,
+          kind: 'router',
+          role: 'router',
+          netns: netnsName('router', r.name),
+          interfaces: of(r.name),
+          routes: staticRoutes(r.routes ?? [], of(r.name), segments),
+          forwarding: r.forwarding ?? true,
+        }),
+      ),
       ...(spec.hosts ?? []).map((h) => host(h.name, h.role ?? 'host', h.gateway, h.routes ?? [])),
       ...(spec.outside?.hosts ?? []).map((h) => host(h.name, h.role ?? 'client', undefined, [])),
     ],

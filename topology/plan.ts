@@ -1,7 +1,5 @@
 /** The lab as it will exist: every name, address, MAC, MTU and route chosen. Plain JSON, no `undefined`, frozen. */
-import type {
-  Family, HostRole, IpvsScheduler, KubernetesObject, NodeRole, ProxyMode,
-} from './spec.ts';
+import type { Family, HostRole, IpvsScheduler, KubernetesObject, NodeRole, ProxyMode } from './spec.ts';
 import type { Diagnostic } from './diagnostic.ts';
 
 export const PLAN_SCHEMA = 'cnilab.plan/1';
@@ -206,14 +204,34 @@ export interface ClusterPlan {
 /** The CNI with every option filled in. */
 export type CniPlan =
   | { readonly type: 'bridge'; readonly bridge: string; readonly routesOn: 'nodes' | 'router'; readonly mtuBytes: number; readonly masquerade: boolean }
-  | { readonly type: 'flannel'; readonly backend: 'vxlan' | 'host-gw'; readonly vni: number; readonly port: number; readonly directRouting: boolean; readonly mtuBytes: number }
-  | { readonly type: 'calico'; readonly encapsulation: 'none' | 'vxlan' | 'crossSubnet' | 'ipip'; readonly blockSize: number; readonly routeReflectors: readonly string[]; readonly asNumber: number; readonly natOutgoing: boolean; readonly vni: number; readonly port: number; readonly mtuBytes: number }
+  | {
+      readonly type: 'flannel';
+      readonly backend: 'vxlan' | 'host-gw';
+      readonly vni: number;
+      readonly port: number;
+      readonly directRouting: boolean;
+      readonly mtuBytes: number;
+    }
+  | {
+      readonly type: 'calico';
+      readonly encapsulation: 'none' | 'vxlan' | 'crossSubnet' | 'ipip';
+      readonly blockSize: number;
+      readonly routeReflectors: readonly string[];
+      readonly asNumber: number;
+      readonly natOutgoing: boolean;
+      readonly vni: number;
+      readonly port: number;
+      readonly mtuBytes: number;
+    }
   | { readonly type: 'weave'; readonly range: string; readonly port: number; readonly vni: number; readonly mtuBytes: number }
   | {
-    readonly type: 'raw'; readonly pluginDirs: readonly string[]; readonly routesOn: 'nodes' | 'none'; readonly mtuBytes: number;
-    /** The list as written, before it is filled in per node. */
-    readonly conflist: Readonly<Record<string, unknown>>;
-  };
+      readonly type: 'raw';
+      readonly pluginDirs: readonly string[];
+      readonly routesOn: 'nodes' | 'none';
+      readonly mtuBytes: number;
+      /** The list as written, before it is filled in per node. */
+      readonly conflist: Readonly<Record<string, unknown>>;
+    };
 
 export type CniName = CniPlan['type'];
 

@@ -15,12 +15,14 @@ function podTemplate(workload: WorkloadSpec, app: string, tolerateAll: boolean):
       ...(workload.hostNetwork === true ? { hostNetwork: true } : {}),
       ...(workload.nodeSelector === undefined ? {} : { nodeSelector: { ...workload.nodeSelector } }),
       ...(tolerateAll ? { tolerations: TOLERATE_ALL } : {}),
-      containers: [{
-        name: 'main',
-        image: DEFAULT_IMAGE,
-        args: ['netexec', `--http-port=${ports.find((p) => p.protocol !== 'UDP')?.containerPort ?? 8080}`],
-        ...(ports.length === 0 ? {} : { ports: ports.map((p) => ({ ...p })) }),
-      }],
+      containers: [
+        {
+          name: 'main',
+          image: DEFAULT_IMAGE,
+          args: ['netexec', `--http-port=${ports.find((p) => p.protocol !== 'UDP')?.containerPort ?? 8080}`],
+          ...(ports.length === 0 ? {} : { ports: ports.map((p) => ({ ...p })) }),
+        },
+      ],
     },
   };
 }
@@ -82,8 +84,11 @@ const asCount = (value: unknown, otherwise: number): number => (typeof value ===
 const CONTROL_PLANE_TAINT = 'node-role.kubernetes.io/control-plane';
 
 function tolerates(spec: Json): boolean {
-  return asList(spec['tolerations']).some((t) =>
-    (t['key'] === undefined ? t['operator'] === 'Exists' : t['key'] === CONTROL_PLANE_TAINT) && (t['effect'] === undefined || t['effect'] === '' || t['effect'] === 'NoSchedule'));
+  return asList(spec['tolerations']).some(
+    (t) =>
+      (t['key'] === undefined ? t['operator'] === 'Exists' : t['key'] === CONTROL_PLANE_TAINT) &&
+      (t['effect'] === undefined || t['effect'] === '' || t['effect'] === 'NoSchedule'),
+  );
 }
 
 function draft(object: KubernetesObject, template: Json, name: string, node: string | null): PodDraft {
@@ -94,12 +99,14 @@ function draft(object: KubernetesObject, template: Json, name: string, node: str
     owner: `${object.kind}/${object.metadata.name}`,
     labels: asStrings(asRecord(template['metadata'])['labels']),
     hostNetwork: spec['hostNetwork'] === true,
-    ports: asList(spec['containers']).flatMap((container) => asList(container['ports'])).map((port) => ({
-      name: typeof port['name'] === 'string' ? port['name'] : '',
-      containerPort: asCount(port['containerPort'], 0),
-      protocol: port['protocol'] === 'UDP' ? 'UDP' as const : 'TCP' as const,
-      hostPort: typeof port['hostPort'] === 'number' ? port['hostPort'] : null,
-    })),
+    ports: asList(spec['containers'])
+      .flatMap((container) => asList(container['ports']))
+      .map((port) => ({
+        name: typeof port['name'] === 'string' ? port['name'] : '',
+        containerPort: asCount(port['containerPort'], 0),
+        protocol: port['protocol'] === 'UDP' ? ('UDP' as const) : ('TCP' as const),
+        hostPort: typeof port['hostPort'] === 'number' ? port['hostPort'] : null,
+      })),
     node: node ?? (typeof spec['nodeName'] === 'string' ? spec['nodeName'] : null),
     nodeSelector: asStrings(spec['nodeSelector']),
     toleratesControlPlane: tolerates(spec),
@@ -126,13 +133,16 @@ export function podsOf(objects: readonly KubernetesObject[], nodes: readonly Sch
       case 'Pod':
         return [draft(object, { metadata: { labels: object.metadata.labels ?? {} }, spec }, name, null)];
       case 'DaemonSet':
-        return nodes.filter((node) => fits(draft(object, template, name, null), node, taintedControlPlanes)).map((node) => draft(object, template, `${name}-${node.name}`, node.name));
+        return nodes
+          .filter((node) => fits(draft(object, template, name, null), node, taintedControlPlanes))
+          .map((node) => draft(object, template, `${name}-${node.name}`, node.name));
       case 'StatefulSet':
         return Array.from({ length: asCount(spec['replicas'], 1) }, (_, i) => draft(object, template, `${name}-${i}`, null));
       case 'Deployment':
       case 'ReplicaSet':
         return Array.from({ length: asCount(spec['replicas'], 1) }, (_, i) =>
-          draft(object, template, `${name}-${stableHash(`${object.kind}/${object.metadata.namespace ?? 'default'}/${name}/${i}`, 10)}`, null));
+          draft(object, template, `${name}-${stableHash(`${object.kind}/${object.metadata.namespace ?? 'default'}/${name}/${i}`, 10)}`, null),
+        );
       default:
         return [];
     }

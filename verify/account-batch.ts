@@ -97,7 +97,12 @@ function passesAlone(account: Account, batch: ProbeBatch, row: number): boolean 
   tally.failed++;
   table.failing[pair] = (table.failing[pair] ?? 0) + 1;
   table.failed[pair] = (table.failed[pair] ?? 0) | bit;
-  if (record.seenSourceAddress !== '' && record.answeredBy === record.server && table.cluster.ends[record.client]?.kind === 'pod' && record.client !== record.server) {
+  if (
+    record.seenSourceAddress !== '' &&
+    record.answeredBy === record.server &&
+    table.cluster.ends[record.client]?.kind === 'pod' &&
+    record.client !== record.server
+  ) {
     noteSource(table, record.client, record.seenSourceAddress);
   }
   const { client, server, attempt } = record;

@@ -42,11 +42,6 @@ export function clusterEnds(plan: LabPlan): readonly ClusterEnds[] {
   return plan.clusters.map(endsOfCluster);
 }
 
-/** All ends of a lab, as an engine takes them. */
-export function labEndpoints(plan: LabPlan): readonly Endpoint[] {
-  return clusterEnds(plan).flatMap((cluster) => cluster.endpoints);
-}
-
 /** The pods with an interface of their own that stand on a node (index into `nodeIds`). */
 export function podsOnNode(cluster: ClusterEnds, node: number): readonly number[] {
   return cluster.pods.filter((pod) => cluster.ends[pod]?.node === node);
@@ -65,14 +60,15 @@ export function dialledAddress(end: End, family: Family): string {
 function endsOfCluster(plan: ClusterPlan): ClusterEnds {
   const nodeIndex = new Map(plan.nodes.map((node, index) => [node.name, index]));
   const own = plan.pods.filter((pod) => !pod.hostNetwork && pod.interface !== null && nodeIndex.has(pod.node));
-  const ends = [
-    ...own.map((pod) => podEnd(pod, nodeIndex.get(pod.node) ?? 0, plan)),
-    ...plan.nodes.map((node, index) => nodeEnd(node, index, plan)),
-  ];
+  const ends = [...own.map((pod) => podEnd(pod, nodeIndex.get(pod.node) ?? 0, plan)), ...plan.nodes.map((node, index) => nodeEnd(node, index, plan))];
   const byAddress = new Map<string, number>();
-  ends.forEach((end, index) => { for (const address of end.roles.keys()) byAddress.set(address, index); });
+  ends.forEach((end, index) => {
+    for (const address of end.roles.keys()) byAddress.set(address, index);
+  });
   return {
-    plan, ends, byAddress,
+    plan,
+    ends,
+    byAddress,
     endpoints: ends.map((end) => end.endpoint),
     pods: own.map((_, index) => index),
     nodes: plan.nodes.map((_, index) => own.length + index),
@@ -84,7 +80,12 @@ function endsOfCluster(plan: ClusterPlan): ClusterEnds {
 function podEnd(pod: PodPlan, node: number, plan: ClusterPlan): End {
   const addresses = (pod.interface?.addresses ?? []).map(({ family, address }) => ({ family, address }));
   return {
-    id: pod.id, kind: 'pod', node, nodeId: plan.nodes[node]?.id ?? '', pod, mtuBytes: pod.interface?.mtuBytes ?? 0,
+    id: pod.id,
+    kind: 'pod',
+    node,
+    nodeId: plan.nodes[node]?.id ?? '',
+    pod,
+    mtuBytes: pod.interface?.mtuBytes ?? 0,
     endpoint: { id: pod.id, kind: 'pod', netns: pod.netns, node: plan.nodes[node]?.netns ?? '', addresses },
     roles: new Map(addresses.map((one) => [one.address, pod.interface?.name ?? ''])),
   };
@@ -99,10 +100,20 @@ function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan): End {
   if (node.bridge !== null) add(node.bridge.addresses, `bridge ${node.bridge.name}`);
   for (const device of node.vxlans) add(device.addresses, `vtep ${device.name}`);
   // What an author's own plugins make on a node is theirs; the gateway that the plan hands to them is what its pods must route to.
-  if (plan.cni.type === 'raw') add(node.gateways.map((address) => ({ address })), 'gateway of its pods');
+  if (plan.cni.type === 'raw')
+    add(
+      node.gateways.map((address) => ({ address })),
+      'gateway of its pods',
+    );
   const addresses = firstPerFamily(node);
   return {
-    id: node.id, kind: 'node', node: index, nodeId: node.id, pod: null, roles, mtuBytes: node.interfaces[0]?.mtuBytes ?? 0,
+    id: node.id,
+    kind: 'node',
+    node: index,
+    nodeId: node.id,
+    pod: null,
+    roles,
+    mtuBytes: node.interfaces[0]?.mtuBytes ?? 0,
     endpoint: { id: node.id, kind: 'node', netns: node.netns, node: node.netns, addresses },
   };
 }

@@ -44,8 +44,19 @@ export function pairFailure(plan: LabPlan, cluster: ClusterEnds, finding: PairFi
   const server = cluster.ends[finding.server];
   const { check, attempt, family, protocol, saw, expected } = finding;
   const failure: Failure = {
-    check, attempt, family, protocol, saw, expected, class: finding.class, diagnosis: '', conntrack: finding.conntrack ?? [],
-    client: client?.id ?? '', clientNode: client?.nodeId ?? '', server: server?.id ?? '', serverNode: server?.nodeId ?? '',
+    check,
+    attempt,
+    family,
+    protocol,
+    saw,
+    expected,
+    class: finding.class,
+    diagnosis: '',
+    conntrack: finding.conntrack ?? [],
+    client: client?.id ?? '',
+    clientNode: client?.nodeId ?? '',
+    server: server?.id ?? '',
+    serverNode: server?.nodeId ?? '',
     next: client === undefined || server === undefined ? '' : nextCommand(plan, cluster, client, server, finding),
   };
   const again = { cluster, client: finding.client, server: finding.server, protocol, family, payloadBytes: finding.payloadBytes ?? null };
@@ -57,16 +68,37 @@ export function deviationFailure(plan: LabPlan, cluster: ClusterEnds, check: str
   const { client, server, protocol, family, attempt, conntrack, judgement } = deviation;
   const times = attempts > 1 ? ` (${Math.min(deviation.attempts, attempts)} of ${attempts} attempts)` : '';
   return pairFailure(plan, cluster, {
-    check, client, server, protocol, family, attempt, conntrack, class: judgement.class, saw: `${judgement.saw}${times}`, expected: judgement.expected,
+    check,
+    client,
+    server,
+    protocol,
+    family,
+    attempt,
+    conntrack,
+    class: judgement.class,
+    saw: `${judgement.saw}${times}`,
+    expected: judgement.expected,
   });
 }
 
 /** A failure about one pod and no probe. */
-export function endFailure(plan: LabPlan, end: End, finding: { readonly check: string; readonly family: Family | null; readonly class: FailureClass; readonly saw: string; readonly expected: string }): ProbedFailure {
+export function endFailure(
+  plan: LabPlan,
+  end: End,
+  finding: { readonly check: string; readonly family: Family | null; readonly class: FailureClass; readonly saw: string; readonly expected: string },
+): ProbedFailure {
   return {
     again: null,
     failure: {
-      ...finding, client: end.id, server: '', clientNode: end.nodeId, serverNode: end.nodeId, protocol: null, attempt: 0, diagnosis: '', conntrack: [],
+      ...finding,
+      client: end.id,
+      server: '',
+      clientNode: end.nodeId,
+      serverNode: end.nodeId,
+      protocol: null,
+      attempt: 0,
+      diagnosis: '',
+      conntrack: [],
       next: execLine(plan, end.id, ['ip', 'addr']),
     },
   };
@@ -81,9 +113,23 @@ type Next = 'route' | 'nat' | 'neighbour' | 'mtu' | 'filter' | 'address';
 
 /** The command that shows most about a class of failure. */
 const NEXT: Readonly<Record<FailureClass, Next>> = {
-  silent: 'route', stalled: 'mtu', 'no-route': 'route', unreachable: 'route', 'no-host': 'neighbour', refused: 'filter', 'too-big': 'mtu', error: 'route',
-  ok: 'route', 'not-run': 'route', rewritten: 'nat', 'wrong-server': 'neighbour', 'hidden-nat': 'nat', 'foreign-nonce': 'neighbour', 'address-differs': 'address',
-  'unexpected-answer': 'neighbour', finding: 'route',
+  silent: 'route',
+  stalled: 'mtu',
+  'no-route': 'route',
+  unreachable: 'route',
+  'no-host': 'neighbour',
+  refused: 'filter',
+  'too-big': 'mtu',
+  error: 'route',
+  ok: 'route',
+  'not-run': 'route',
+  rewritten: 'nat',
+  'wrong-server': 'neighbour',
+  'hidden-nat': 'nat',
+  'foreign-nonce': 'neighbour',
+  'address-differs': 'address',
+  'unexpected-answer': 'neighbour',
+  finding: 'route',
 } satisfies Record<Outcome | FailureClass, Next>;
 
 function nextCommand(plan: LabPlan, cluster: ClusterEnds, client: End, server: End, finding: PairFinding): string {
@@ -91,12 +137,18 @@ function nextCommand(plan: LabPlan, cluster: ClusterEnds, client: End, server: E
   const six = finding.family === 'ipv6';
   const save = six ? 'ip6tables-save' : 'iptables-save';
   switch (NEXT[finding.class]) {
-    case 'route': return execLine(plan, client.nodeId, ['ip', ...(six ? ['-6'] : []), 'route', 'show', 'match', address]);
-    case 'nat': return execLine(plan, natNode(cluster, finding) ?? client.nodeId, [save, '-c', '-t', 'nat']);
-    case 'filter': return execLine(plan, server.nodeId, [save, '-c', '-t', 'filter']);
-    case 'neighbour': return execLine(plan, server.nodeId, ['ip', 'neigh', 'show', address]);
-    case 'mtu': return execLine(plan, client.nodeId, ['ip', '-s', 'link']);
-    case 'address': return execLine(plan, client.id, ['ip', 'addr']);
+    case 'route':
+      return execLine(plan, client.nodeId, ['ip', ...(six ? ['-6'] : []), 'route', 'show', 'match', address]);
+    case 'nat':
+      return execLine(plan, natNode(cluster, finding) ?? client.nodeId, [save, '-c', '-t', 'nat']);
+    case 'filter':
+      return execLine(plan, server.nodeId, [save, '-c', '-t', 'filter']);
+    case 'neighbour':
+      return execLine(plan, server.nodeId, ['ip', 'neigh', 'show', address]);
+    case 'mtu':
+      return execLine(plan, client.nodeId, ['ip', '-s', 'link']);
+    case 'address':
+      return execLine(plan, client.id, ['ip', 'addr']);
   }
 }
 

@@ -53,7 +53,11 @@ async function probeAgain(run: Run, failures: readonly ProbedFailure[]): Promise
   for (const { again, pairs } of groups.values()) {
     const size = again.payloadBytes === null ? {} : { payloadBytes: again.payloadBytes, df: true };
     const rest = { attempts: 1, deadlineMs, conntrack: crossedNamespaces(run.plan, again.cluster), ...size };
-    await run.probe(probeRequest(again.cluster, again.protocol, again.family, { kind: 'list', pairs: [...pairs.values()] }, rest), 'failing pairs again', () => {});
+    await run.probe(
+      probeRequest(again.cluster, again.protocol, again.family, { kind: 'list', pairs: [...pairs.values()] }, rest),
+      'failing pairs again',
+      () => {},
+    );
   }
 }
 
@@ -72,15 +76,26 @@ function inTurn(failures: readonly ProbedFailure[]): readonly Again[] {
 }
 
 function machineNamespaces(run: Run): readonly string[] {
-  return [...new Set([...run.clusters.flatMap((cluster) => cluster.plan.nodes.map((node) => node.netns)), ...run.plan.machines.map((machine) => machine.netns), FABRIC_NETNS])];
+  return [
+    ...new Set([
+      ...run.clusters.flatMap((cluster) => cluster.plan.nodes.map((node) => node.netns)),
+      ...run.plan.machines.map((machine) => machine.netns),
+      FABRIC_NETNS,
+    ]),
+  ];
 }
 
 async function snapshotAll(run: Run, failures: readonly ProbedFailure[]): Promise<Snapshot> {
   const machines = machineNamespaces(run);
-  const pods = run.clusters.flatMap((cluster) => cluster.pods.map((pod) => ({ id: cluster.ends[pod]?.id ?? '', netns: cluster.ends[pod]?.endpoint.netns ?? '' })));
+  const pods = run.clusters.flatMap((cluster) =>
+    cluster.pods.map((pod) => ({ id: cluster.ends[pod]?.id ?? '', netns: cluster.ends[pod]?.endpoint.netns ?? '' })),
+  );
   if (machines.length + pods.length <= LIST_ALL) return run.session.snapshot([...machines, ...pods.map((pod) => pod.netns)], { rules: true });
   const failing = new Set(failures.flatMap(({ failure }) => [failure.client, failure.server]));
-  const close = pods.filter((pod) => failing.has(pod.id)).slice(0, LIST_ALL).map((pod) => pod.netns);
+  const close = pods
+    .filter((pod) => failing.has(pod.id))
+    .slice(0, LIST_ALL)
+    .map((pod) => pod.netns);
   const rest = pods.map((pod) => pod.netns).filter((netns) => !close.includes(netns));
   const listed = await run.session.snapshot([...machines, ...close], { rules: true });
   const others = await run.session.snapshot(rest, { rules: false });

@@ -19,7 +19,14 @@ const ENTRIES = 10;
  * seconds), so one counts only when its source port is that of a probe of this run.
  * @param ports `(client * width + server) * attempts + attempt` → source port
  */
-export function translatedFlows(cluster: ClusterEnds, readings: readonly ConntrackReading[], protocol: ProbeProtocol, port: number, ports: Uint16Array, attempts: number): readonly TranslatedFlow[] {
+export function translatedFlows(
+  cluster: ClusterEnds,
+  readings: readonly ConntrackReading[],
+  protocol: ProbeProtocol,
+  port: number,
+  ports: Uint16Array,
+  attempts: number,
+): readonly TranslatedFlow[] {
   const flows = new Map<number, { client: number; server: number; attempts: Set<number>; entries: ConntrackEntry[] }>();
   const width = cluster.ends.length;
   for (const entry of readings.flatMap((reading) => reading.asymmetric)) {

@@ -7,7 +7,12 @@ import type { MatrixCell } from './report.ts';
 const LISTED_PER_CELL = 20;
 const LISTED = 1000;
 
-interface Cell { pairs: number; failed: number; inconclusive: number; readonly failedPairs: MatrixCell['failedPairs'][number][] }
+interface Cell {
+  pairs: number;
+  failed: number;
+  inconclusive: number;
+  readonly failedPairs: MatrixCell['failedPairs'][number][];
+}
 
 /**
  * Every ordered pair of the lab's nodes; rows are the clients' nodes. Counts pairs of ends that were judged (pods to pods and to themselves, nodes to pods), all
@@ -33,7 +38,11 @@ export function buildMatrix(tables: readonly PairTable[]): readonly MatrixCell[]
       cell.failed++;
       if (cell.failedPairs.length >= LISTED_PER_CELL || listed >= LISTED) continue;
       listed++;
-      cell.failedPairs.push({ client: cluster.ends[client]?.id ?? '', server: cluster.ends[server]?.id ?? '', protocols: protocolsOf(table.failed[pair] ?? 0) });
+      cell.failedPairs.push({
+        client: cluster.ends[client]?.id ?? '',
+        server: cluster.ends[server]?.id ?? '',
+        protocols: protocolsOf(table.failed[pair] ?? 0),
+      });
     }
     counts.forEach((cell, index) => {
       const clientNode = cluster.nodeIds[Math.floor(index / across)] ?? '';
@@ -41,12 +50,21 @@ export function buildMatrix(tables: readonly PairTable[]): readonly MatrixCell[]
       const latency = table.cells[index];
       const verdict = cell.failed > 0 ? 'fail' : cell.inconclusive > 0 ? 'inconclusive' : cell.pairs > 0 ? 'pass' : 'empty';
       cells.set(`${clientNode} ${serverNode}`, {
-        clientNode, serverNode, verdict, pairs: cell.pairs, failed: cell.failed, failedPairs: cell.failedPairs,
+        clientNode,
+        serverNode,
+        verdict,
+        pairs: cell.pairs,
+        failed: cell.failed,
+        failedPairs: cell.failedPairs,
         p50Us: latency === null || latency === undefined ? 0 : percentile(latency, 0.5),
       });
     });
   }
   const nodes = tables.flatMap((table) => table.cluster.nodeIds);
-  return nodes.flatMap((clientNode) => nodes.map((serverNode) => cells.get(`${clientNode} ${serverNode}`)
-    ?? { clientNode, serverNode, verdict: 'empty' as const, pairs: 0, failed: 0, p50Us: 0, failedPairs: [] }));
+  return nodes.flatMap((clientNode) =>
+    nodes.map(
+      (serverNode) =>
+        cells.get(`${clientNode} ${serverNode}`) ?? { clientNode, serverNode, verdict: 'empty' as const, pairs: 0, failed: 0, p50Us: 0, failedPairs: [] },
+    ),
+  );
 }

@@ -50,7 +50,9 @@ async function probeSet(run: Run, table: PairTable, pairs: Pairs, protocol: Prob
   if (ports === null) run.notLookedAt.push(`connection tracking of ${protocol}: too many probes to tell them apart by source port`);
   const conntrack = crossedNamespaces(run.plan, cluster);
   const account = { table, protocol, family, attempts, ports };
-  const summary = await run.probe(probeRequest(cluster, protocol, family, pairs, { attempts, deadlineMs, conntrack }), cluster.plan.name, (batch) => accountBatch(account, batch));
+  const summary = await run.probe(probeRequest(cluster, protocol, family, pairs, { attempts, deadlineMs, conntrack }), cluster.plan.name, (batch) =>
+    accountBatch(account, batch),
+  );
   if (ports !== null) accountTranslations(table, summary.conntrack, protocol, family, ports, attempts);
   setAside(table, summary.unusable, pairs, bitOf(protocol, family));
   for (const reading of summary.conntrack) {
@@ -59,7 +61,14 @@ async function probeSet(run: Run, table: PairTable, pairs: Pairs, protocol: Prob
 }
 
 /** Turns what connection tracking alone can see into failures of class hidden-nat, and adds its entries to failures that sockets saw. */
-export function accountTranslations(table: PairTable, readings: readonly ConntrackReading[], protocol: ProbeProtocol, family: Family, ports: Uint16Array, attempts: number): void {
+export function accountTranslations(
+  table: PairTable,
+  readings: readonly ConntrackReading[],
+  protocol: ProbeProtocol,
+  family: Family,
+  ports: Uint16Array,
+  attempts: number,
+): void {
   const bit = bitOf(protocol, family);
   for (const flow of translatedFlows(table.cluster, readings, protocol, PROBE_PORT, ports, attempts)) {
     const { client, server } = flow;
@@ -75,8 +84,19 @@ export function accountTranslations(table: PairTable, readings: readonly Conntra
     table.failed[pair] = (table.failed[pair] ?? 0) | bit;
     table.failing[pair] = (table.failing[pair] ?? 0) + count;
     keepDeviation(table, {
-      client, server, attempt: Math.min(...flow.attempts), protocol, family, attempts: count, conntrack: flow.entries,
-      judgement: { verdict: 'fail', class: 'hidden-nat', saw: `both sockets agree, but ${describeTranslation(flow)}`, expected: 'a reply that is the exact reverse of the original, on every node' },
+      client,
+      server,
+      attempt: Math.min(...flow.attempts),
+      protocol,
+      family,
+      attempts: count,
+      conntrack: flow.entries,
+      judgement: {
+        verdict: 'fail',
+        class: 'hidden-nat',
+        saw: `both sockets agree, but ${describeTranslation(flow)}`,
+        expected: 'a reply that is the exact reverse of the original, on every node',
+      },
     });
   }
 }

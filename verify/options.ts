@@ -73,7 +73,14 @@ export function settleOptions(plan: LabPlan, options: VerifyOptions, checkIds: r
   if (!checkIds.some((id) => isSelected(id, { only, skip }))) throw usage('no check is left to run', `the checks are ${checkIds.join(', ')}`);
   const engine = options.engine ?? options.fidelity?.engine ?? 'netns';
   return {
-    profile, attempts, protocols, families, deadlineMs, only, skip, engine,
+    profile,
+    attempts,
+    protocols,
+    families,
+    deadlineMs,
+    only,
+    skip,
+    engine,
     sample: options.sample === undefined ? null : numberBetween('sample', options.sample, 1, Number.MAX_SAFE_INTEGER),
     onProgress: options.onProgress ?? (() => {}),
     signal: options.signal ?? null,
@@ -91,7 +98,12 @@ function pattern(name: string, value: string | RegExp | undefined): RegExp | nul
   try {
     return new RegExp(value);
   } catch (cause) {
-    throw new LabError({ code: 'USAGE', message: `${name}: ${String(value)} is not a regular expression`, hint: 'write a JavaScript regular expression, for example ^r1', cause });
+    throw new LabError({
+      code: 'USAGE',
+      message: `${name}: ${String(value)} is not a regular expression`,
+      hint: 'write a JavaScript regular expression, for example ^r1',
+      cause,
+    });
   }
 }
 

@@ -52,7 +52,11 @@ export function judgeProbe(record: ProbeRecord, context: JudgeContext): Judgemen
     return fail('rewritten', `the reply came from ${record.replyFromAddress}`, record.dialledAddress);
   }
   if (!context.ownsSource(record.localAddress)) {
-    return fail('address-differs', `the client's own socket is at ${record.localAddress}`, `an address that the plan gives to ${context.nameOf(record.client)}`);
+    return fail(
+      'address-differs',
+      `the client's own socket is at ${record.localAddress}`,
+      `an address that the plan gives to ${context.nameOf(record.client)}`,
+    );
   }
   return PASS;
 }
@@ -62,14 +66,16 @@ export function judgeProbe(record: ProbeRecord, context: JudgeContext): Judgemen
  * passes here passes {@link judgeProbe} whenever its source belongs to the client. (An address has one index in a batch.)
  */
 export function rowAgrees(batch: ProbeBatch, row: number, icmp: boolean): boolean {
-  return batch.outcome[row] === OK
-    && batch.nonce[row] === 3
-    && batch.answeredBy[row] === batch.server[row]
-    && batch.seenSourceAddress[row] === batch.localAddress[row]
-    && batch.seenSourcePort[row] === batch.localPort[row]
-    && batch.seenDestinationAddress[row] === batch.dialledAddress[row]
-    && (icmp || batch.seenDestinationPort[row] === batch.dialledPort[row])
-    && (batch.replyFromAddress[row] === 0 || batch.replyFromAddress[row] === batch.dialledAddress[row]);
+  return (
+    batch.outcome[row] === OK &&
+    batch.nonce[row] === 3 &&
+    batch.answeredBy[row] === batch.server[row] &&
+    batch.seenSourceAddress[row] === batch.localAddress[row] &&
+    batch.seenSourcePort[row] === batch.localPort[row] &&
+    batch.seenDestinationAddress[row] === batch.dialledAddress[row] &&
+    (icmp || batch.seenDestinationPort[row] === batch.dialledPort[row]) &&
+    (batch.replyFromAddress[row] === 0 || batch.replyFromAddress[row] === batch.dialledAddress[row])
+  );
 }
 
 /** Index of `ok` in OUTCOMES. */

@@ -98,13 +98,25 @@ export function createPairTable(cluster: ClusterEnds): PairTable {
   const size = width * width;
   const nodes = cluster.nodeIds.length;
   return {
-    cluster, width,
-    expected: new Uint16Array(size), seen: new Uint16Array(size), failing: new Uint16Array(size),
-    failed: new Uint8Array(size), inconclusive: new Uint8Array(size), answered: new Uint8Array(size), lost: new Uint8Array(size),
+    cluster,
+    width,
+    expected: new Uint16Array(size),
+    seen: new Uint16Array(size),
+    failing: new Uint16Array(size),
+    failed: new Uint8Array(size),
+    inconclusive: new Uint8Array(size),
+    answered: new Uint8Array(size),
+    lost: new Uint8Array(size),
     tallies: { self: createTally(), 'pod-to-pod': createTally(), 'node-to-pod': createTally(), 'pod-to-node': createTally() },
     cells: new Array<Histogram | null>(nodes * nodes).fill(null),
-    near: createHistogram(), far: createHistogram(),
-    sources: new Map(), nodeRoles: new Map(), hops: new Map(), deviations: new Map(), kept: new Uint16Array(nodes * nodes), reasons: new Map(),
+    near: createHistogram(),
+    far: createHistogram(),
+    sources: new Map(),
+    nodeRoles: new Map(),
+    hops: new Map(),
+    deviations: new Map(),
+    kept: new Uint16Array(nodes * nodes),
+    reasons: new Map(),
   };
 }
 

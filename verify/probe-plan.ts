@@ -39,7 +39,11 @@ export function planPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlyS
     if (pairs.length > 0) sets.push({ kind: 'list', pairs });
   }
   if (wants.nodes && own) {
-    const pairs = nodes.flatMap((node) => podsOnNode(cluster, cluster.ends[node]?.node ?? 0).filter((pod) => pods.includes(pod)).map((pod): Pair => [node, pod]));
+    const pairs = nodes.flatMap((node) =>
+      podsOnNode(cluster, cluster.ends[node]?.node ?? 0)
+        .filter((pod) => pods.includes(pod))
+        .map((pod): Pair => [node, pod]),
+    );
     if (pairs.length > 0) sets.push({ kind: 'list', pairs });
   }
   if (wants.back) sets.push({ kind: 'matrix', clients: pods, servers: nodes, self: false });
@@ -58,7 +62,13 @@ export function eachPair(pairs: Pairs, visit: (client: number, server: number) =
 }
 
 /** A request over a cluster's ends, with the ordinary port. */
-export function probeRequest(cluster: ClusterEnds, protocol: ProbeProtocol, family: Family, pairs: Pairs, rest: Partial<ProbeRequest> & Pick<ProbeRequest, 'attempts' | 'deadlineMs'>): ProbeRequest {
+export function probeRequest(
+  cluster: ClusterEnds,
+  protocol: ProbeProtocol,
+  family: Family,
+  pairs: Pairs,
+  rest: Partial<ProbeRequest> & Pick<ProbeRequest, 'attempts' | 'deadlineMs'>,
+): ProbeRequest {
   return { protocol, family, port: PROBE_PORT, endpoints: cluster.endpoints, pairs, responders: 'listen', conntrack: [], ...rest };
 }
 
@@ -68,12 +78,21 @@ export function crossedNamespaces(plan: LabPlan, cluster: ClusterEnds): readonly
 }
 
 /** One pair for every ordered pair of nodes first, then pairs at an even stride until the bound. */
-function sampled(kind: PairClass, cluster: ClusterEnds, clients: readonly number[], servers: readonly number[], bound: number, left: string[]): readonly Pair[] {
+function sampled(
+  kind: PairClass,
+  cluster: ClusterEnds,
+  clients: readonly number[],
+  servers: readonly number[],
+  bound: number,
+  left: string[],
+): readonly Pair[] {
   const all = clients.length * servers.length - (clients === servers ? clients.length : 0);
   const chosen = new Set<number>();
   const cells = new Set<number>();
   const width = servers.length;
-  const take = (at: number): void => { if (clients[Math.floor(at / width)] !== servers[at % width]) chosen.add(at); };
+  const take = (at: number): void => {
+    if (clients[Math.floor(at / width)] !== servers[at % width]) chosen.add(at);
+  };
   if (all <= bound) {
     for (let at = 0; at < clients.length * width; at++) take(at);
   } else {

@@ -16,19 +16,37 @@ export function worst(verdicts: readonly Verdict[]): 'pass' | 'fail' | 'inconclu
 }
 
 /** Builds the report of a finished run. */
-export function buildReport(run: Run, outcomes: readonly CheckOutcome[], tables: readonly PairTable[], causes: Causes, started: { readonly at: Date; readonly elapsedMs: number }): Report {
+export function buildReport(
+  run: Run,
+  outcomes: readonly CheckOutcome[],
+  tables: readonly PairTable[],
+  causes: Causes,
+  started: { readonly at: Date; readonly elapsedMs: number },
+): Report {
   const { options } = run;
-  const checks = outcomes.map(({ result }) => ({ ...result, failures: result.failures.map((failure) => ({ ...failure, diagnosis: causes.names.get(failure) ?? '' })) }));
+  const checks = outcomes.map(({ result }) => ({
+    ...result,
+    failures: result.failures.map((failure) => ({ ...failure, diagnosis: causes.names.get(failure) ?? '' })),
+  }));
   const sum = (key: 'ok' | 'failed' | 'inconclusive'): number => outcomes.reduce((total, outcome) => total + outcome.counts[key], 0);
   const totals = { ok: sum('ok'), failed: sum('failed'), inconclusive: sum('inconclusive') };
   observeMesh(run, tables);
   noteUntouched(run);
   return {
-    schema: REPORT_SCHEMA, lab: run.plan.name, engine: options.engine, profile: options.profile, startedAt: started.at.toISOString(), elapsedMs: started.elapsedMs,
+    schema: REPORT_SCHEMA,
+    lab: run.plan.name,
+    engine: options.engine,
+    profile: options.profile,
+    startedAt: started.at.toISOString(),
+    elapsedMs: started.elapsedMs,
     verdict: worst(checks.map((check) => check.verdict)) ?? 'inconclusive',
     requirements: (['R1', 'R2', 'R3'] as const).map((id) => judgeRequirement(id, checks)),
-    checks, diagnoses: causes.diagnoses, matrix: buildMatrix(tables),
-    observations: run.observations, notLookedAt: [...new Set(run.notLookedAt)], fidelity: options.fidelity,
+    checks,
+    diagnoses: causes.diagnoses,
+    matrix: buildMatrix(tables),
+    observations: run.observations,
+    notLookedAt: [...new Set(run.notLookedAt)],
+    fidelity: options.fidelity,
     options: { attempts: options.attempts, protocols: options.protocols, families: options.families, deadlineMs: options.deadlineMs },
     totals: { probes: totals.ok + totals.failed + totals.inconclusive, ...totals },
   };
@@ -40,7 +58,10 @@ function judgeRequirement(id: RequirementId, checks: readonly CheckResult[]): Re
   const { title } = requirements[id];
   const verdict = worst(own.map((check) => check.verdict));
   if (verdict === null) return { id, title, verdict: 'skip', detail: own[0]?.reason ?? 'no check of it was run' };
-  const detail = own.filter((check) => check.verdict === verdict).map(describeCheck).join('; ');
+  const detail = own
+    .filter((check) => check.verdict === verdict)
+    .map(describeCheck)
+    .join('; ');
   const controls = checks.find((check) => check.id === 'controls');
   if (verdict === 'pass' && controls?.verdict === 'inconclusive') return { id, title, verdict: 'inconclusive', detail: `controls: ${controls.reason}` };
   return { id, title, verdict, detail };
@@ -61,22 +82,36 @@ function observeMesh(run: Run, tables: readonly PairTable[]): void {
     mergeLatency(near, table.near);
     mergeLatency(far, table.far);
     for (const [ttl, counts] of table.hops) {
-      for (const [place, count] of [['same node', counts.near], ['other node', counts.far]] as const) {
+      for (const [place, count] of [
+        ['same node', counts.near],
+        ['other node', counts.far],
+      ] as const) {
         if (count > 0) hops.set(`${ttl} from the ${place}`, (hops.get(`${ttl} from the ${place}`) ?? 0) + count);
       }
     }
   }
-  for (const [id, title, histogram] of [['latency-near', 'round trip within a node', near], ['latency-far', 'round trip between nodes', far]] as const) {
-    if (histogram.total > 0) run.observations.push({ id, title, value: `p50 ${percentile(histogram, 0.5)} µs, p99 ${percentile(histogram, 0.99)} µs, max ${histogram.max} µs` });
+  for (const [id, title, histogram] of [
+    ['latency-near', 'round trip within a node', near],
+    ['latency-far', 'round trip between nodes', far],
+  ] as const) {
+    if (histogram.total > 0)
+      run.observations.push({ id, title, value: `p50 ${percentile(histogram, 0.5)} µs, p99 ${percentile(histogram, 0.99)} µs, max ${histogram.max} µs` });
   }
-  if (hops.size > 0) run.observations.push({ id: 'hop-limit', title: 'hop limit at the server, pod to pod (UDP, ICMP)', value: [...hops].map(([what, count]) => `${what} (${count})`).join(', ') });
+  if (hops.size > 0)
+    run.observations.push({
+      id: 'hop-limit',
+      title: 'hop limit at the server, pod to pod (UDP, ICMP)',
+      value: [...hops].map(([what, count]) => `${what} (${count})`).join(', '),
+    });
   const read = run.conntrack.filter((reading) => reading.error === null);
   if (read.length === 0) return;
   const entries = read.reduce((total, reading) => total + reading.entries, 0);
   const asymmetric = read.reduce((total, reading) => total + reading.asymmetric.length, 0);
-  const inactive = new Set(read.map((reading) => reading.netns)).size - new Set(read.filter((reading) => reading.entries > 0).map((reading) => reading.netns)).size;
+  const inactive =
+    new Set(read.map((reading) => reading.netns)).size - new Set(read.filter((reading) => reading.entries > 0).map((reading) => reading.netns)).size;
   run.observations.push({
-    id: 'connection-tracking', title: 'connection tracking on nodes and routers',
+    id: 'connection-tracking',
+    title: 'connection tracking on nodes and routers',
     value: `${entries} entries read, ${asymmetric} translated (those of services and masqueraded traffic included)${inactive > 0 ? `, not active in ${inactive} namespaces` : ''}`,
   });
 }
@@ -89,6 +124,12 @@ function noteUntouched(run: Run): void {
   if (!plan.families.includes('ipv6')) notLookedAt.push('IPv6: the lab has none');
   const left = (['tcp', 'udp', 'icmp'] as const).filter((protocol) => !options.protocols.includes(protocol));
   if (left.length > 0) notLookedAt.push(`${left.join(' and ')}: not asked for`);
-  if (plan.machines.length > 0) notLookedAt.push(`hosts, routers and the outside as ends of probes: ${plan.machines.map((machine) => machine.name).slice(0, 5).join(', ')}`);
+  if (plan.machines.length > 0)
+    notLookedAt.push(
+      `hosts, routers and the outside as ends of probes: ${plan.machines
+        .map((machine) => machine.name)
+        .slice(0, 5)
+        .join(', ')}`,
+    );
   if (plan.clusters.length > 1) notLookedAt.push('pairs of pods of different clusters: clusters are separate networks');
 }

@@ -27,7 +27,12 @@ export interface Report {
   readonly observations: readonly { readonly id: string; readonly title: string; readonly value: string }[];
   readonly notLookedAt: readonly string[];
   readonly fidelity: FidelityStatement;
-  readonly options: { readonly attempts: number; readonly protocols: readonly ProbeProtocol[]; readonly families: readonly Family[]; readonly deadlineMs: number };
+  readonly options: {
+    readonly attempts: number;
+    readonly protocols: readonly ProbeProtocol[];
+    readonly families: readonly Family[];
+    readonly deadlineMs: number;
+  };
   readonly totals: { readonly probes: number; readonly ok: number; readonly failed: number; readonly inconclusive: number };
 }
 

@@ -11,15 +11,18 @@ export interface Requirement {
 /** Source: kubernetes.io, Cluster Networking, "The Kubernetes network model"; the texts of R2 and R3 are those of its classic wording. */
 export const requirements: Readonly<Record<RequirementId, Requirement>> = {
   R1: {
-    id: 'R1', title: 'every pod reaches every other pod without NAT',
+    id: 'R1',
+    title: 'every pod reaches every other pod without NAT',
     text: 'All pods can communicate with all other pods, on the same node or on another, without proxies or address translation.',
   },
   R2: {
-    id: 'R2', title: 'every node reaches every pod without NAT',
+    id: 'R2',
+    title: 'every node reaches every pod without NAT',
     text: 'All nodes can communicate with all pods without NAT, and the replies come back unchanged.',
   },
   R3: {
-    id: 'R3', title: 'the address a pod sees of itself is the address that others see',
+    id: 'R3',
+    title: 'the address a pod sees of itself is the address that others see',
     text: 'The address on the interface of a pod is the address that the API shows and the one that every peer observes.',
   },
 };

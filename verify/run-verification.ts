@@ -22,7 +22,11 @@ export async function verifyLab(session: EngineSession, plan: LabPlan, options: 
   const at = new Date();
   const started = performance.now();
   const all = Object.values(checks);
-  const settled = settleOptions(plan, options, all.map((check) => check.id));
+  const settled = settleOptions(
+    plan,
+    options,
+    all.map((check) => check.id),
+  );
   const selected = all.filter((check) => isSelected(check.id, settled));
   const run = createRun(session, plan, settled, new Set<PairClass>(selected.flatMap((check) => check.pairs)));
   const left = all.filter((check) => !selected.includes(check));

@@ -38,9 +38,20 @@ export function createRun(session: EngineSession, plan: LabPlan, options: Settle
   let pods: Promise<Snapshot> | null = null;
   const clusters = clusterEnds(plan);
   const run: Run = {
-    plan, options, clusters, kinds, session, observations: [], notLookedAt: [], conntrack: [],
+    plan,
+    options,
+    clusters,
+    kinds,
+    session,
+    observations: [],
+    notLookedAt: [],
+    conntrack: [],
     mesh: () => (mesh ??= probeMesh(run)),
-    podSnapshot: () => (pods ??= session.snapshot(clusters.flatMap((cluster) => cluster.pods.map((pod) => cluster.ends[pod]?.endpoint.netns ?? '')), { rules: false })),
+    podSnapshot: () =>
+      (pods ??= session.snapshot(
+        clusters.flatMap((cluster) => cluster.pods.map((pod) => cluster.ends[pod]?.endpoint.netns ?? '')),
+        { rules: false },
+      )),
     followUpMs: async () => followUp(options.deadlineMs, await run.mesh()),
     probe: (request, title, onBatch) => sendProbes(run, request, title, onBatch),
   };
@@ -57,7 +68,8 @@ function followUp(deadlineMs: number, mesh: Mesh): number {
 
 async function sendProbes(run: Run, request: ProbeRequest, title: string, onBatch: (batch: ProbeBatch) => void): Promise<ProbeSummary> {
   const { onProgress, signal } = run.options;
-  if (signal?.aborted === true) throw new LabError({ code: 'INTERRUPTED', message: 'the verification was interrupted', hint: 'the lab is still up; run `cnilab verify` again' });
+  if (signal?.aborted === true)
+    throw new LabError({ code: 'INTERRUPTED', message: 'the verification was interrupted', hint: 'the lab is still up; run `cnilab verify` again' });
   const step = `probe ${title} ${request.protocol} ${request.family}`;
   const started = performance.now();
   let records = 0;

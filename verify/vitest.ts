@@ -57,7 +57,8 @@ export function describeReport(report: Report): string {
     if (check.failuresTotal > SHOWN) lines.push(`  and ${check.failuresTotal - SHOWN} more`);
   }
   for (const check of report.checks.filter((one) => one.verdict === 'inconclusive')) lines.push(`${check.id} is inconclusive: ${check.reason}`);
-  for (const diagnosis of report.diagnoses.filter((one) => one.severity === 'fail')) lines.push(`cause: ${diagnosis.name} at ${diagnosis.where.join(', ')}: ${diagnosis.title}`);
+  for (const diagnosis of report.diagnoses.filter((one) => one.severity === 'fail'))
+    lines.push(`cause: ${diagnosis.name} at ${diagnosis.where.join(', ')}: ${diagnosis.title}`);
   return lines.join('\n');
 }
 
@@ -79,14 +80,16 @@ expect.extend({
     const pass = report.verdict === 'pass';
     return {
       pass,
-      message: () => (pass
-        ? `lab ${report.lab} satisfies the network model (${report.totals.probes} probes), and was expected not to`
-        : `lab ${report.lab} does not satisfy the network model: ${report.verdict}\n${describeReport(report)}`),
+      message: () =>
+        pass
+          ? `lab ${report.lab} satisfies the network model (${report.totals.probes} probes), and was expected not to`
+          : `lab ${report.lab} does not satisfy the network model: ${report.verdict}\n${describeReport(report)}`,
     };
   },
 });
 
 declare module 'vitest' {
+  // oxlint-disable-next-line typescript/no-explicit-any -- a merged declaration must have vitest's own type parameters
   interface Matchers<T = any> {
     /** Passes for a report of `verify` whose verdict is pass. */
     toSatisfyNetworkModel(): T;

@@ -31,13 +31,20 @@ function sources(folder: string): readonly string[] {
     .map((e) => relative(root, join(e.parentPath, e.name)));
 }
 
-interface Edge { readonly from: string; readonly to: string; readonly typeOnly: boolean }
+interface Edge {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
 
 function edges(file: string): readonly Edge[] {
   // Comments may hold example imports.
-  const text = readFileSync(join(root, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '');
+  const text = readFileSync(join(root, file), 'utf8')
+    .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+    .replaceAll(/^\s*\/\/.*$/gm, '');
   const found: Edge[] = [];
-  for (const m of text.matchAll(/^\s*(?:import|export)\s+(type\s+)?[^'"`;]*?from\s+'([^']+)'/gm)) found.push({ from: file, to: m[2] ?? '', typeOnly: m[1] !== undefined });
+  for (const m of text.matchAll(/^\s*(?:import|export)\s+(type\s+)?[^'"`;]*?from\s+'([^']+)'/gm))
+    found.push({ from: file, to: m[2] ?? '', typeOnly: m[1] !== undefined });
   for (const m of text.matchAll(/^\s*import\s+'([^']+)'/gm)) found.push({ from: file, to: m[1] ?? '', typeOnly: false });
   for (const m of text.matchAll(/\bimport\(\s*'([^']+)'\s*\)/g)) found.push({ from: file, to: m[1] ?? '', typeOnly: false });
   return found;
@@ -58,7 +65,7 @@ function forbidden({ from, to, typeOnly }: Edge): string | null {
     const allowed = builtins[to];
     return allowed === undefined || allowed.includes(room) ? null : `${from} → ${to}: only ${allowed.join(', ')} may`;
   }
-  const name = to.startsWith('@') ? to.split('/').slice(0, 2).join('/') : to.split('/')[0] ?? to;
+  const name = to.startsWith('@') ? to.split('/').slice(0, 2).join('/') : (to.split('/')[0] ?? to);
   if (!may.packages.includes(name)) return `${from} → ${to}: ${room} may use ${may.packages.join(', ') || 'no package'}`;
   const files = onlyIn[name];
   return files === undefined || files.includes(from) ? null : `${from} → ${to}: only ${files.join(', ')} may`;
@@ -66,7 +73,10 @@ function forbidden({ from, to, typeOnly }: Edge): string | null {
 
 describe('rooms', () => {
   it.each(Object.keys(rooms))('%s imports only what it may', (room) => {
-    const offending = sources(room).flatMap(edges).map(forbidden).filter((e) => e !== null);
+    const offending = sources(room)
+      .flatMap(edges)
+      .map(forbidden)
+      .filter((e) => e !== null);
     expect(offending).toEqual([]);
   });
 
@@ -78,14 +88,24 @@ describe('rooms', () => {
   });
 
   it('has no catch-all folder or file', () => {
-    const names = Object.keys(rooms).flatMap(sources).filter((f) => /(^|\/)(utils?|helpers?|common|misc)(\/|\.ts$)/.test(f));
+    const names = Object.keys(rooms)
+      .flatMap(sources)
+      .filter((f) => /(^|\/)(utils?|helpers?|common|misc)(\/|\.ts$)/.test(f));
     expect(names).toEqual([]);
   });
 
   it('prints only in cli', () => {
-    const printing = Object.keys(rooms).filter((r) => r !== 'cli').flatMap(sources)
+    const printing = Object.keys(rooms)
+      .filter((r) => r !== 'cli')
+      .flatMap(sources)
       .filter((f) => !f.startsWith('engines/netns/agent/') && f !== 'lab/load-child.ts')
-      .filter((f) => /\bconsole\.|process\.(stdout|stderr)\.write|process\.exit\b/.test(readFileSync(join(root, f), 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/\/\/.*$/gm, '')));
+      .filter((f) =>
+        /\bconsole\.|process\.(stdout|stderr)\.write|process\.exit\b/.test(
+          readFileSync(join(root, f), 'utf8')
+            .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+            .replaceAll(/\/\/.*$/gm, ''),
+        ),
+      );
     expect(printing).toEqual([]);
   });
 });

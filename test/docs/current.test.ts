@@ -21,7 +21,14 @@ describe('written pages', () => {
   });
 
   it('explain every diagnostic code of planning', () => {
-    const files = [...readdirSync(`${root}topology/rules`).map((f) => `topology/rules/${f}`), 'topology/schema-diagnostics.ts', 'topology/cidr.ts', 'topology/plan-cluster.ts', 'lab/lab-yaml.ts', 'lab/data-findings.ts'];
+    const files = [
+      ...readdirSync(`${root}topology/rules`).map((f) => `topology/rules/${f}`),
+      'topology/schema-diagnostics.ts',
+      'topology/cidr.ts',
+      'topology/plan-cluster.ts',
+      'lab/lab-yaml.ts',
+      'lab/data-findings.ts',
+    ];
     const codes = new Set(files.flatMap((f) => [...read(f).matchAll(/'([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)'/g)].map((m) => m[1] ?? '')));
     expect(codes.size).toBeGreaterThan(60);
     const documented = read('docs/diagnostics.md') + read('docs/errors.md');
@@ -29,15 +36,26 @@ describe('written pages', () => {
   });
 
   it('link to files that exist', () => {
-    const documents = ['README.md', 'CONTRIBUTING.md', ...readdirSync(`${root}docs`).filter((f) => f.endsWith('.md')).map((f) => `docs/${f}`)];
-    const broken = documents.flatMap((doc) => [...read(doc).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((m) => m[1] ?? '').filter((target) => {
-      try {
-        read(`${doc.includes('/') ? 'docs/' : ''}${target}`);
-        return false;
-      } catch (error) {
-        return (error as NodeJS.ErrnoException).code !== 'EISDIR';
-      }
-    }).map((target) => `${doc} → ${target}`));
+    const documents = [
+      'README.md',
+      'CONTRIBUTING.md',
+      ...readdirSync(`${root}docs`)
+        .filter((f) => f.endsWith('.md'))
+        .map((f) => `docs/${f}`),
+    ];
+    const broken = documents.flatMap((doc) =>
+      [...read(doc).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+        .map((m) => m[1] ?? '')
+        .filter((target) => {
+          try {
+            read(`${doc.includes('/') ? 'docs/' : ''}${target}`);
+            return false;
+          } catch (error) {
+            return (error as NodeJS.ErrnoException).code !== 'EISDIR';
+          }
+        })
+        .map((target) => `${doc} → ${target}`),
+    );
     expect(broken).toEqual([]);
   });
 });

@@ -7,7 +7,11 @@ import { fileURLToPath } from 'node:url';
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 const main = join(root, 'dist/cli/main.js');
 
-export interface Outcome { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /** A place of its own for state and cache; `prefix` runs the command as somebody else. */
 export class Place implements Disposable {
@@ -21,7 +25,14 @@ export class Place implements Disposable {
   }
 
   get environment(): NodeJS.ProcessEnv {
-    return { ...process.env, XDG_STATE_HOME: join(this.directory, 'state'), XDG_CACHE_HOME: join(this.directory, 'cache'), HOME: this.directory, NO_COLOR: '1', ...this.#env };
+    return {
+      ...process.env,
+      XDG_STATE_HOME: join(this.directory, 'state'),
+      XDG_CACHE_HOME: join(this.directory, 'cache'),
+      HOME: this.directory,
+      NO_COLOR: '1',
+      ...this.#env,
+    };
   }
 
   /** Runs the built CLI as a user would. `killAfterMs` ends it with SIGKILL. */
@@ -30,10 +41,16 @@ export class Place implements Disposable {
     const child = spawn(command, rest, { cwd: root, env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString(); });
-    child.stderr.on('data', (chunk: Buffer) => { stderr += chunk.toString(); });
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
     const timer = options.killAfterMs === undefined ? null : setTimeout(() => child.kill('SIGKILL'), options.killAfterMs);
-    const code = await new Promise<number | null>((resolve) => { child.on('close', resolve); });
+    const code = await new Promise<number | null>((resolve) => {
+      child.on('close', resolve);
+    });
     if (timer !== null) clearTimeout(timer);
     return { code, stdout, stderr };
   }
@@ -50,12 +67,14 @@ export class Place implements Disposable {
 }
 
 function processesNaming(text: string): readonly string[] {
-  const holders = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    try {
-      return [{ pid, command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
-    } catch {
-      return [];
-    }
-  });
+  const holders = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return [{ pid, command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
+      } catch {
+        return [];
+      }
+    });
   return holders.filter((p) => p.command.includes(text) && Number(p.pid) !== process.pid).map((p) => `${p.pid} ${p.command.slice(0, 60)}`);
 }

@@ -9,7 +9,10 @@ const why = lacking('netns', 'plugins', 'bird');
 const moments = [20, 60, 90, 110, 130, 150, 165, 180, 195, 210, 225, 240, 260, 280, 300, 330, 370, 420, 500, 700, 1000];
 
 describe.skipIf(why !== null)(`kill -9 of up${why === null ? '' : ` (skipped: ${why})`}`, () => {
-  it.each([['flannel with plugins', '{ type: flannel }'], ['calico with bird', '{ type: calico, encapsulation: none }']])('at any moment leaves what down can clean: %s', async (_title, cni) => {
+  it.each([
+    ['flannel with plugins', '{ type: flannel }'],
+    ['calico with bird', '{ type: calico, encapsulation: none }'],
+  ])('at any moment leaves what down can clean: %s', async (_title, cni) => {
     const reached = new Set<string>();
     for (const killAfterMs of moments) {
       using place = new Place();
@@ -20,7 +23,18 @@ describe.skipIf(why !== null)(`kill -9 of up${why === null ? '' : ` (skipped: ${
       const down = await place.cnilab(['down', '--all']);
       expect(down.code, `down after ${killAfterMs} ms: ${down.stderr}`).toBe(0);
       await expect.poll(() => place.cnilab(['ls', '--json']).then((o) => o.stdout)).not.toContain('killed');
-      await expect.poll(() => { try { return place.leftovers(); } catch { return []; } }, { timeout: 3000, message: `after ${killAfterMs} ms` }).toEqual([]);
+      await expect
+        .poll(
+          () => {
+            try {
+              return place.leftovers();
+            } catch {
+              return [];
+            }
+          },
+          { timeout: 3000, message: `after ${killAfterMs} ms` },
+        )
+        .toEqual([]);
     }
     expect(reached.size).toBeGreaterThanOrEqual(3);
   });

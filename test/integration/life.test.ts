@@ -21,7 +21,9 @@ clusters:
 
 describe.skipIf(why !== null)(`the life of a lab${why === null ? '' : ` (skipped: ${why})`}`, () => {
   let place: Place;
-  beforeEach(() => { place = new Place(); });
+  beforeEach(() => {
+    place = new Place();
+  });
   afterEach(async () => {
     await place.cnilab(['down', '--all']);
     expect(place.leftovers()).toEqual([]);
@@ -35,9 +37,13 @@ describe.skipIf(why !== null)(`the life of a lab${why === null ? '' : ` (skipped
   };
   const plan = async (name: string): Promise<LabPlan> => (JSON.parse((await place.cnilab(['inspect', name, '--json'])).stdout) as { plan: LabPlan }).plan;
   const verified = async (name: string): Promise<Report> => JSON.parse((await place.cnilab(['verify', name, '--json'])).stdout) as Report;
-  const addresses = (p: LabPlan): Map<string, string | undefined> => new Map(p.clusters.flatMap((c) => [
-    ...c.pods.map((q) => [q.id, q.interface?.addresses[0]?.address] as const), ...c.nodes.map((n) => [n.id, n.interfaces[0]?.addresses[0]?.address] as const),
-  ]));
+  const addresses = (p: LabPlan): Map<string, string | undefined> =>
+    new Map(
+      p.clusters.flatMap((c) => [
+        ...c.pods.map((q) => [q.id, q.interface?.addresses[0]?.address] as const),
+        ...c.nodes.map((n) => [n.id, n.interfaces[0]?.addresses[0]?.address] as const),
+      ]),
+    );
 
   it('is idempotent: the second up changes nothing', async () => {
     const file = write(lab('twice', '{ type: flannel }', 1, 1));
@@ -48,23 +54,32 @@ describe.skipIf(why !== null)(`the life of a lab${why === null ? '' : ` (skipped
     expect(JSON.parse(readFileSync(join(place.directory, 'state/cnilab/labs/twice/state.json'), 'utf8')).handle).toEqual(JSON.parse(before).handle);
   });
 
-  it.each([['bridge', '{ type: bridge }'], ['flannel vxlan', '{ type: flannel }'], ['calico vxlan', '{ type: calico }'], ['calico bgp', '{ type: calico, encapsulation: none }'], ['weave', '{ type: weave }']])(
-    'grows and shrinks in place on %s, renumbers nothing, and satisfies the model each time', async (_title, cni) => {
-      const file = write(lab('grow', cni, 1, 1));
-      expect((await place.cnilab(['up', file])).code).toBe(0);
-      const first = addresses(await plan('grow'));
-      for (const [workers, perNode] of [[2, 2], [3, 1], [1, 2]] as const) {
-        write(lab('grow', cni, workers, perNode));
-        const up = await place.cnilab(['up', file]);
-        expect(up.stderr + up.stdout).toMatch(/changed/);
-        expect(up.code).toBe(0);
-        const now = addresses(await plan('grow'));
-        for (const [id, address] of first) if (now.has(id)) expect(now.get(id)).toBe(address);
-        const report = await verified('grow');
-        expect(report.checks.filter((c) => c.verdict === 'fail').flatMap((c) => c.failures.map((f) => `${c.id} ${f.client} ${f.server} ${f.saw}`))).toEqual([]);
-        expect(report.verdict).toBe('pass');
-      }
-    });
+  it.each([
+    ['bridge', '{ type: bridge }'],
+    ['flannel vxlan', '{ type: flannel }'],
+    ['calico vxlan', '{ type: calico }'],
+    ['calico bgp', '{ type: calico, encapsulation: none }'],
+    ['weave', '{ type: weave }'],
+  ])('grows and shrinks in place on %s, renumbers nothing, and satisfies the model each time', async (_title, cni) => {
+    const file = write(lab('grow', cni, 1, 1));
+    expect((await place.cnilab(['up', file])).code).toBe(0);
+    const first = addresses(await plan('grow'));
+    for (const [workers, perNode] of [
+      [2, 2],
+      [3, 1],
+      [1, 2],
+    ] as const) {
+      write(lab('grow', cni, workers, perNode));
+      const up = await place.cnilab(['up', file]);
+      expect(up.stderr + up.stdout).toMatch(/changed/);
+      expect(up.code).toBe(0);
+      const now = addresses(await plan('grow'));
+      for (const [id, address] of first) if (now.has(id)) expect(now.get(id)).toBe(address);
+      const report = await verified('grow');
+      expect(report.checks.filter((c) => c.verdict === 'fail').flatMap((c) => c.failures.map((f) => `${c.id} ${f.client} ${f.server} ${f.saw}`))).toEqual([]);
+      expect(report.verdict).toBe('pass');
+    }
+  });
 
   it('refuses what cannot be done in place, with the reasons and exit 6, and replaces when told to', async () => {
     const file = write(lab('swap', '{ type: flannel }', 1, 1));
@@ -93,7 +108,9 @@ describe.skipIf(why !== null)(`the life of a lab${why === null ? '' : ` (skipped
     expect((await place.cnilab(['up', file])).code).toBe(0);
     const { handle } = JSON.parse(readFileSync(join(place.directory, 'state/cnilab/labs/gone/state.json'), 'utf8')) as { handle: { pid: number } };
     process.kill(handle.pid, 'SIGKILL');
-    await new Promise((resolve) => { setTimeout(resolve, 300); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 300);
+    });
     expect((await place.cnilab(['ls'])).stdout).toContain('lost');
     expect((await place.cnilab(['verify', 'gone'])).stderr).toContain('lost');
     expect((await place.cnilab(['up', file])).code).toBe(0);
@@ -101,23 +118,37 @@ describe.skipIf(why !== null)(`the life of a lab${why === null ? '' : ` (skipped
   });
 
   it('runs IPv6 and dual stack on bridge and flannel', async () => {
-    for (const [name, cni] of [['six', '{ type: bridge }'], ['sixv', '{ type: flannel }']] as const) {
-      for (const [suffix, pod, service] of [['v6', '"fd00:10:244::/56"', '"fd00:10:96::/112"'], ['ds', '["10.244.0.0/16", "fd00:10:244::/56"]', '["10.96.0.0/16", "fd00:10:96::/112"]']] as const) {
-        const file = write(`name: ${name}-${suffix}\nclusters:\n  - name: c1\n    workers: 1\n    podCIDR: ${pod}\n    serviceCIDR: ${service}\n    cni: ${cni}\n    workloads: [{ name: app, perNode: 2 }]\n`);
+    for (const [name, cni] of [
+      ['six', '{ type: bridge }'],
+      ['sixv', '{ type: flannel }'],
+    ] as const) {
+      for (const [suffix, pod, service] of [
+        ['v6', '"fd00:10:244::/56"', '"fd00:10:96::/112"'],
+        ['ds', '["10.244.0.0/16", "fd00:10:244::/56"]', '["10.96.0.0/16", "fd00:10:96::/112"]'],
+      ] as const) {
+        const file = write(
+          `name: ${name}-${suffix}\nclusters:\n  - name: c1\n    workers: 1\n    podCIDR: ${pod}\n    serviceCIDR: ${service}\n    cni: ${cni}\n    workloads: [{ name: app, perNode: 2 }]\n`,
+        );
         const up = await place.cnilab(['up', file]);
         expect(up.stderr).not.toContain('error');
         const report = await verified(`${name}-${suffix}`);
-        expect(report.checks.filter((c) => c.verdict !== 'pass' && c.verdict !== 'skip').map((c) => `${c.id} ${c.reason} ${c.failures[0]?.client} ${c.failures[0]?.server} ${c.failures[0]?.protocol} ${c.failures[0]?.saw}`)).toEqual([]);
+        expect(
+          report.checks
+            .filter((c) => c.verdict !== 'pass' && c.verdict !== 'skip')
+            .map((c) => `${c.id} ${c.reason} ${c.failures[0]?.client} ${c.failures[0]?.server} ${c.failures[0]?.protocol} ${c.failures[0]?.saw}`),
+        ).toEqual([]);
         expect(report.options.families).toContain('ipv6');
       }
     }
   });
 
-  it('runs a raw CNI list and an author\'s own plugin', async () => {
+  it("runs a raw CNI list and an author's own plugin", async () => {
     mkdirSync(join(place.directory, 'plugins'));
     const plugin = join(place.directory, 'plugins', 'net-script');
     // The by-hand steps as a CNI plugin: a veth pair to the bridge, the address the runtime asks for, a default route.
-    writeFileSync(plugin, `#!/bin/bash
+    writeFileSync(
+      plugin,
+      `#!/bin/bash
 set -e
 config=$(cat)
 case $CNI_COMMAND in
@@ -137,15 +168,28 @@ ip -n $(basename $CNI_NETNS) link set $CNI_IFNAME address \${mac:-$(ip -n $(base
 ip -n $(basename $CNI_NETNS) addr add $address/24 dev $CNI_IFNAME
 ip -n $(basename $CNI_NETNS) route add default via $gateway
 echo "{\\"cniVersion\\":\\"1.0.0\\",\\"interfaces\\":[{\\"name\\":\\"$CNI_IFNAME\\",\\"sandbox\\":\\"$CNI_NETNS\\"}],\\"ips\\":[{\\"address\\":\\"$address/24\\",\\"gateway\\":\\"$gateway\\",\\"interface\\":0}]}"
-`, { mode: 0o755 });
+`,
+      { mode: 0o755 },
+    );
     const own = join(place.directory, 'own.json');
-    writeFileSync(own, JSON.stringify({
-      name: 'own-plugin',
-      clusters: [{
-        name: 'c1', workers: 1, workloads: [{ name: 'app', perNode: 2 }],
-        cni: { type: 'raw', pluginDirs: ['plugins'], conflist: { cniVersion: '1.0.0', name: 'hand', plugins: [{ type: 'net-script', gateway: '${gateway}', capabilities: { mac: true } }] } },
-      }],
-    }));
+    writeFileSync(
+      own,
+      JSON.stringify({
+        name: 'own-plugin',
+        clusters: [
+          {
+            name: 'c1',
+            workers: 1,
+            workloads: [{ name: 'app', perNode: 2 }],
+            cni: {
+              type: 'raw',
+              pluginDirs: ['plugins'],
+              conflist: { cniVersion: '1.0.0', name: 'hand', plugins: [{ type: 'net-script', gateway: '${gateway}', capabilities: { mac: true } }] },
+            },
+          },
+        ],
+      }),
+    );
     // A plugin is a program, and JSON is data: only a lab that is code may name one.
     const refused = await place.cnilab(['up', own]);
     expect(refused.code).toBe(2);
@@ -155,7 +199,9 @@ echo "{\\"cniVersion\\":\\"1.0.0\\",\\"interfaces\\":[{\\"name\\":\\"$CNI_IFNAME
     const up = await place.cnilab(['up', code]);
     expect(up.stderr).toContain('is up');
     const report = await verified('own-plugin');
-    expect(report.checks.filter((c) => c.verdict === 'fail' || c.verdict === 'inconclusive').map((c) => `${c.id} ${c.reason} ${c.failures[0]?.saw}`)).toEqual([]);
+    expect(report.checks.filter((c) => c.verdict === 'fail' || c.verdict === 'inconclusive').map((c) => `${c.id} ${c.reason} ${c.failures[0]?.saw}`)).toEqual(
+      [],
+    );
     const raw = write(`name: raw-ptp
 clusters:
   - name: c1

@@ -16,7 +16,14 @@ const clusters: readonly Omit<ClusterSpec, 'name'>[] = [
   { cni: { type: 'flannel', backend: 'host-gw' } },
   { cni: { type: 'calico' } },
   { cni: { type: 'calico', encapsulation: 'none' } },
-  { cni: { type: 'calico', encapsulation: 'crossSubnet' }, nodes: [{ name: 'n1', segment: 'a' }, { name: 'n2', segment: 'a' }, { name: 'n3', segment: 'b' }] },
+  {
+    cni: { type: 'calico', encapsulation: 'crossSubnet' },
+    nodes: [
+      { name: 'n1', segment: 'a' },
+      { name: 'n2', segment: 'a' },
+      { name: 'n3', segment: 'b' },
+    ],
+  },
   { cni: { type: 'weave' } },
   { cni: { type: 'bridge' }, ...dual },
   { cni: { type: 'flannel' }, ...dual },
@@ -26,29 +33,52 @@ const EACH = 10;
 const why = lacking('netns', 'plugins', 'bird');
 
 describe.skipIf(why !== null)(`no false alarm${why === null ? '' : ` (skipped: ${why})`}`, () => {
-  it.each(clusters.map((c, i) => [`${i + 1} ${JSON.stringify(c.cni)}${'podCIDR' in c ? ' dual stack' : ''}`, c] as const))(`${EACH} clean verifications pass: %s`, async (_title, cluster) => {
-    const segments = cluster.nodes === undefined ? {} : { underlay: { segments: [{ name: 'a', cidr: '10.0.1.0/24' }, { name: 'b', cidr: '10.0.2.0/24' }] } };
-    const spec: LabSpec = { name: 'clean', ...segments, clusters: [{ name: 'c1', workloads: [{ name: 'app', perNode: 2 }], ...cluster }] };
-    const plan = planLab(spec);
-    const directory = mkdtempSync(join(tmpdir(), 'cnilab-clean-'));
-    const engine = await loadEngine('netns');
-    let handle: EngineHandle | null = null;
-    try {
-      handle = await engine.create(plan, { directory, sourceDirectory: directory, onEvent: () => {}, onHandle: async (made) => { handle = made; }, signal: new AbortController().signal });
-      const session = await engine.open(handle, plan);
+  it.each(clusters.map((c, i) => [`${i + 1} ${JSON.stringify(c.cni)}${'podCIDR' in c ? ' dual stack' : ''}`, c] as const))(
+    `${EACH} clean verifications pass: %s`,
+    async (_title, cluster) => {
+      const segments =
+        cluster.nodes === undefined
+          ? {}
+          : {
+              underlay: {
+                segments: [
+                  { name: 'a', cidr: '10.0.1.0/24' },
+                  { name: 'b', cidr: '10.0.2.0/24' },
+                ],
+              },
+            };
+      const spec: LabSpec = { name: 'clean', ...segments, clusters: [{ name: 'c1', workloads: [{ name: 'app', perNode: 2 }], ...cluster }] };
+      const plan = planLab(spec);
+      const directory = mkdtempSync(join(tmpdir(), 'cnilab-clean-'));
+      const engine = await loadEngine('netns');
+      let handle: EngineHandle | null = null;
       try {
-        for (let i = 0; i < EACH; i++) {
-          const report = await verifyLab(session, plan, {});
-          const complaints = report.checks.flatMap((c) => [c.reason, ...c.failures.map((f) => `${c.id}: ${f.client} → ${f.server} ${f.protocol} ${f.saw}`)]).filter((c) => c !== '' && !c.includes('observes it'));
-          expect([report.verdict, ...complaints]).toEqual(['pass']);
-          expect(report.diagnoses).toEqual([]);
+        handle = await engine.create(plan, {
+          directory,
+          sourceDirectory: directory,
+          onEvent: () => {},
+          onHandle: async (made) => {
+            handle = made;
+          },
+          signal: new AbortController().signal,
+        });
+        const session = await engine.open(handle, plan);
+        try {
+          for (let i = 0; i < EACH; i++) {
+            const report = await verifyLab(session, plan, {});
+            const complaints = report.checks
+              .flatMap((c) => [c.reason, ...c.failures.map((f) => `${c.id}: ${f.client} → ${f.server} ${f.protocol} ${f.saw}`)])
+              .filter((c) => c !== '' && !c.includes('observes it'));
+            expect([report.verdict, ...complaints]).toEqual(['pass']);
+            expect(report.diagnoses).toEqual([]);
+          }
+        } finally {
+          await session.close();
         }
       } finally {
-        await session.close();
+        await engine.destroy(handle, directory);
+        rmSync(directory, { recursive: true, force: true });
       }
-    } finally {
-      await engine.destroy(handle, directory);
-      rmSync(directory, { recursive: true, force: true });
-    }
-  });
+    },
+  );
 });

@@ -14,7 +14,16 @@ const why = lacking('netns', 'plugins');
 describe.skipIf(why !== null)(`the prober on the real kernel${why === null ? '' : ` (skipped: ${why})`}`, () => {
   const plan: LabPlan = planLab({
     name: 'probe',
-    clusters: [{ name: 'c1', workers: 1, podCIDR: ['10.244.0.0/16', 'fd00:10:244::/56'], serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'], cni: { type: 'bridge' }, workloads: [{ name: 'app', perNode: 2 }] }],
+    clusters: [
+      {
+        name: 'c1',
+        workers: 1,
+        podCIDR: ['10.244.0.0/16', 'fd00:10:244::/56'],
+        serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'],
+        cni: { type: 'bridge' },
+        workloads: [{ name: 'app', perNode: 2 }],
+      },
+    ],
   });
   const cluster = plan.clusters[0];
   const directory = mkdtempSync(join(tmpdir(), 'cnilab-probe-'));
@@ -23,7 +32,15 @@ describe.skipIf(why !== null)(`the prober on the real kernel${why === null ? '' 
 
   beforeAll(async () => {
     const engine = await loadEngine('netns');
-    handle = await engine.create(plan, { directory, sourceDirectory: directory, onEvent: () => {}, onHandle: async (made) => { handle = made; }, signal: new AbortController().signal });
+    handle = await engine.create(plan, {
+      directory,
+      sourceDirectory: directory,
+      onEvent: () => {},
+      onHandle: async (made) => {
+        handle = made;
+      },
+      signal: new AbortController().signal,
+    });
     session = await engine.open(handle, plan);
   });
   afterAll(async () => {
@@ -37,15 +54,32 @@ describe.skipIf(why !== null)(`the prober on the real kernel${why === null ? '' 
     const records: ProbeRecord[] = [];
     const pods = ends?.pods ?? [];
     const request: ProbeRequest = {
-      protocol: 'tcp', family: 'ipv4', port: 7000, endpoints: ends?.endpoints ?? [], pairs: { kind: 'matrix', clients: pods, servers: pods, self: true }, attempts: 2, deadlineMs: 300, responders: 'listen',
-      conntrack: cluster?.nodes.map((n) => n.netns) ?? [], ...change,
+      protocol: 'tcp',
+      family: 'ipv4',
+      port: 7000,
+      endpoints: ends?.endpoints ?? [],
+      pairs: { kind: 'matrix', clients: pods, servers: pods, self: true },
+      attempts: 2,
+      deadlineMs: 300,
+      responders: 'listen',
+      conntrack: cluster?.nodes.map((n) => n.netns) ?? [],
+      ...change,
     };
-    const summary = await session.probe(request, (batch) => { for (let i = 0; i < batch.length; i++) records.push(batch.at(i)); });
+    const summary = await session.probe(request, (batch) => {
+      for (let i = 0; i < batch.length; i++) records.push(batch.at(i));
+    });
     return { records, summary };
   };
   const worker = 'node.c1.worker1';
 
-  it.each([['tcp', 'ipv4'], ['udp', 'ipv4'], ['icmp', 'ipv4'], ['tcp', 'ipv6'], ['udp', 'ipv6'], ['icmp', 'ipv6']] as const)('reports both ends of a healthy %s exchange over %s', async (protocol, family) => {
+  it.each([
+    ['tcp', 'ipv4'],
+    ['udp', 'ipv4'],
+    ['icmp', 'ipv4'],
+    ['tcp', 'ipv6'],
+    ['udp', 'ipv6'],
+    ['icmp', 'ipv6'],
+  ] as const)('reports both ends of a healthy %s exchange over %s', async (protocol, family) => {
     const { records, summary } = await probe({ protocol, family });
     expect(summary).toMatchObject({ probes: 32, unusable: {} });
     expect(records).toHaveLength(32);
@@ -65,24 +99,52 @@ describe.skipIf(why !== null)(`the prober on the real kernel${why === null ? '' 
   });
 
   it('sees a closed port refused, and an address that nobody has not answer', async () => {
-    const closed = await probe({ responders: 'none', pairs: { kind: 'list', pairs: [[0, 2], [0, 1]] }, attempts: 1 });
-    expect(closed.records.map((r) => [r.outcome, r.errno])).toEqual([['refused', 111], ['refused', 111]]);
+    const closed = await probe({
+      responders: 'none',
+      pairs: {
+        kind: 'list',
+        pairs: [
+          [0, 2],
+          [0, 1],
+        ],
+      },
+      attempts: 1,
+    });
+    expect(closed.records.map((r) => [r.outcome, r.errno])).toEqual([
+      ['refused', 111],
+      ['refused', 111],
+    ]);
     const nobody = await probe({ responders: 'none', dial: '10.244.1.200', pairs: { kind: 'list', pairs: [[0, 2]] }, attempts: 1, deadlineMs: 150 });
     expect(['silent', 'no-host', 'unreachable']).toContain(nobody.records[0]?.outcome);
   });
 
   it('refuses one byte above the MTU when nothing may be fragmented, and streams both ways', async () => {
-    const pairs = { kind: 'list', pairs: [[0, 2], [2, 0]] } as const;
+    const pairs = {
+      kind: 'list',
+      pairs: [
+        [0, 2],
+        [2, 0],
+      ],
+    } as const;
     for (const protocol of ['udp', 'icmp'] as const) {
       expect((await probe({ protocol, pairs, df: true, payloadBytes: 1472 })).records.map((r) => r.outcome)).toEqual(['ok', 'ok', 'ok', 'ok']);
-      expect((await probe({ protocol, pairs, df: true, payloadBytes: 1473 })).records.map((r) => r.outcome)).toEqual(['too-big', 'too-big', 'too-big', 'too-big']);
+      expect((await probe({ protocol, pairs, df: true, payloadBytes: 1473 })).records.map((r) => r.outcome)).toEqual([
+        'too-big',
+        'too-big',
+        'too-big',
+        'too-big',
+      ]);
     }
     expect((await probe({ pairs, streamBytes: 65_536 })).records.map((r) => r.outcome)).toEqual(['ok', 'ok', 'ok', 'ok']);
   });
 
   it('shows what a translation does to the tuple, in the record and in conntrack', async () => {
-    const add = async (...rule: string[]): Promise<void> => { expect((await session.run(worker, ['iptables', '-t', 'nat', '-I', 'POSTROUTING', ...rule])).exitCode).toBe(0); };
-    const remove = async (...rule: string[]): Promise<void> => { await session.run(worker, ['iptables', '-t', 'nat', '-D', 'POSTROUTING', ...rule]); };
+    const add = async (...rule: string[]): Promise<void> => {
+      expect((await session.run(worker, ['iptables', '-t', 'nat', '-I', 'POSTROUTING', ...rule])).exitCode).toBe(0);
+    };
+    const remove = async (...rule: string[]): Promise<void> => {
+      await session.run(worker, ['iptables', '-t', 'nat', '-D', 'POSTROUTING', ...rule]);
+    };
     const target = cluster?.pods.findIndex((p) => p.node === 'worker1') ?? -1;
     const peer = cluster?.pods.findIndex((p) => p.node !== 'worker1') ?? -1;
     const pairs = { kind: 'list', pairs: [[target, peer]] } as const;
@@ -92,7 +154,11 @@ describe.skipIf(why !== null)(`the prober on the real kernel${why === null ? '' 
     const tcp = await probe({ pairs, attempts: 1 });
     expect(tcp.records[0]).toMatchObject({ outcome: 'ok', seenSourceAddress: source });
     expect(tcp.records[0]?.seenSourcePort).not.toBe(tcp.records[0]?.localPort);
-    expect(tcp.summary.conntrack.find((c) => c.netns === worker)?.asymmetric[0]).toMatchObject({ protocol: 'tcp', original: { source, sourcePort: tcp.records[0]?.localPort }, reply: { destination: source, destinationPort: tcp.records[0]?.seenSourcePort } });
+    expect(tcp.summary.conntrack.find((c) => c.netns === worker)?.asymmetric[0]).toMatchObject({
+      protocol: 'tcp',
+      original: { source, sourcePort: tcp.records[0]?.localPort },
+      reply: { destination: source, destinationPort: tcp.records[0]?.seenSourcePort },
+    });
     const udp = await probe({ pairs, attempts: 1, protocol: 'udp' });
     expect(udp.records[0]?.seenSourcePort).toBe(udp.records[0]?.localPort);
     await remove(...ports);

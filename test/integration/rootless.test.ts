@@ -9,7 +9,13 @@ const NOBODY = 65_534;
 const why = lacking('unprivileged-user', 'plugins');
 
 describe.skipIf(why !== null)(`rootless, as an unprivileged user${why === null ? '' : ` (skipped: ${why})`}`, () => {
-  it.each([['bridge', '{ type: bridge }'], ['flannel vxlan', '{ type: flannel }'], ['calico vxlan', '{ type: calico }'], ['calico bgp', '{ type: calico, encapsulation: none }'], ['weave', '{ type: weave }']])('%s gives the same results', async (_title, cni) => {
+  it.each([
+    ['bridge', '{ type: bridge }'],
+    ['flannel vxlan', '{ type: flannel }'],
+    ['calico vxlan', '{ type: calico }'],
+    ['calico bgp', '{ type: calico, encapsulation: none }'],
+    ['weave', '{ type: weave }'],
+  ])('%s gives the same results', async (_title, cni) => {
     using place = new Place(['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--no-new-privs']);
     chownSync(place.directory, NOBODY, NOBODY);
     const file = join(place.directory, 'lab.yaml');
@@ -19,7 +25,9 @@ describe.skipIf(why !== null)(`rootless, as an unprivileged user${why === null ?
     expect(up.stderr).toContain('is up');
     const verified = await place.cnilab(['verify', 'rootless', '--json']);
     const report = JSON.parse(verified.stdout) as Report;
-    expect(report.checks.filter((c) => c.verdict === 'fail' || c.verdict === 'inconclusive').map((c) => `${c.id} ${c.reason} ${c.failures[0]?.saw}`)).toEqual([]);
+    expect(report.checks.filter((c) => c.verdict === 'fail' || c.verdict === 'inconclusive').map((c) => `${c.id} ${c.reason} ${c.failures[0]?.saw}`)).toEqual(
+      [],
+    );
     expect(report.verdict).toBe('pass');
     expect((await place.cnilab(['down', 'rootless'])).code).toBe(0);
     expect(place.leftovers()).toEqual([]);

@@ -8,22 +8,33 @@ import type { LabPlan } from '../../topology/plan.ts';
 import type { ClusterSpec, CniSpec, LabSpec } from '../../topology/spec.ts';
 
 const lab = (cni: CniSpec, cluster: Partial<ClusterSpec> = {}, rest: Partial<LabSpec> = {}): LabSpec => ({
-  name: 'demo', clusters: [{ name: 'c1', cni, workloads: [{ name: 'app', perNode: 2 }], ...cluster }], ...rest,
+  name: 'demo',
+  clusters: [{ name: 'c1', cni, workloads: [{ name: 'app', perNode: 2 }], ...cluster }],
+  ...rest,
 });
-const addresses = (plan: LabPlan): ReadonlyMap<string, string> => new Map([
-  ...[...plan.machines, ...plan.clusters.flatMap((c) => c.nodes)].flatMap((m) => m.interfaces.map((i) => [`${m.id}/${i.name}`, i.addresses.map((a) => a.address).join()] as const)),
-  ...plan.clusters.flatMap((c) => c.pods.map((p) => [p.id, p.interface?.addresses.map((a) => a.address).join() ?? 'host'] as const)),
-]);
-const two = [{ name: 'a', cidr: '10.0.1.0/24' }, { name: 'b', cidr: '10.0.2.0/24' }];
+const addresses = (plan: LabPlan): ReadonlyMap<string, string> =>
+  new Map([
+    ...[...plan.machines, ...plan.clusters.flatMap((c) => c.nodes)].flatMap((m) =>
+      m.interfaces.map((i) => [`${m.id}/${i.name}`, i.addresses.map((a) => a.address).join()] as const),
+    ),
+    ...plan.clusters.flatMap((c) => c.pods.map((p) => [p.id, p.interface?.addresses.map((a) => a.address).join() ?? 'host'] as const)),
+  ]);
+const two = [
+  { name: 'a', cidr: '10.0.1.0/24' },
+  { name: 'b', cidr: '10.0.2.0/24' },
+];
 
 describe('planLab', () => {
   it('plans flannel as flannel does it', () => {
     const node = planLab(lab({ type: 'flannel' })).clusters[0]?.nodes[1];
     expect(node?.podCIDRs).toEqual(['10.244.1.0/24']);
     expect(node?.bridge).toMatchObject({ name: 'cni0', mtuBytes: 1450, addresses: [{ address: '10.244.1.1', prefixLength: 24 }] });
-    expect(node?.vxlans).toMatchObject([{ name: 'flannel.1', vni: 1, port: 8472, local: '172.30.0.3', addresses: [{ address: '10.244.1.0', prefixLength: 32 }] }]);
+    expect(node?.vxlans).toMatchObject([
+      { name: 'flannel.1', vni: 1, port: 8472, local: '172.30.0.3', addresses: [{ address: '10.244.1.0', prefixLength: 32 }] },
+    ]);
     expect(node?.podRoutes.map((r) => `${r.to} via ${r.via} dev ${r.dev} onlink=${r.onlink}`)).toEqual([
-      '10.244.0.0/24 via 10.244.0.0 dev flannel.1 onlink=true', '10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink=true',
+      '10.244.0.0/24 via 10.244.0.0 dev flannel.1 onlink=true',
+      '10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink=true',
     ]);
   });
 
@@ -32,7 +43,19 @@ describe('planLab', () => {
     expect(hostGw?.vxlans).toEqual([]);
     expect(hostGw?.podRoutes[0]).toMatchObject({ to: '10.244.1.0/24', via: '172.30.0.3', dev: 'eth0' });
     expect(hostGw?.bridge?.mtuBytes).toBe(1500);
-    const direct = planLab(lab({ type: 'flannel', directRouting: true }, { nodes: [{ name: 'n1', segment: 'a' }, { name: 'n2', segment: 'a' }, { name: 'n3', segment: 'b' }] }, { underlay: { segments: two } }));
+    const direct = planLab(
+      lab(
+        { type: 'flannel', directRouting: true },
+        {
+          nodes: [
+            { name: 'n1', segment: 'a' },
+            { name: 'n2', segment: 'a' },
+            { name: 'n3', segment: 'b' },
+          ],
+        },
+        { underlay: { segments: two } },
+      ),
+    );
     expect(direct.clusters[0]?.nodes[0]?.podRoutes.map((r) => r.dev)).toEqual(['eth0', 'flannel.1']);
   });
 
@@ -40,7 +63,11 @@ describe('planLab', () => {
     const plan = planLab(lab({ type: 'calico', encapsulation: 'none' }, { podCIDR: '192.168.0.0/16' }));
     const nodes = plan.clusters[0]?.nodes ?? [];
     expect(nodes.map((n) => n.blocks)).toEqual([['192.168.0.0/26'], ['192.168.0.64/26'], ['192.168.0.128/26']]);
-    expect(nodes[0]?.podRoutes.map((r) => [r.to, r.type, r.origin])).toEqual([['192.168.0.0/26', 'blackhole', 'static'], ['192.168.0.64/26', 'unicast', 'bgp'], ['192.168.0.128/26', 'unicast', 'bgp']]);
+    expect(nodes[0]?.podRoutes.map((r) => [r.to, r.type, r.origin])).toEqual([
+      ['192.168.0.0/26', 'blackhole', 'static'],
+      ['192.168.0.64/26', 'unicast', 'bgp'],
+      ['192.168.0.128/26', 'unicast', 'bgp'],
+    ]);
     expect(plan.clusters[0]?.pods[0]?.interface).toMatchObject({ gateways: ['169.254.1.1'], mtuBytes: 1500 });
     expect(plan.clusters[0]?.pods[0]?.interface?.hostName).toMatch(/^cali[0-9a-f]{11}$/);
     const active = nodes.flatMap((n) => (n.bgp?.peers ?? []).filter((p) => !p.passive));
@@ -70,17 +97,34 @@ describe('planLab', () => {
   });
 
   it('joins segments by a router that knows the pods, and an outside by its router', () => {
-    const plan = planLab(lab({ type: 'bridge' }, { nodes: [{ name: 'n1', segment: 'a' }, { name: 'n2', segment: 'b' }] }, { underlay: { segments: two }, outside: { hosts: [{ name: 'client' }] } }));
+    const plan = planLab(
+      lab(
+        { type: 'bridge' },
+        {
+          nodes: [
+            { name: 'n1', segment: 'a' },
+            { name: 'n2', segment: 'b' },
+          ],
+        },
+        { underlay: { segments: two }, outside: { hosts: [{ name: 'client' }] } },
+      ),
+    );
     const router = plan.machines.find((m) => m.kind === 'router');
     expect(router?.interfaces.map((i) => i.addresses[0]?.address)).toEqual(['10.0.1.1', '10.0.2.1', '203.0.113.1']);
-    expect(router?.routes.map((r) => `${r.to} via ${r.via} dev ${r.dev}`)).toEqual(['10.244.0.0/24 via 10.0.1.2 dev eth0', '10.244.1.0/24 via 10.0.2.2 dev eth1']);
+    expect(router?.routes.map((r) => `${r.to} via ${r.via} dev ${r.dev}`)).toEqual([
+      '10.244.0.0/24 via 10.0.1.2 dev eth0',
+      '10.244.1.0/24 via 10.0.2.2 dev eth1',
+    ]);
     expect(plan.machines.find((m) => m.id === 'client')?.routes[0]).toMatchObject({ to: '0.0.0.0/0', via: '203.0.113.1' });
     expect(plan.clusters[0]?.nodes[0]?.podRoutes[0]).toMatchObject({ to: '10.244.1.0/24', via: '10.0.1.1' });
   });
 
   it('plans dual stack with a device per family and the smaller MTU', () => {
     const plan = planLab(lab({ type: 'flannel' }, { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/56'], serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'] }));
-    expect(plan.clusters[0]?.nodes[1]?.vxlans.map((v) => [v.name, v.local, v.mtuBytes])).toEqual([['flannel.1', '172.30.0.3', 1430], ['flannel-v6.1', 'fd00:30::3', 1430]]);
+    expect(plan.clusters[0]?.nodes[1]?.vxlans.map((v) => [v.name, v.local, v.mtuBytes])).toEqual([
+      ['flannel.1', '172.30.0.3', 1430],
+      ['flannel-v6.1', 'fd00:30::3', 1430],
+    ]);
     expect(plan.clusters[0]?.dnsServiceIPs).toEqual(['10.96.0.10', 'fd00:10:96::a']);
   });
 
@@ -90,7 +134,7 @@ describe('planLab', () => {
     expect(new Set(planLab(spec(0)).clusters[0]?.pods.map((p) => p.node))).toEqual(new Set(['control-plane1']));
   });
 
-  it('writes neighbours by hand above half of the kernel\'s table', () => {
+  it("writes neighbours by hand above half of the kernel's table", () => {
     expect(planLab(lab({ type: 'flannel' })).neighbours.mode).toBe('learned');
     expect(planLab(lab({ type: 'flannel' }, { workers: 9, workloads: [{ name: 'app', perNode: 10 }] })).neighbours.mode).toBe('permanent');
   });
@@ -100,7 +144,9 @@ describe('planLab', () => {
     const plan = planLab(spec);
     expect(JSON.stringify(planLab(spec))).toBe(JSON.stringify(plan));
     expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
-    expect(() => { (plan.clusters as unknown[]).push(1); }).toThrow(TypeError);
+    expect(() => {
+      (plan.clusters as unknown[]).push(1);
+    }).toThrow(TypeError);
     expect(Object.isFrozen(plan.clusters[0]?.nodes[0]?.interfaces)).toBe(true);
   });
 
@@ -115,41 +161,79 @@ describe('planLab', () => {
   });
 });
 
-const cniArbitrary = fc.constantFrom<CniSpec>({ type: 'bridge' }, { type: 'flannel' }, { type: 'flannel', backend: 'host-gw' }, { type: 'calico' }, { type: 'calico', encapsulation: 'none' }, { type: 'weave' });
-const sizes = fc.record({ cni: cniArbitrary, controlPlanes: fc.integer({ min: 1, max: 3 }), workers: fc.integer({ min: 0, max: 5 }), perNode: fc.integer({ min: 1, max: 6 }) });
+const cniArbitrary = fc.constantFrom<CniSpec>(
+  { type: 'bridge' },
+  { type: 'flannel' },
+  { type: 'flannel', backend: 'host-gw' },
+  { type: 'calico' },
+  { type: 'calico', encapsulation: 'none' },
+  { type: 'weave' },
+);
+const sizes = fc.record({
+  cni: cniArbitrary,
+  controlPlanes: fc.integer({ min: 1, max: 3 }),
+  workers: fc.integer({ min: 0, max: 5 }),
+  perNode: fc.integer({ min: 1, max: 6 }),
+});
 
 describe('properties of planning', () => {
   it('gives every address once, inside its range', () => {
-    fc.assert(fc.property(sizes, ({ cni, controlPlanes, workers, perNode }) => {
-      const plan = planLab(lab(cni, { controlPlanes, workers, workloads: [{ name: 'app', perNode }] }));
-      const cluster = plan.clusters[0];
-      if (cluster === undefined) throw new Error('no cluster');
-      const all = [...addresses(plan).values(), ...cluster.nodes.flatMap((n) => (n.bridge?.addresses ?? []).map((a) => a.address)), ...cluster.nodes.flatMap((n) => n.vxlans.flatMap((v) => v.addresses.map((a) => a.address)))];
-      expect(new Set(all).size).toBe(all.length);
-      for (const pod of cluster.pods) {
-        const node = cluster.nodes.find((n) => n.name === pod.node);
-        for (const a of pod.interface?.addresses ?? []) expect(node?.podCIDRs.some((c) => cidrContains(parseCidr(c), parseAddress(a.address)))).toBe(true);
-      }
-      const ranges = cluster.nodes.flatMap((n) => n.podCIDRs.map(parseCidr));
-      ranges.forEach((a, i) => { ranges.slice(i + 1).forEach((b) => { expect(cidrsOverlap(a, b)).toBe(false); }); });
-      const names = [...plan.clusters.flatMap((c) => c.nodes), ...plan.machines].flatMap((m) => m.interfaces.map((i) => i.switchPort));
-      for (const name of names) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(15);
-      const macs = [...cluster.pods.map((p) => p.interface?.mac), ...cluster.nodes.flatMap((n) => n.interfaces.map((i) => i.mac))];
-      expect(new Set(macs).size).toBe(macs.length);
-    }), { numRuns: 60 });
+    fc.assert(
+      fc.property(sizes, ({ cni, controlPlanes, workers, perNode }) => {
+        const plan = planLab(lab(cni, { controlPlanes, workers, workloads: [{ name: 'app', perNode }] }));
+        const cluster = plan.clusters[0];
+        if (cluster === undefined) throw new Error('no cluster');
+        const all = [
+          ...addresses(plan).values(),
+          ...cluster.nodes.flatMap((n) => (n.bridge?.addresses ?? []).map((a) => a.address)),
+          ...cluster.nodes.flatMap((n) => n.vxlans.flatMap((v) => v.addresses.map((a) => a.address))),
+        ];
+        expect(new Set(all).size).toBe(all.length);
+        for (const pod of cluster.pods) {
+          const node = cluster.nodes.find((n) => n.name === pod.node);
+          for (const a of pod.interface?.addresses ?? []) expect(node?.podCIDRs.some((c) => cidrContains(parseCidr(c), parseAddress(a.address)))).toBe(true);
+        }
+        const ranges = cluster.nodes.flatMap((n) => n.podCIDRs.map(parseCidr));
+        ranges.forEach((a, i) => {
+          ranges.slice(i + 1).forEach((b) => {
+            expect(cidrsOverlap(a, b)).toBe(false);
+          });
+        });
+        const names = [...plan.clusters.flatMap((c) => c.nodes), ...plan.machines].flatMap((m) => m.interfaces.map((i) => i.switchPort));
+        for (const name of names) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(15);
+        const macs = [...cluster.pods.map((p) => p.interface?.mac), ...cluster.nodes.flatMap((n) => n.interfaces.map((i) => i.mac))];
+        expect(new Set(macs).size).toBe(macs.length);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('never renumbers what stays when something is added to or removed from the running lab', () => {
-    fc.assert(fc.property(sizes, sizes, fc.boolean(), ({ cni, controlPlanes, workers, perNode }, next, second) => {
-      const from = planLab(lab(cni, { controlPlanes, workers, workloads: [{ name: 'app', perNode }] }));
-      const grown = lab(cni, { controlPlanes: next.controlPlanes, workers: next.workers, workloads: [{ name: 'other', perNode: 1 }, { name: 'app', perNode: next.perNode }] });
-      const spec = second ? { ...grown, clusters: [...(grown.clusters ?? []), { name: 'c2', podCIDR: '10.200.0.0/16', serviceCIDR: '10.111.0.0/16', cni: { type: 'bridge' as const } }] } : grown;
-      const to = planLab(spec, { previous: from });
-      const before = addresses(from);
-      const after = addresses(to);
-      for (const [id, address] of before) if (after.has(id)) expect(`${id} ${after.get(id)}`).toBe(`${id} ${address}`);
-      expect(diffPlans(from, to).changes.filter((c) => !c.inPlace)).toEqual([]);
-    }), { numRuns: 60 });
+    fc.assert(
+      fc.property(sizes, sizes, fc.boolean(), ({ cni, controlPlanes, workers, perNode }, next, second) => {
+        const from = planLab(lab(cni, { controlPlanes, workers, workloads: [{ name: 'app', perNode }] }));
+        const grown = lab(cni, {
+          controlPlanes: next.controlPlanes,
+          workers: next.workers,
+          workloads: [
+            { name: 'other', perNode: 1 },
+            { name: 'app', perNode: next.perNode },
+          ],
+        });
+        const spec = second
+          ? {
+              ...grown,
+              clusters: [...(grown.clusters ?? []), { name: 'c2', podCIDR: '10.200.0.0/16', serviceCIDR: '10.111.0.0/16', cni: { type: 'bridge' as const } }],
+            }
+          : grown;
+        const to = planLab(spec, { previous: from });
+        const before = addresses(from);
+        const after = addresses(to);
+        for (const [id, address] of before) if (after.has(id)) expect(`${id} ${after.get(id)}`).toBe(`${id} ${address}`);
+        expect(diffPlans(from, to).changes.filter((c) => !c.inPlace)).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('does not renumber when a cluster is added to the file', () => {
@@ -170,7 +254,10 @@ describe('diffPlans', () => {
     const to = planLab(lab({ type: 'flannel', vni: 7 }, { podCIDR: '10.200.0.0/16' }), { previous: from });
     const diff = diffPlans(from, to);
     expect(diff.replace).toBe(true);
-    expect(diff.changes.filter((c) => !c.inPlace && c.object === 'cluster').map((c) => c.reason)).toEqual(['podCIDRs of a running cluster cannot change', 'cni of a running cluster cannot change']);
+    expect(diff.changes.filter((c) => !c.inPlace && c.object === 'cluster').map((c) => c.reason)).toEqual([
+      'podCIDRs of a running cluster cannot change',
+      'cni of a running cluster cannot change',
+    ]);
   });
 
   it('names a pod that is attached anew', () => {

@@ -9,7 +9,9 @@ const besides = (input: unknown): readonly string[] => {
 
 describe('findingsBesides', () => {
   it('finds what the rules say when a field is unknown', () => {
-    expect(besides({ name: '../x', clusters: [{ name: 'c1', bogus: 1, podCIDR: '10.96.0.0/12', serviceCIDR: '10.100.0.0/16', cni: { type: 'bridge' } }] })).toEqual(expect.arrayContaining(['NAME_INVALID', 'CIDR_OVERLAP']));
+    expect(
+      besides({ name: '../x', clusters: [{ name: 'c1', bogus: 1, podCIDR: '10.96.0.0/12', serviceCIDR: '10.100.0.0/16', cni: { type: 'bridge' } }] }),
+    ).toEqual(expect.arrayContaining(['NAME_INVALID', 'CIDR_OVERLAP']));
   });
 
   it('finds them when the CNI is unknown, and says nothing about the CNI', () => {

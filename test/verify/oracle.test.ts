@@ -7,14 +7,42 @@ import { judgeProbe, rowAgrees, translation, type JudgeContext } from '../../ver
 
 const NAMES = ['c1/default/a', 'c1/default/b', 'c1/worker1'];
 const OWN = new Set(['10.244.1.2', 'fd00::2', '172.30.0.3', '10.244.1.1', '10.244.1.0']);
-const context = (protocol: ProbeProtocol): JudgeContext => ({ protocol, ownsSource: (address) => OWN.has(address), nameOf: (index) => NAMES[index] ?? `endpoint ${index}` });
+const context = (protocol: ProbeProtocol): JudgeContext => ({
+  protocol,
+  ownsSource: (address) => OWN.has(address),
+  nameOf: (index) => NAMES[index] ?? `endpoint ${index}`,
+});
 
 const clean: ProbeRecord = {
-  client: 0, server: 1, attempt: 0, outcome: 'ok', errno: 0, rttUs: 50, localAddress: '10.244.1.2', localPort: 40122, dialledAddress: '10.244.2.2', dialledPort: 7000,
-  seenSourceAddress: '10.244.1.2', seenSourcePort: 40122, seenDestinationAddress: '10.244.2.2', seenDestinationPort: 7000, seenTtl: 62, answeredBy: 1, replyFromAddress: '',
-  nonceThere: true, nonceBack: true,
+  client: 0,
+  server: 1,
+  attempt: 0,
+  outcome: 'ok',
+  errno: 0,
+  rttUs: 50,
+  localAddress: '10.244.1.2',
+  localPort: 40122,
+  dialledAddress: '10.244.2.2',
+  dialledPort: 7000,
+  seenSourceAddress: '10.244.1.2',
+  seenSourcePort: 40122,
+  seenDestinationAddress: '10.244.2.2',
+  seenDestinationPort: 7000,
+  seenTtl: 62,
+  answeredBy: 1,
+  replyFromAddress: '',
+  nonceThere: true,
+  nonceBack: true,
 };
-const unseen = { seenSourceAddress: '', seenSourcePort: 0, seenDestinationAddress: '', seenDestinationPort: 0, answeredBy: -1, nonceThere: false, nonceBack: false } as const;
+const unseen = {
+  seenSourceAddress: '',
+  seenSourcePort: 0,
+  seenDestinationAddress: '',
+  seenDestinationPort: 0,
+  answeredBy: -1,
+  nonceThere: false,
+  nonceBack: false,
+} as const;
 const icmp = { seenDestinationPort: 0, dialledPort: 0 } as const;
 const six = { localAddress: 'fd00::2', seenSourceAddress: 'fd00::2', dialledAddress: 'fd00:1::2', seenDestinationAddress: 'fd00:1::2' } as const;
 
@@ -41,7 +69,7 @@ const rows: readonly Row[] = [
   ['the destination rewritten', 'tcp', { seenDestinationAddress: '10.244.2.3' }, 'rewritten', 'server saw destination 10.244.2.3:7000', '10.244.2.2:7000'],
   ['the destination port rewritten', 'tcp', { seenDestinationPort: 7001 }, 'rewritten', 'destination 10.244.2.2:7001'],
   ['a UDP destination rewritten', 'udp', { seenDestinationAddress: '10.244.2.3' }, 'rewritten', 'destination'],
-  ['an echo\'s destination rewritten', 'icmp', { ...icmp, seenDestinationAddress: '10.244.2.3' }, 'rewritten', 'destination 10.244.2.3'],
+  ["an echo's destination rewritten", 'icmp', { ...icmp, seenDestinationAddress: '10.244.2.3' }, 'rewritten', 'destination 10.244.2.3'],
   ['a reply from elsewhere', 'icmp', { ...icmp, replyFromAddress: '10.244.2.9' }, 'rewritten', 'the reply came from 10.244.2.9', '10.244.2.2'],
   ['another pod answers', 'tcp', { answeredBy: 0 }, 'wrong-server', 'c1/default/a answered', 'c1/default/b answers'],
   ['another pod answers and the source is rewritten', 'tcp', { answeredBy: 0, seenSourceAddress: '172.30.0.3' }, 'wrong-server', 'from 172.30.0.3:40122'],
@@ -92,22 +120,49 @@ describe('rowAgrees', () => {
     const address = fc.constantFrom('', '10.244.1.2', '10.244.2.2', '172.30.0.3');
     const port = fc.constantFrom(0, 7000, 40122);
     const record = fc.record({
-      client: fc.constant(0), server: fc.constantFrom(0, 1), attempt: fc.constant(0), outcome: fc.constantFrom(...OUTCOMES), errno: fc.constantFrom(0, 111), rttUs: fc.nat(1000),
-      localAddress: address, localPort: port, dialledAddress: address, dialledPort: port, seenSourceAddress: address, seenSourcePort: port, seenDestinationAddress: address,
-      seenDestinationPort: port, seenTtl: fc.nat(255), answeredBy: fc.constantFrom(-1, 0, 1), replyFromAddress: address, nonceThere: fc.boolean(), nonceBack: fc.boolean(),
+      client: fc.constant(0),
+      server: fc.constantFrom(0, 1),
+      attempt: fc.constant(0),
+      outcome: fc.constantFrom(...OUTCOMES),
+      errno: fc.constantFrom(0, 111),
+      rttUs: fc.nat(1000),
+      localAddress: address,
+      localPort: port,
+      dialledAddress: address,
+      dialledPort: port,
+      seenSourceAddress: address,
+      seenSourcePort: port,
+      seenDestinationAddress: address,
+      seenDestinationPort: port,
+      seenTtl: fc.nat(255),
+      answeredBy: fc.constantFrom(-1, 0, 1),
+      replyFromAddress: address,
+      nonceThere: fc.boolean(),
+      nonceBack: fc.boolean(),
     });
-    const mostlyRight = fc.tuple(record, fc.subarray(Object.keys(clean) as (keyof ProbeRecord)[])).map(([any, kept]): ProbeRecord => ({ ...any, ...Object.fromEntries(kept.map((key) => [key, clean[key]])) }));
-    fc.assert(fc.property(mostlyRight, fc.constantFrom<ProbeProtocol>('tcp', 'udp', 'icmp'), (one, protocol) => {
-      const owned: JudgeContext = { ...context(protocol), ownsSource: () => true };
-      expect(rowAgrees(createBatch([one]), 0, protocol === 'icmp')).toBe(judgeProbe(one, owned).verdict === 'pass');
-    }), { numRuns: 2000 });
+    const mostlyRight = fc
+      .tuple(record, fc.subarray(Object.keys(clean) as (keyof ProbeRecord)[]))
+      .map(([any, kept]): ProbeRecord => ({ ...any, ...Object.fromEntries(kept.map((key) => [key, clean[key]])) }));
+    fc.assert(
+      fc.property(mostlyRight, fc.constantFrom<ProbeProtocol>('tcp', 'udp', 'icmp'), (one, protocol) => {
+        const owned: JudgeContext = { ...context(protocol), ownsSource: () => true };
+        expect(rowAgrees(createBatch([one]), 0, protocol === 'icmp')).toBe(judgeProbe(one, owned).verdict === 'pass');
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 
 describe('translation', () => {
   const original = { source: '10.244.1.2', destination: '10.244.2.2', sourcePort: 40122, destinationPort: 7000 };
   const mirror = { source: '10.244.2.2', destination: '10.244.1.2', sourcePort: 7000, destinationPort: 40122 };
-  const entry = (reply: Partial<typeof mirror>, protocol: ProbeProtocol = 'tcp'): ConntrackEntry => ({ netns: 'node.c1.worker1', protocol, original, reply: { ...mirror, ...reply }, replied: true });
+  const entry = (reply: Partial<typeof mirror>, protocol: ProbeProtocol = 'tcp'): ConntrackEntry => ({
+    netns: 'node.c1.worker1',
+    protocol,
+    original,
+    reply: { ...mirror, ...reply },
+    replied: true,
+  });
 
   it.each([
     ['the exact reverse', entry({}), ''],

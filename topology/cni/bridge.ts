@@ -29,7 +29,11 @@ export const bridge: CniPlanner<BridgeCniSpec, BridgePlanOptions> = {
   ranges: 'node-mask',
   firstPodIndex: 2n,
   resolve: (spec, { underlayMtu }) => ({
-    type: 'bridge', bridge: spec.bridge ?? 'cni0', routesOn: spec.routesOn ?? 'nodes', mtuBytes: spec.mtu ?? underlayMtu, masquerade: spec.masquerade ?? true,
+    type: 'bridge',
+    bridge: spec.bridge ?? 'cni0',
+    routesOn: spec.routesOn ?? 'nodes',
+    mtuBytes: spec.mtu ?? underlayMtu,
+    masquerade: spec.masquerade ?? true,
   }),
   node: (context, node) => ({
     gateways: node.ranges.map(gatewayOf),
@@ -44,8 +48,17 @@ export const bridge: CniPlanner<BridgeCniSpec, BridgePlanOptions> = {
       name: 'cnilab-bridge',
       plugins: [
         {
-          type: 'bridge', bridge: context.cni.bridge, isGateway: true, hairpinMode: true, ipMasq: false, mtu: context.cni.mtuBytes, capabilities: { mac: true },
-          ipam: hostLocal(node, node.ranges.map((r) => (r.family === 'ipv4' ? '0.0.0.0/0' : '::/0'))),
+          type: 'bridge',
+          bridge: context.cni.bridge,
+          isGateway: true,
+          hairpinMode: true,
+          ipMasq: false,
+          mtu: context.cni.mtuBytes,
+          capabilities: { mac: true },
+          ipam: hostLocal(
+            node,
+            node.ranges.map((r) => (r.family === 'ipv4' ? '0.0.0.0/0' : '::/0')),
+          ),
         },
         PORTMAP,
       ],

@@ -15,20 +15,34 @@ const OVERHEAD = { none: 0, vxlan: 50, crossSubnet: 50, ipip: 20 } as const;
 const DEVICE = 'vxlan.calico';
 
 const base = (node: CniNode): string => formatAddress('ipv4', node.ranges[0]?.base ?? 0n);
-const encapsulated = (cni: CalicoPlan, a: CniNode, b: CniNode): boolean => cni.encapsulation === 'vxlan' || (cni.encapsulation === 'crossSubnet' && a.segment !== b.segment);
+const encapsulated = (cni: CalicoPlan, a: CniNode, b: CniNode): boolean =>
+  cni.encapsulation === 'vxlan' || (cni.encapsulation === 'crossSubnet' && a.segment !== b.segment);
 const others = (context: CniContext<CalicoPlan>, node: CniNode): readonly CniNode[] => context.nodes.filter((peer) => peer.id !== node.id);
 
 function vxlan(context: CniContext<CalicoPlan>, node: CniNode): readonly VxlanPlan[] {
   const local = underlayAddress(node, 'ipv4');
   if (local === null || (context.cni.encapsulation !== 'vxlan' && context.cni.encapsulation !== 'crossSubnet')) return [];
-  return [{
-    family: 'ipv4', name: DEVICE, mac: macFor(`${node.id}#${DEVICE}`), mtuBytes: context.cni.mtuBytes, vni: context.cni.vni, port: context.cni.port, local,
-    dev: node.interface.name, addresses: [{ family: 'ipv4', address: base(node), prefixLength: 32 }], master: null, learning: false,
-    peers: others(context, node).filter((peer) => encapsulated(context.cni, node, peer)).flatMap((peer) => {
-      const underlay = underlayAddress(peer, 'ipv4');
-      return underlay === null ? [] : [{ node: peer.id, mac: macFor(`${peer.id}#${DEVICE}`), address: base(peer), underlay }];
-    }),
-  }];
+  return [
+    {
+      family: 'ipv4',
+      name: DEVICE,
+      mac: macFor(`${node.id}#${DEVICE}`),
+      mtuBytes: context.cni.mtuBytes,
+      vni: context.cni.vni,
+      port: context.cni.port,
+      local,
+      dev: node.interface.name,
+      addresses: [{ family: 'ipv4', address: base(node), prefixLength: 32 }],
+      master: null,
+      learning: false,
+      peers: others(context, node)
+        .filter((peer) => encapsulated(context.cni, node, peer))
+        .flatMap((peer) => {
+          const underlay = underlayAddress(peer, 'ipv4');
+          return underlay === null ? [] : [{ node: peer.id, mac: macFor(`${peer.id}#${DEVICE}`), address: base(peer), underlay }];
+        }),
+    },
+  ];
 }
 
 /** iBGP: a full mesh of the nodes, or every client to every reflector and a mesh of the reflectors. One side of each pair waits. */
@@ -41,28 +55,49 @@ function bgp(context: CniContext<CalicoPlan>, node: CniNode): BgpPlan | null {
     routerId,
     asNumber: context.cni.asNumber,
     reflector: reflectors.has(node.name),
-    peers: others(context, node).filter((peer) => reflectors.size === 0 || reflectors.has(peer.name) || reflectors.has(node.name)).flatMap((peer) => {
-      const address = underlayAddress(peer, 'ipv4');
-      return address === null ? [] : [{
-        node: peer.id, address, passive: (order.get(node.id) ?? 0) > (order.get(peer.id) ?? 0), reflectorClient: reflectors.has(node.name) && !reflectors.has(peer.name),
-      }];
-    }),
+    peers: others(context, node)
+      .filter((peer) => reflectors.size === 0 || reflectors.has(peer.name) || reflectors.has(node.name))
+      .flatMap((peer) => {
+        const address = underlayAddress(peer, 'ipv4');
+        return address === null
+          ? []
+          : [
+              {
+                node: peer.id,
+                address,
+                passive: (order.get(node.id) ?? 0) > (order.get(peer.id) ?? 0),
+                reflectorClient: reflectors.has(node.name) && !reflectors.has(peer.name),
+              },
+            ];
+      }),
     announces: node.ranges.map(formatCidr),
   };
 }
 
 function podRoutes(context: CniContext<CalicoPlan>, node: CniNode): readonly RoutePlan[] {
-  const own = node.ranges.map((range): RoutePlan => ({ family: 'ipv4', to: formatCidr(range), via: null, dev: null, onlink: false, type: 'blackhole', origin: 'static' }));
+  const own = node.ranges.map(
+    (range): RoutePlan => ({ family: 'ipv4', to: formatCidr(range), via: null, dev: null, onlink: false, type: 'blackhole', origin: 'static' }),
+  );
   const { cni } = context;
   const remote = others(context, node).flatMap((peer): readonly RoutePlan[] => {
     if (encapsulated(cni, node, peer)) {
-      return peer.ranges.map((range) => ({ family: 'ipv4', to: formatCidr(range), via: base(peer), dev: DEVICE, onlink: true, type: 'unicast', origin: 'static' }));
+      return peer.ranges.map((range) => ({
+        family: 'ipv4',
+        to: formatCidr(range),
+        via: base(peer),
+        dev: DEVICE,
+        onlink: true,
+        type: 'unicast',
+        origin: 'static',
+      }));
     }
     if (cni.encapsulation === 'ipip') {
       const via = underlayAddress(peer, 'ipv4');
-      return via === null ? [] : peer.ranges.map((range) => ({ family: 'ipv4', to: formatCidr(range), via, dev: 'tunl0', onlink: true, type: 'unicast', origin: 'static' }));
+      return via === null
+        ? []
+        : peer.ranges.map((range) => ({ family: 'ipv4', to: formatCidr(range), via, dev: 'tunl0', onlink: true, type: 'unicast', origin: 'static' }));
     }
-    return underlayRoutes(context, node, peer).map((route) => ({ ...route, origin: cni.encapsulation === 'none' ? 'bgp' as const : 'static' as const }));
+    return underlayRoutes(context, node, peer).map((route) => ({ ...route, origin: cni.encapsulation === 'none' ? ('bgp' as const) : ('static' as const) }));
   });
   return [...own, ...remote];
 }
@@ -88,8 +123,15 @@ export const calico: CniPlanner<CalicoCniSpec, CalicoPlan> = {
   resolve: (spec, { underlayMtu }) => {
     const encapsulation = spec.encapsulation ?? 'vxlan';
     return {
-      type: 'calico', encapsulation, blockSize: spec.blockSize ?? 26, routeReflectors: spec.routeReflectors ?? [], asNumber: spec.asNumber ?? 64512,
-      natOutgoing: spec.natOutgoing ?? true, vni: 4096, port: 4789, mtuBytes: spec.mtu ?? underlayMtu - OVERHEAD[encapsulation],
+      type: 'calico',
+      encapsulation,
+      blockSize: spec.blockSize ?? 26,
+      routeReflectors: spec.routeReflectors ?? [],
+      asNumber: spec.asNumber ?? 64512,
+      natOutgoing: spec.natOutgoing ?? true,
+      vni: 4096,
+      port: 4789,
+      mtuBytes: spec.mtu ?? underlayMtu - OVERHEAD[encapsulation],
     };
   },
   node: (context, node) => {

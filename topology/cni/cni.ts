@@ -1,7 +1,5 @@
 import type { Diagnostic } from '../diagnostic.ts';
-import type {
-  AddressPlan, BgpPlan, BridgePlan, CniPlan, InterfacePlan, IpipPlan, PodInterfacePlan, RoutePlan, VxlanPlan,
-} from '../plan.ts';
+import type { AddressPlan, BgpPlan, BridgePlan, CniPlan, InterfacePlan, IpipPlan, PodInterfacePlan, RoutePlan, VxlanPlan } from '../plan.ts';
 import type { CniSpec, Family, NodeRole, ProxyMode } from '../spec.ts';
 import type { Cidr } from '../cidr.ts';
 

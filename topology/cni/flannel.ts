@@ -26,22 +26,45 @@ function vxlan(context: CniContext<FlannelPlan>, node: CniNode, family: Family):
   const own = vtepAddress(node, family);
   if (local === null || own === null) return [];
   const name = deviceName(cni, family);
-  return [{
-    family, name, mac: macFor(`${node.id}#${name}`), mtuBytes: cni.mtuBytes, vni: cni.vni, port: cni.port, local, dev: node.interface.name,
-    addresses: [{ family, address: own, prefixLength: family === 'ipv4' ? 32 : 128 }], master: null, learning: false,
-    peers: context.nodes.filter((peer) => peer.id !== node.id && !bare(cni, node, peer)).flatMap((peer) => {
-      const underlay = underlayAddress(peer, family);
-      return underlay === null ? [] : [{ node: peer.id, mac: macFor(`${peer.id}#${name}`), address: vtepAddress(peer, family), underlay }];
-    }),
-  }];
+  return [
+    {
+      family,
+      name,
+      mac: macFor(`${node.id}#${name}`),
+      mtuBytes: cni.mtuBytes,
+      vni: cni.vni,
+      port: cni.port,
+      local,
+      dev: node.interface.name,
+      addresses: [{ family, address: own, prefixLength: family === 'ipv4' ? 32 : 128 }],
+      master: null,
+      learning: false,
+      peers: context.nodes
+        .filter((peer) => peer.id !== node.id && !bare(cni, node, peer))
+        .flatMap((peer) => {
+          const underlay = underlayAddress(peer, family);
+          return underlay === null ? [] : [{ node: peer.id, mac: macFor(`${peer.id}#${name}`), address: vtepAddress(peer, family), underlay }];
+        }),
+    },
+  ];
 }
 
 function podRoutes(context: CniContext<FlannelPlan>, node: CniNode): readonly RoutePlan[] {
-  return context.nodes.filter((peer) => peer.id !== node.id).flatMap((peer): readonly RoutePlan[] => (bare(context.cni, node, peer)
-    ? underlayRoutes(context, node, peer)
-    : peer.ranges.map((range) => ({
-      family: range.family, to: formatCidr(range), via: formatAddress(range.family, range.base), dev: deviceName(context.cni, range.family), onlink: true, type: 'unicast', origin: 'static',
-    }))));
+  return context.nodes
+    .filter((peer) => peer.id !== node.id)
+    .flatMap((peer): readonly RoutePlan[] =>
+      bare(context.cni, node, peer)
+        ? underlayRoutes(context, node, peer)
+        : peer.ranges.map((range) => ({
+            family: range.family,
+            to: formatCidr(range),
+            via: formatAddress(range.family, range.base),
+            dev: deviceName(context.cni, range.family),
+            onlink: true,
+            type: 'unicast',
+            origin: 'static',
+          })),
+    );
 }
 
 /** flannel 0.28: vxlan (flannel.1, on-link routes, permanent neighbours and FDB) or host-gw. */
@@ -65,7 +88,11 @@ export const flannel: CniPlanner<FlannelCniSpec, FlannelPlan> = {
     const backend = spec.backend ?? 'vxlan';
     const overhead = backend === 'vxlan' ? Math.max(...families.map((f) => VXLAN_OVERHEAD[f])) : 0;
     return {
-      type: 'flannel', backend, vni: spec.vni ?? 1, port: spec.port ?? 8472, directRouting: backend === 'vxlan' && (spec.directRouting ?? false),
+      type: 'flannel',
+      backend,
+      vni: spec.vni ?? 1,
+      port: spec.port ?? 8472,
+      directRouting: backend === 'vxlan' && (spec.directRouting ?? false),
       mtuBytes: (spec.mtu ?? underlayMtu) - overhead,
     };
   },
@@ -82,7 +109,13 @@ export const flannel: CniPlanner<FlannelCniSpec, FlannelPlan> = {
       name: 'cbr0',
       plugins: [
         {
-          type: 'bridge', bridge: 'cni0', isDefaultGateway: true, hairpinMode: true, ipMasq: false, mtu: context.cni.mtuBytes, capabilities: { mac: true },
+          type: 'bridge',
+          bridge: 'cni0',
+          isDefaultGateway: true,
+          hairpinMode: true,
+          ipMasq: false,
+          mtu: context.cni.mtuBytes,
+          capabilities: { mac: true },
           ipam: hostLocal(node, context.podCIDRs.map(formatCidr)),
         },
         PORTMAP,

@@ -6,8 +6,18 @@ import { raw } from './raw.ts';
 import { weave } from './weave.ts';
 
 /** The CNIs that labs may name. A new one is a file here, one line, a construct and a data path. */
-export const cnis: { readonly bridge: typeof bridge; readonly flannel: typeof flannel; readonly calico: typeof calico; readonly weave: typeof weave; readonly raw: typeof raw } = {
-  bridge, flannel, calico, weave, raw,
+export const cnis: {
+  readonly bridge: typeof bridge;
+  readonly flannel: typeof flannel;
+  readonly calico: typeof calico;
+  readonly weave: typeof weave;
+  readonly raw: typeof raw;
+} = {
+  bridge,
+  flannel,
+  calico,
+  weave,
+  raw,
 };
 
 export type CniName = keyof typeof cnis;

@@ -51,7 +51,11 @@ export const raw: CniPlanner<RawCniSpec, RawPlan> = {
   ranges: 'node-mask',
   firstPodIndex: 2n,
   resolve: (spec, { underlayMtu }) => ({
-    type: 'raw', pluginDirs: spec.pluginDirs ?? [], routesOn: spec.routesOn ?? 'nodes', mtuBytes: spec.mtu ?? underlayMtu, conflist: spec.conflist,
+    type: 'raw',
+    pluginDirs: spec.pluginDirs ?? [],
+    routesOn: spec.routesOn ?? 'nodes',
+    mtuBytes: spec.mtu ?? underlayMtu,
+    conflist: spec.conflist,
   }),
   node: (context, node) => {
     const list = fill(context.cni.conflist, variablesOf(node, context.cni.mtuBytes), node) as Json;
@@ -61,7 +65,8 @@ export const raw: CniPlanner<RawCniSpec, RawPlan> = {
       vxlans: [],
       ipip: null,
       bgp: null,
-      podRoutes: context.cni.routesOn === 'none' ? [] : context.nodes.filter((peer) => peer.id !== node.id).flatMap((peer) => underlayRoutes(context, node, peer)),
+      podRoutes:
+        context.cni.routesOn === 'none' ? [] : context.nodes.filter((peer) => peer.id !== node.id).flatMap((peer) => underlayRoutes(context, node, peer)),
       conflist: list,
     };
   },

@@ -20,7 +20,9 @@ export function underlayRoutes(context: CniContext<CniPlan>, node: CniNode, peer
   return peer.ranges.flatMap((range): RoutePlan[] => {
     const router = context.routersOn(node.segment)[0]?.addresses.find((a) => a.family === range.family)?.address ?? null;
     const via = peer.segment === node.segment ? underlayAddress(peer, range.family) : router;
-    return via === null ? [] : [{ family: range.family, to: formatCidr(range), via, dev: node.interface.name, onlink: false, type: 'unicast', origin: 'static' }];
+    return via === null
+      ? []
+      : [{ family: range.family, to: formatCidr(range), via, dev: node.interface.name, onlink: false, type: 'unicast', origin: 'static' }];
   });
 }
 

@@ -28,7 +28,11 @@ export const weave: CniPlanner<WeaveCniSpec, WeavePlan> = {
   ranges: 'ring',
   firstPodIndex: 2n,
   resolve: (spec, { podCIDRs }) => ({
-    type: 'weave', range: spec.range ?? formatCidr(podCIDRs[0] ?? { family: 'ipv4', base: 0n, prefixLength: 0, bits: 32 }), port: 6784, vni: 6784, mtuBytes: spec.mtu ?? 1376,
+    type: 'weave',
+    range: spec.range ?? formatCidr(podCIDRs[0] ?? { family: 'ipv4', base: 0n, prefixLength: 0, bits: 32 }),
+    port: 6784,
+    vni: 6784,
+    mtuBytes: spec.mtu ?? 1376,
   }),
   node: (context, node) => {
     const range = node.ranges[0];
@@ -37,15 +41,36 @@ export const weave: CniPlanner<WeaveCniSpec, WeavePlan> = {
     const local = underlayAddress(node, 'ipv4');
     return {
       gateways: [gateway],
-      bridge: { name: 'weave', mac: macFor(`${node.id}#weave`), mtuBytes: context.cni.mtuBytes, addresses: [{ family: 'ipv4', address: gateway, prefixLength }] },
-      vxlans: local === null ? [] : [{
-        family: 'ipv4', name: DEVICE, mac: macFor(`${node.id}#${DEVICE}`), mtuBytes: context.cni.mtuBytes, vni: context.cni.vni, port: context.cni.port, local,
-        dev: node.interface.name, addresses: [], master: 'weave', learning: true,
-        peers: context.nodes.filter((peer) => peer.id !== node.id).flatMap((peer) => {
-          const underlay = underlayAddress(peer, 'ipv4');
-          return underlay === null ? [] : [{ node: peer.id, mac: null, address: null, underlay }];
-        }),
-      }],
+      bridge: {
+        name: 'weave',
+        mac: macFor(`${node.id}#weave`),
+        mtuBytes: context.cni.mtuBytes,
+        addresses: [{ family: 'ipv4', address: gateway, prefixLength }],
+      },
+      vxlans:
+        local === null
+          ? []
+          : [
+              {
+                family: 'ipv4',
+                name: DEVICE,
+                mac: macFor(`${node.id}#${DEVICE}`),
+                mtuBytes: context.cni.mtuBytes,
+                vni: context.cni.vni,
+                port: context.cni.port,
+                local,
+                dev: node.interface.name,
+                addresses: [],
+                master: 'weave',
+                learning: true,
+                peers: context.nodes
+                  .filter((peer) => peer.id !== node.id)
+                  .flatMap((peer) => {
+                    const underlay = underlayAddress(peer, 'ipv4');
+                    return underlay === null ? [] : [{ node: peer.id, mac: null, address: null, underlay }];
+                  }),
+              },
+            ],
       ipip: null,
       bgp: null,
       podRoutes: [],

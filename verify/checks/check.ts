@@ -48,18 +48,37 @@ export interface Tally {
 export function concludeCheck(check: Pick<Check, 'id' | 'title' | 'requirement'>, tally: Tally): CheckOutcome {
   const { pairs, counts } = tally;
   const failures = tally.failures.slice(0, FAILURE_LIMIT);
-  const verdict: Verdict = tally.observedOnly !== undefined ? 'skip'
-    : pairs.failed > 0 || failures.length > 0 ? 'fail'
-      : pairs.inconclusive > 0 ? 'inconclusive'
-        : pairs.planned === 0 ? 'skip' : 'pass';
-  const reason = verdict === 'inconclusive' ? joinReasons(tally.reasons ?? []) || 'answers are missing'
-    : verdict === 'skip' ? tally.observedOnly ?? tally.nothing ?? 'nothing to probe' : '';
+  const verdict: Verdict =
+    tally.observedOnly !== undefined
+      ? 'skip'
+      : pairs.failed > 0 || failures.length > 0
+        ? 'fail'
+        : pairs.inconclusive > 0
+          ? 'inconclusive'
+          : pairs.planned === 0
+            ? 'skip'
+            : 'pass';
+  const reason =
+    verdict === 'inconclusive'
+      ? joinReasons(tally.reasons ?? []) || 'answers are missing'
+      : verdict === 'skip'
+        ? (tally.observedOnly ?? tally.nothing ?? 'nothing to probe')
+        : '';
   return {
-    counts, failures,
+    counts,
+    failures,
     result: {
-      id: check.id, title: check.title, requirement: check.requirement, verdict, reason, pairs,
-      probes: counts.ok + counts.failed + counts.inconclusive, lost: tally.lost ?? 0, latencyUs: tally.latencyUs ?? null,
-      failures: failures.map((one) => one.failure), failuresTotal: Math.max(tally.failuresTotal ?? tally.failures.length, failures.length),
+      id: check.id,
+      title: check.title,
+      requirement: check.requirement,
+      verdict,
+      reason,
+      pairs,
+      probes: counts.ok + counts.failed + counts.inconclusive,
+      lost: tally.lost ?? 0,
+      latencyUs: tally.latencyUs ?? null,
+      failures: failures.map((one) => one.failure),
+      failuresTotal: Math.max(tally.failuresTotal ?? tally.failures.length, failures.length),
     },
   };
 }

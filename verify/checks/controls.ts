@@ -38,12 +38,20 @@ export const controls: Check = {
     const { planned, passed, failures, unknown } = found;
     return concludeCheck(controls, {
       pairs: { planned, passed, failed: failures.length, inconclusive: unknown.length },
-      counts: { ok: passed, failed: failures.length, inconclusive: unknown.length }, failures, reasons: unknown, nothing: 'no pod has an interface of its own',
+      counts: { ok: passed, failed: failures.length, inconclusive: unknown.length },
+      failures,
+      reasons: unknown,
+      nothing: 'no pod has an interface of its own',
     });
   },
 };
 
-interface Found { planned: number; passed: number; readonly failures: ProbedFailure[]; readonly unknown: string[] }
+interface Found {
+  planned: number;
+  passed: number;
+  readonly failures: ProbedFailure[];
+  readonly unknown: string[];
+}
 
 /** A pod of every node, asked from a pod of another node and from its own: by the node itself where no second pod is. */
 function controlPairs(cluster: ClusterEnds, family: Family): readonly Pair[] {
@@ -72,7 +80,8 @@ async function closedPorts(run: Run, table: PairTable, family: Family, protocol:
   const pairs = all.filter(([client, server]) => !isDead(table, client, server, bitOf(protocol, family)));
   found.planned += all.length;
   for (const [client, server] of all) {
-    if (isDead(table, client, server, bitOf(protocol, family))) found.unknown.push(`${cluster.ends[client]?.id ?? ''} to ${cluster.ends[server]?.id ?? ''}: ${protocol} does not answer on the open port either`);
+    if (isDead(table, client, server, bitOf(protocol, family)))
+      found.unknown.push(`${cluster.ends[client]?.id ?? ''} to ${cluster.ends[server]?.id ?? ''}: ${protocol} does not answer on the open port either`);
   }
   if (pairs.length === 0) return;
   const base = { attempts: 1, deadlineMs: await run.followUpMs() };
@@ -83,10 +92,19 @@ async function closedPorts(run: Run, table: PairTable, family: Family, protocol:
     const outcome = closed.get(`${client}>${server}`)?.outcome ?? 'not-run';
     const openOutcome = open.get(`${client}>${server}`)?.outcome ?? 'not-run';
     if (outcome === 'ok' || outcome === 'stalled') {
-      found.failures.push(pairFailure(run.plan, cluster, {
-        check: controls.id, client, server, protocol, family, attempt: 0, class: 'unexpected-answer',
-        saw: `port ${CLOSED_PORT}, on which nothing listens, was answered`, expected: 'connection refused',
-      }));
+      found.failures.push(
+        pairFailure(run.plan, cluster, {
+          check: controls.id,
+          client,
+          server,
+          protocol,
+          family,
+          attempt: 0,
+          class: 'unexpected-answer',
+          saw: `port ${CLOSED_PORT}, on which nothing listens, was answered`,
+          expected: 'connection refused',
+        }),
+      );
     } else if (openOutcome !== 'ok') {
       found.unknown.push(`${name}: the open port does not answer either (${openOutcome})`);
     } else if (outcome !== 'refused') {
@@ -99,7 +117,15 @@ async function closedPorts(run: Run, table: PairTable, family: Family, protocol:
 
 type Rest = { attempts: number; deadlineMs: number; responders?: 'none'; port?: number };
 
-async function collect(run: Run, cluster: ClusterEnds, family: Family, protocol: ProbeProtocol, pairs: readonly Pair[], rest: Rest, title: string): Promise<ReadonlyMap<string, ProbeRecord>> {
+async function collect(
+  run: Run,
+  cluster: ClusterEnds,
+  family: Family,
+  protocol: ProbeProtocol,
+  pairs: readonly Pair[],
+  rest: Rest,
+  title: string,
+): Promise<ReadonlyMap<string, ProbeRecord>> {
   const records = new Map<string, ProbeRecord>();
   await run.probe(probeRequest(cluster, protocol, family, { kind: 'list', pairs }, rest), `${cluster.plan.name} ${title}`, (batch) => {
     for (let row = 0; row < batch.length; row++) {
@@ -126,7 +152,16 @@ async function unassigned(run: Run, cluster: ClusterEnds, family: Family, found:
   });
   if (pairs.length === 0) return;
   const protocol = run.options.protocols[0] ?? 'tcp';
-  const request = { ...probeRequest(cluster, protocol, family, { kind: 'list', pairs }, { attempts: 1, deadlineMs: Math.min(SILENCE_MS, run.options.deadlineMs), responders: 'none' }), endpoints };
+  const request = {
+    ...probeRequest(
+      cluster,
+      protocol,
+      family,
+      { kind: 'list', pairs },
+      { attempts: 1, deadlineMs: Math.min(SILENCE_MS, run.options.deadlineMs), responders: 'none' },
+    ),
+    endpoints,
+  };
   const records = new Map<number, ProbeRecord>();
   await run.probe(request, `${cluster.plan.name} unassigned addresses`, (batch) => {
     for (let row = 0; row < batch.length; row++) records.set(batch.server[row] ?? 0, batch.at(row));
@@ -138,12 +173,16 @@ async function unassigned(run: Run, cluster: ClusterEnds, family: Family, found:
     const outcome = record?.outcome ?? 'not-run';
     found.planned++;
     if (NOBODY.has(outcome) || (outcome === 'error' && record?.errno === EINVAL)) found.passed++;
-    else if (outcome === 'not-run' || outcome === 'error' || end === undefined) found.unknown.push(`${end?.id ?? ''} to ${address}, which nobody has: ${outcome}`);
+    else if (outcome === 'not-run' || outcome === 'error' || end === undefined)
+      found.unknown.push(`${end?.id ?? ''} to ${address}, which nobody has: ${outcome}`);
     else {
       const node = cluster.nodeIds[nodeOf[at] ?? 0] ?? '';
       const answered = endFailure(run.plan, end, {
-        check: controls.id, family, class: 'unexpected-answer',
-        saw: `${address} on ${node}, which no pod has, answered ${protocol} (${outcome})`, expected: 'silence, or "no such host"',
+        check: controls.id,
+        family,
+        class: 'unexpected-answer',
+        saw: `${address} on ${node}, which no pod has, answered ${protocol} (${outcome})`,
+        expected: 'silence, or "no such host"',
       });
       found.failures.push({ ...answered, failure: { ...answered.failure, protocol, serverNode: node } });
     }

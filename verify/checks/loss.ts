@@ -46,7 +46,9 @@ export const loss: Check = {
 };
 
 function flowsOf(run: Run, bits: number): readonly (readonly [ProbeProtocol, Family])[] {
-  return run.options.families.flatMap((family) => run.options.protocols.filter((protocol) => (bits & bitOf(protocol, family)) !== 0).map((protocol) => [protocol, family] as const));
+  return run.options.families.flatMap((family) =>
+    run.options.protocols.filter((protocol) => (bits & bitOf(protocol, family)) !== 0).map((protocol) => [protocol, family] as const),
+  );
 }
 
 function lossyFailure(run: Run, table: PairTable, pair: number, protocol: ProbeProtocol, family: Family): ProbedFailure {
@@ -56,7 +58,14 @@ function lossyFailure(run: Run, table: PairTable, pair: number, protocol: ProbeP
     return deviationFailure(run.plan, table.cluster, loss.id, { ...deviation, judgement }, run.options.attempts);
   }
   return pairFailure(run.plan, table.cluster, {
-    check: loss.id, client: Math.floor(pair / table.width), server: pair % table.width, protocol, family, attempt: 0, class: 'silent',
-    saw: 'some attempts were lost, or answered only after a retransmission', expected: 'an answer to every attempt, at once',
+    check: loss.id,
+    client: Math.floor(pair / table.width),
+    server: pair % table.width,
+    protocol,
+    family,
+    attempt: 0,
+    class: 'silent',
+    saw: 'some attempts were lost, or answered only after a retransmission',
+    expected: 'an answer to every attempt, at once',
   });
 }

@@ -20,10 +20,17 @@ export const r2NodeToPod: Check = {
 
 async function observeRoles(run: Run): Promise<void> {
   const { tables } = await run.mesh();
-  for (const [id, place] of [['near', 'their own node'], ['far', 'another node']] as const) {
+  for (const [id, place] of [
+    ['near', 'their own node'],
+    ['far', 'another node'],
+  ] as const) {
     const seen = new Map<string, number>();
     for (const table of tables) for (const [role, counts] of table.nodeRoles) if (counts[id] > 0) seen.set(role, (seen.get(role) ?? 0) + counts[id]);
     if (seen.size === 0) continue;
-    run.observations.push({ id: `node-to-pod-source-${id}`, title: `source that pods see of ${place}`, value: [...seen].map(([role, count]) => `${role} (${count} probes)`).join(', ') });
+    run.observations.push({
+      id: `node-to-pod-source-${id}`,
+      title: `source that pods see of ${place}`,
+      value: [...seen].map(([role, count]) => `${role} (${count} probes)`).join(', '),
+    });
   }
 }

@@ -21,13 +21,15 @@ export const r2PodToNode: Check = {
   title: 'pods reach nodes',
   requirement: 'R2',
   pairs: ['pod-to-node'],
-  run: (run) => (profiles[run.options.profile].podToNode === 'verdict'
-    ? judgePairs(run, r2PodToNode, 'pod-to-node', 'no pod has an interface of its own')
-    : observe(run)),
+  run: (run) =>
+    profiles[run.options.profile].podToNode === 'verdict' ? judgePairs(run, r2PodToNode, 'pod-to-node', 'no pod has an interface of its own') : observe(run),
 };
 
 /** Probes by where they went and what the node saw. */
-interface Sight { pairs: number; seen: Map<string, number> }
+interface Sight {
+  pairs: number;
+  seen: Map<string, number>;
+}
 
 async function observe(run: Run): Promise<CheckOutcome> {
   const near: Sight = { pairs: 0, seen: new Map() };
@@ -39,21 +41,34 @@ async function observe(run: Run): Promise<CheckOutcome> {
       await observeCluster(run, cluster, protocol, family, near, far);
     }
   }
-  for (const [id, place, sight] of [['near', 'their own node', near], ['far', 'another node', far]] as const) {
+  for (const [id, place, sight] of [
+    ['near', 'their own node', near],
+    ['far', 'another node', far],
+  ] as const) {
     if (sight.pairs === 0) continue;
-    const value = [...sight.seen].sort((a, b) => b[1] - a[1]).slice(0, 6).map(([what, count]) => `${what} (${count})`).join(', ');
+    const value = [...sight.seen]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, 6)
+      .map(([what, count]) => `${what} (${count})`)
+      .join(', ');
     run.observations.push({ id: `pod-to-node-source-${id}`, title: `what pods look like to ${place} (${protocol})`, value });
   }
   const hostNetwork = run.clusters.flatMap((cluster) => cluster.hostNetworkPods);
   if (hostNetwork.length > 0) {
-    const names = hostNetwork.slice(0, 5).map((pod) => pod.id).join(', ');
+    const names = hostNetwork
+      .slice(0, 5)
+      .map((pod) => pod.id)
+      .join(', ');
     run.observations.push({
-      id: 'host-network-pods', title: 'pods on the host network',
+      id: 'host-network-pods',
+      title: 'pods on the host network',
       value: `${hostNetwork.length}, probed as their nodes, whose namespace and address they have: ${names}${hostNetwork.length > 5 ? ', …' : ''}`,
     });
   }
   return concludeCheck(r2PodToNode, {
-    pairs: { planned: 0, passed: 0, failed: 0, inconclusive: 0 }, counts: NO_PROBES, failures: [],
+    pairs: { planned: 0, passed: 0, failed: 0, inconclusive: 0 },
+    counts: NO_PROBES,
+    failures: [],
     observedOnly: `profile ${run.options.profile} observes it and does not judge it`,
   });
 }
@@ -62,7 +77,8 @@ async function observeCluster(run: Run, cluster: ClusterEnds, protocol: ProbePro
   const pairs = choosePairs(cluster, family);
   if (pairs.length === 0) return;
   const asked = cluster.pods.length * cluster.nodes.length;
-  if (pairs.length < asked) run.notLookedAt.push(`pod-to-node in ${cluster.plan.name}: ${pairs.length} of ${asked} pairs, each pod to its own node and to one other`);
+  if (pairs.length < asked)
+    run.notLookedAt.push(`pod-to-node in ${cluster.plan.name}: ${pairs.length} of ${asked} pairs, each pod to its own node and to one other`);
   const request = probeRequest(cluster, protocol, family, { kind: 'list', pairs }, { attempts: 1, deadlineMs: await run.followUpMs() });
   await run.probe(request, `${cluster.plan.name} pods to nodes`, (batch) => {
     for (let row = 0; row < batch.length; row++) {
@@ -82,7 +98,10 @@ function choosePairs(cluster: ClusterEnds, family: Family): readonly Pair[] {
   return pods.flatMap((pod, turn): Pair[] => {
     const own = cluster.ends[pod]?.node ?? 0;
     const other = (own + 1 + (turn % Math.max(1, nodes.length - 1))) % nodes.length;
-    return [...new Set([own, other])].flatMap((index): Pair[] => { const node = nodes[index]; return node === undefined ? [] : [[pod, node]]; });
+    return [...new Set([own, other])].flatMap((index): Pair[] => {
+      const node = nodes[index];
+      return node === undefined ? [] : [[pod, node]];
+    });
   });
 }
 

@@ -48,24 +48,39 @@ export const r3SelfView: Check = {
 };
 
 /** `saw` null: nothing differs. `unknown`: why nothing can be said. */
-interface PodView { readonly saw: string | null; readonly expected: string; readonly unknown: string | null }
+interface PodView {
+  readonly saw: string | null;
+  readonly expected: string;
+  readonly unknown: string | null;
+}
 
-function viewPod(run: Run, table: PairTable, index: number, end: End, family: Family, namespace: NamespaceSnapshot | undefined, owners: ReadonlyMap<string, readonly string[]>, ranges: readonly Cidr[]): PodView {
+function viewPod(
+  run: Run,
+  table: PairTable,
+  index: number,
+  end: End,
+  family: Family,
+  namespace: NamespaceSnapshot | undefined,
+  owners: ReadonlyMap<string, readonly string[]>,
+  ranges: readonly Cidr[],
+): PodView {
   const planned = dialledAddress(end, family);
   const same: PodView = { saw: null, expected: planned, unknown: null };
   if (namespace === undefined) return { ...same, unknown: `${end.id}: its interface could not be read` };
   const own = ownAddresses(namespace, end, family);
-  if (own.length !== 1 || own[0] !== planned) return { ...same, saw: `the pod's interface has ${own.length === 0 ? 'no address' : own.join(', ')}`, expected: `${planned}, as the API shows` };
+  if (own.length !== 1 || own[0] !== planned)
+    return { ...same, saw: `the pod's interface has ${own.length === 0 ? 'no address' : own.join(', ')}`, expected: `${planned}, as the API shows` };
   const others = (owners.get(planned) ?? []).filter((id) => id !== end.id);
   if (others.length > 0) return { ...same, saw: `${planned} is also on ${others.slice(0, 5).join(', ')}`, expected: 'an address that one pod has' };
   if (!ranges.some((range) => cidrContains(range, planned))) {
     return { ...same, saw: `${planned} lies outside of the pod network of ${end.nodeId}`, expected: 'an address inside it' };
   }
-  const observed = [...table.sources.get(index) ?? []].filter((address) => address.includes(':') === (family === 'ipv6'));
+  const observed = [...(table.sources.get(index) ?? [])].filter((address) => address.includes(':') === (family === 'ipv6'));
   const foreign = observed.filter((address) => address !== planned);
   if (foreign.length > 0) return { ...same, saw: `peers saw it as ${foreign.join(', ')}`, expected: `${planned}, as on its own interface` };
   if (observed.length === 0 && wasAsked(table, index)) return { ...same, unknown: `${end.id}: no peer saw a packet of it` };
-  if (observed.length === 0 && run.clusters.every((cluster) => cluster.pods.length < 2)) noteOnce(run, `${end.id}: no peer exists that could see its address; the interface and the API agree`);
+  if (observed.length === 0 && run.clusters.every((cluster) => cluster.pods.length < 2))
+    noteOnce(run, `${end.id}: no peer exists that could see its address; the interface and the API agree`);
   return same;
 }
 
@@ -90,7 +105,7 @@ function ownersOf(cluster: ClusterEnds, namespaces: Readonly<Record<string, Name
     const namespace = end === undefined ? undefined : namespaces[end.endpoint.netns];
     if (end === undefined || namespace === undefined) continue;
     for (const address of [...ownAddresses(namespace, end, 'ipv4'), ...ownAddresses(namespace, end, 'ipv6')]) {
-      owners.set(address, [...owners.get(address) ?? [], end.id]);
+      owners.set(address, [...(owners.get(address) ?? []), end.id]);
     }
   }
   return owners;

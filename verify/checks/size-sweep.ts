@@ -46,13 +46,17 @@ export const sizeSweep: Check = {
         }
       }
     }
-    if (run.options.protocols.every((protocol) => protocol === 'tcp')) run.notLookedAt.push('sizes with DF: only TCP was asked for, and TCP cannot show a small MTU');
+    if (run.options.protocols.every((protocol) => protocol === 'tcp'))
+      run.notLookedAt.push('sizes with DF: only TCP was asked for, and TCP cannot show a small MTU');
     const verdicts = [...found.pairs.values()];
     const count = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length;
     return concludeCheck(sizeSweep, {
       pairs: { planned: verdicts.length, passed: count('pass'), failed: count('fail'), inconclusive: count('inconclusive') },
       counts: { ok: found.ok, failed: found.failed, inconclusive: found.inconclusive },
-      failures: found.failures, reasons: [...found.reasons], lost: found.lost, nothing: 'no two pods with interfaces of their own',
+      failures: found.failures,
+      reasons: [...found.reasons],
+      lost: found.lost,
+      nothing: 'no two pods with interfaces of their own',
     });
   },
 };
@@ -85,16 +89,21 @@ function choosePairs(cluster: ClusterEnds, family: Family, snapshot: Snapshot): 
   const add = (client: number | undefined, server: number | undefined): void => {
     if (client !== undefined && server !== undefined && client !== server) pairs.set(`${client}>${server}`, [client, server]);
   };
-  pods.forEach((clients, from) => pods.forEach((servers, to) => {
-    const client = clients[to % Math.max(1, clients.length)];
-    const at = from % Math.max(1, servers.length);
-    add(client, servers[at] === client ? servers[(at + 1) % servers.length] : servers[at]);
-  }));
+  pods.forEach((clients, from) =>
+    pods.forEach((servers, to) => {
+      const client = clients[to % Math.max(1, clients.length)];
+      const at = from % Math.max(1, servers.length);
+      add(client, servers[at] === client ? servers[(at + 1) % servers.length] : servers[at]);
+    }),
+  );
   const bound = pairs.size + DEVIANTS;
   for (const pod of pods.flat().filter((index) => actualMtu(cluster, index, snapshot) !== cluster.ends[index]?.mtuBytes)) {
     for (const servers of pods) {
       if (pairs.size >= bound) return [...pairs.values()];
-      add(pod, servers.find((server) => server !== pod));
+      add(
+        pod,
+        servers.find((server) => server !== pod),
+      );
     }
   }
   return [...pairs.values()];
@@ -108,7 +117,10 @@ function actualMtu(cluster: ClusterEnds, index: number, snapshot: Snapshot): num
 }
 
 /** IP packet size → the pairs that must pass at it, and those whose own kernel must refuse it. */
-interface Size { readonly pass: Pair[]; readonly control: Pair[] }
+interface Size {
+  readonly pass: Pair[];
+  readonly control: Pair[];
+}
 
 function sizesOf(cluster: ClusterEnds, family: Family, pairs: readonly Pair[], snapshot: Snapshot): ReadonlyMap<number, Size> {
   const sizes = new Map<number, Size>();
@@ -127,14 +139,25 @@ function sizesOf(cluster: ClusterEnds, family: Family, pairs: readonly Pair[], s
   return sizes;
 }
 
-async function sweep(run: Run, cluster: ClusterEnds, family: Family, protocol: ProbeProtocol, pairs: readonly Pair[], snapshot: Snapshot, deadlineMs: number, found: Found): Promise<void> {
+async function sweep(
+  run: Run,
+  cluster: ClusterEnds,
+  family: Family,
+  protocol: ProbeProtocol,
+  pairs: readonly Pair[],
+  snapshot: Snapshot,
+  deadlineMs: number,
+  found: Found,
+): Promise<void> {
   for (const [bytes, size] of [...sizesOf(cluster, family, pairs, snapshot)].sort((a, b) => a[0] - b[0])) {
     const payloadBytes = bytes - HEADERS[family];
     const rest = { attempts: PER_SIZE, deadlineMs, payloadBytes, df: true };
     const answers = await collect(run, cluster, family, protocol, [...size.pass, ...size.control], rest, `${cluster.plan.name} ${bytes} bytes`);
     for (const pair of size.pass) {
       judgeSize(run, cluster, family, protocol, pair, answers.of(pair), answers.unusable(pair), found, {
-        attempts: PER_SIZE, payloadBytes, what: `packets of ${bytes} bytes with DF (MTU ${actualMtu(cluster, pair[0], snapshot)})`,
+        attempts: PER_SIZE,
+        payloadBytes,
+        what: `packets of ${bytes} bytes with DF (MTU ${actualMtu(cluster, pair[0], snapshot)})`,
       });
     }
     for (const pair of size.control) judgeControl(cluster, pair, bytes, answers.of(pair), found);
@@ -145,13 +168,28 @@ async function stream(run: Run, cluster: ClusterEnds, family: Family, pairs: rea
   const rest = { attempts: 1, deadlineMs, streamBytes: STREAM_BYTES };
   const answers = await collect(run, cluster, family, 'tcp', pairs, rest, `${cluster.plan.name} stream`);
   for (const pair of pairs) {
-    judgeSize(run, cluster, family, 'tcp', pair, answers.of(pair), answers.unusable(pair), found, { attempts: 1, payloadBytes: null, what: `a stream of ${STREAM_BYTES} bytes both ways` });
+    judgeSize(run, cluster, family, 'tcp', pair, answers.of(pair), answers.unusable(pair), found, {
+      attempts: 1,
+      payloadBytes: null,
+      what: `a stream of ${STREAM_BYTES} bytes both ways`,
+    });
   }
 }
 
-interface Answers { of(pair: Pair): readonly ProbeRecord[]; unusable(pair: Pair): string | null }
+interface Answers {
+  of(pair: Pair): readonly ProbeRecord[];
+  unusable(pair: Pair): string | null;
+}
 
-async function collect(run: Run, cluster: ClusterEnds, family: Family, protocol: ProbeProtocol, pairs: readonly Pair[], rest: { attempts: number; deadlineMs: number; payloadBytes?: number; df?: boolean; streamBytes?: number }, title: string): Promise<Answers> {
+async function collect(
+  run: Run,
+  cluster: ClusterEnds,
+  family: Family,
+  protocol: ProbeProtocol,
+  pairs: readonly Pair[],
+  rest: { attempts: number; deadlineMs: number; payloadBytes?: number; df?: boolean; streamBytes?: number },
+  title: string,
+): Promise<Answers> {
   const records = new Map<string, ProbeRecord[]>();
   const summary = await run.probe(probeRequest(cluster, protocol, family, { kind: 'list', pairs }, rest), title, (batch) => {
     for (let row = 0; row < batch.length; row++) {
@@ -172,9 +210,23 @@ async function collect(run: Run, cluster: ClusterEnds, family: Family, protocol:
   };
 }
 
-interface Asked { readonly attempts: number; readonly payloadBytes: number | null; readonly what: string }
+interface Asked {
+  readonly attempts: number;
+  readonly payloadBytes: number | null;
+  readonly what: string;
+}
 
-function judgeSize(run: Run, cluster: ClusterEnds, family: Family, protocol: ProbeProtocol, pair: Pair, records: readonly ProbeRecord[], unusable: string | null, found: Found, asked: Asked): void {
+function judgeSize(
+  run: Run,
+  cluster: ClusterEnds,
+  family: Family,
+  protocol: ProbeProtocol,
+  pair: Pair,
+  records: readonly ProbeRecord[],
+  unusable: string | null,
+  found: Found,
+  asked: Asked,
+): void {
   const { attempts } = asked;
   const context = contextOf({ table: { cluster }, protocol }, pair[0]);
   const judgements = records.map((record) => judgeProbe(record, context));
@@ -187,12 +239,20 @@ function judgeSize(run: Run, cluster: ClusterEnds, family: Family, protocol: Pro
     found.ok += judgements.length - bad;
     found.lost += records.filter((record) => record.outcome === 'silent' || record.outcome === 'stalled').length;
     const outcomes = records.map((record) => record.outcome);
-    found.failures.push(pairFailure(run.plan, cluster, {
-      check: sizeSweep.id, client: pair[0], server: pair[1], protocol, family, attempt: first, ...(asked.payloadBytes === null ? {} : { payloadBytes: asked.payloadBytes }),
-      class: isPathMtu(outcomes) ? 'too-big' : judgement.class,
-      saw: `${asked.what}: ${isPathMtu(outcomes) ? 'the first was lost, then the kernel knew of a smaller path MTU (EMSGSIZE)' : `${judgement.saw} (${bad} of ${attempts})`}`,
-      expected: `${asked.what} arrive whole`,
-    }));
+    found.failures.push(
+      pairFailure(run.plan, cluster, {
+        check: sizeSweep.id,
+        client: pair[0],
+        server: pair[1],
+        protocol,
+        family,
+        attempt: first,
+        ...(asked.payloadBytes === null ? {} : { payloadBytes: asked.payloadBytes }),
+        class: isPathMtu(outcomes) ? 'too-big' : judgement.class,
+        saw: `${asked.what}: ${isPathMtu(outcomes) ? 'the first was lost, then the kernel knew of a smaller path MTU (EMSGSIZE)' : `${judgement.saw} (${bad} of ${attempts})`}`,
+        expected: `${asked.what} arrive whole`,
+      }),
+    );
     enter(found, pair, 'fail');
     return;
   }
@@ -219,7 +279,9 @@ function judgeControl(cluster: ClusterEnds, pair: Pair, bytes: number, records: 
   }
   const outcome = records.find((record) => record.outcome !== 'too-big')?.outcome ?? 'no record';
   found.inconclusive += Math.max(records.length, 1);
-  found.reasons.add(`${cluster.ends[pair[0]]?.id ?? ''}: ${bytes} bytes with DF, one more than its MTU, ended as "${outcome}" and not as too-big: the probe cannot see the limit`);
+  found.reasons.add(
+    `${cluster.ends[pair[0]]?.id ?? ''}: ${bytes} bytes with DF, one more than its MTU, ended as "${outcome}" and not as too-big: the probe cannot see the limit`,
+  );
   enter(found, pair, 'inconclusive');
 }
 

@@ -19,16 +19,42 @@ const GET = 0x101;
 const NLM_F_REQUEST = 1;
 const NLMSG_ERROR = 2;
 const NLA_TYPE = 0x3fff;
-const CTA = { ORIGINAL: 1, REPLY: 2, STATUS: 3, TUPLE_IP: 1, TUPLE_PROTO: 2, PROTO_NUM: 1, SOURCE_PORT: 2, DESTINATION_PORT: 3, ICMP_ID: 4, ICMP_TYPE: 5, ICMP_CODE: 6, ICMPV6_ID: 7, ICMPV6_TYPE: 8, ICMPV6_CODE: 9 } as const;
+const CTA = {
+  ORIGINAL: 1,
+  REPLY: 2,
+  STATUS: 3,
+  TUPLE_IP: 1,
+  TUPLE_PROTO: 2,
+  PROTO_NUM: 1,
+  SOURCE_PORT: 2,
+  DESTINATION_PORT: 3,
+  ICMP_ID: 4,
+  ICMP_TYPE: 5,
+  ICMP_CODE: 6,
+  ICMPV6_ID: 7,
+  ICMPV6_TYPE: 8,
+  ICMPV6_CODE: 9,
+} as const;
 const IPS_SEEN_REPLY = 2;
-const PROTOCOL_NUMBERS: Readonly<Record<Family, Readonly<Record<ProbeProtocol, number>>>> = { ipv4: { tcp: 6, udp: 17, icmp: 1 }, ipv6: { tcp: 6, udp: 17, icmp: 58 } };
+const PROTOCOL_NUMBERS: Readonly<Record<Family, Readonly<Record<ProbeProtocol, number>>>> = {
+  ipv4: { tcp: 6, udp: 17, icmp: 1 },
+  ipv6: { tcp: 6, udp: 17, icmp: 58 },
+};
 const NLA_F_NESTED = 0x8000;
 const ENOENT = 2;
 /** At most that many asymmetric entries are kept per namespace: enough to show a rewrite, few enough to send. */
 const MAX_KEPT = 1000;
 
 /** Where a tuple's parts lie in the dump; -1 where there is none. */
-interface Parts { source: number; destination: number; size: number; protocol: number; sourcePort: number; destinationPort: number; id: number }
+interface Parts {
+  source: number;
+  destination: number;
+  size: number;
+  protocol: number;
+  sourcePort: number;
+  destinationPort: number;
+  id: number;
+}
 
 const answer = Buffer.alloc(1 << 14);
 
@@ -37,11 +63,11 @@ function readTuple(data: Buffer, from: number, end: number, into: Parts): void {
   into.sourcePort = -1;
   into.destinationPort = -1;
   into.id = -1;
-  for (let at = from; at + 4 <= end;) {
+  for (let at = from; at + 4 <= end; ) {
     const length = data.readUInt16LE(at);
     const type = data.readUInt16LE(at + 2) & NLA_TYPE;
     if (length < 4) return;
-    for (let inner = at + 4; inner + 4 <= at + length;) {
+    for (let inner = at + 4; inner + 4 <= at + length; ) {
       const size = data.readUInt16LE(inner);
       const kind = data.readUInt16LE(inner + 2) & NLA_TYPE;
       if (size < 4) return;
@@ -64,22 +90,34 @@ const sameBytes = (data: Buffer, a: number, b: number, size: number): boolean =>
 const portAt = (data: Buffer, at: number): number => (at < 0 ? 0 : data.readUInt16BE(at));
 
 function isReverse(data: Buffer, original: Parts, reply: Parts): boolean {
-  return sameBytes(data, original.source, reply.destination, original.size) && sameBytes(data, original.destination, reply.source, original.size)
-    && portAt(data, original.sourcePort) === portAt(data, reply.destinationPort) && portAt(data, original.destinationPort) === portAt(data, reply.sourcePort)
-    && portAt(data, original.id) === portAt(data, reply.id);
+  return (
+    sameBytes(data, original.source, reply.destination, original.size) &&
+    sameBytes(data, original.destination, reply.source, original.size) &&
+    portAt(data, original.sourcePort) === portAt(data, reply.destinationPort) &&
+    portAt(data, original.destinationPort) === portAt(data, reply.sourcePort) &&
+    portAt(data, original.id) === portAt(data, reply.id)
+  );
 }
 
 function tuple(data: Buffer, parts: Parts): ConntrackTuple {
   const address = (at: number): string => addressText(data.subarray(at, at + parts.size));
   // The echo id plays the part of the source port, as in the prober's records.
   return {
-    source: address(parts.source), destination: address(parts.destination),
-    sourcePort: parts.id >= 0 ? portAt(data, parts.id) : portAt(data, parts.sourcePort), destinationPort: portAt(data, parts.destinationPort),
+    source: address(parts.source),
+    destination: address(parts.destination),
+    sourcePort: parts.id >= 0 ? portAt(data, parts.id) : portAt(data, parts.sourcePort),
+    destinationPort: portAt(data, parts.destinationPort),
   };
 }
 
 /** A request for one flow, with the places where the flow is written in. */
-interface Question { readonly bytes: Buffer; readonly source: number; readonly destination: number; readonly sourcePort: number; readonly destinationPort: number }
+interface Question {
+  readonly bytes: Buffer;
+  readonly source: number;
+  readonly destination: number;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
 
 /** Builds the request once; each flow overwrites addresses and ports. */
 function question(protocol: ProbeProtocol, family: Family): Question {
@@ -106,7 +144,13 @@ function question(protocol: ProbeProtocol, family: Family): Question {
   head[16] = v4 ? AF_INET : AF_INET6;
   const source = head.length + 4 + 4 + 4;
   const sourcePort = head.length + 4 + ip.length + 4 + 8 + 4;
-  return { bytes: Buffer.concat([head, tuple]), source, destination: source + size + 4, sourcePort, destinationPort: protocol === 'icmp' ? -1 : sourcePort + 8 };
+  return {
+    bytes: Buffer.concat([head, tuple]),
+    source,
+    destination: source + size + 4,
+    sourcePort,
+    destinationPort: protocol === 'icmp' ? -1 : sourcePort + 8,
+  };
 }
 
 export interface ConntrackReader {
@@ -116,7 +160,14 @@ export interface ConntrackReader {
   close(): void;
 }
 
-interface Place { readonly name: string; readonly isRouter: boolean; fd: number; entries: number; readonly kept: Map<string, ConntrackEntry>; error: string | null }
+interface Place {
+  readonly name: string;
+  readonly isRouter: boolean;
+  fd: number;
+  entries: number;
+  readonly kept: Map<string, ConntrackEntry>;
+  error: string | null;
+}
 
 /** A reader for one protocol and family. `nodes`: namespaces of machines that endpoints are on; the others among `namespaces` are routers. */
 export function createConntrackReader(namespaces: readonly string[], nodes: ReadonlySet<string>, protocol: ProbeProtocol, family: Family): ConntrackReader {
@@ -128,7 +179,7 @@ export function createConntrackReader(namespaces: readonly string[], nodes: Read
 
   const enter = (place: Place, end: number): void => {
     let status = 0;
-    for (let here = 20; here + 4 <= end;) {
+    for (let here = 20; here + 4 <= end; ) {
       const length = answer.readUInt16LE(here);
       const type = answer.readUInt16LE(here + 2) & NLA_TYPE;
       if (length < 4) return;
@@ -140,7 +191,13 @@ export function createConntrackReader(namespaces: readonly string[], nodes: Read
     if (original.source < 0 || reply.source < 0) return;
     place.entries += 1;
     if (isReverse(answer, original, reply) || place.kept.size >= MAX_KEPT) return;
-    const entry: ConntrackEntry = { netns: place.name, protocol, original: tuple(answer, original), reply: tuple(answer, reply), replied: (status & IPS_SEEN_REPLY) !== 0 };
+    const entry: ConntrackEntry = {
+      netns: place.name,
+      protocol,
+      original: tuple(answer, original),
+      reply: tuple(answer, reply),
+      replied: (status & IPS_SEEN_REPLY) !== 0,
+    };
     place.kept.set(JSON.stringify([entry.original, entry.reply]), entry);
   };
 

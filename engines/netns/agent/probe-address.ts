@@ -19,7 +19,11 @@ export function createSocketAddress(family: Family): SocketAddress {
   const size = family === 'ipv4' ? 16 : 28;
   const memory = new ArrayBuffer(size);
   return {
-    bytes: new Uint8Array(memory), words: new Uint32Array(memory), at: family === 'ipv4' ? 1 : 2, length: new Uint32Array(new ArrayBuffer(4)), size,
+    bytes: new Uint8Array(memory),
+    words: new Uint32Array(memory),
+    at: family === 'ipv4' ? 1 : 2,
+    length: new Uint32Array(new ArrayBuffer(4)),
+    size,
   };
 }
 
@@ -59,7 +63,7 @@ export function createAddressTable(family: Family): AddressTable {
     indexOf(words, at): number {
       let hash = words[at]!;
       for (let i = 1; i < size; i++) hash = (Math.imul(hash, 0x01000193) ^ words[at + i]!) >>> 0;
-      for (;; hash = (hash + 1) >>> 0) {
+      for (; ; hash = (hash + 1) >>> 0) {
         const index = byHash.get(hash);
         if (index === undefined) {
           byHash.set(hash, texts.length);

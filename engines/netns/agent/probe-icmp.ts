@@ -9,8 +9,22 @@ import { enterSight, NONCE_BYTES, type ProbeRun, type Responder, slotOf, type Tr
 import { IP_MTU_DISCOVER, IP_RECVERR, IPV6_MTU_DISCOVER, IPV6_RECVERR, ONE, openSocket, PMTUDISC_DO, setOption, SOL_IP, SOL_IPV6 } from './probe-socket.ts';
 import { NONCE_BACK } from '../../probe-batch.ts';
 import {
-  AF_INET, AF_INET6, close, connect, ERRNO, errno, getsockname, MSG_NOSIGNAL, recv, recvfrom, send, setsockopt, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK,
-  SOCK_RAW, socket,
+  AF_INET,
+  AF_INET6,
+  close,
+  connect,
+  ERRNO,
+  errno,
+  getsockname,
+  MSG_NOSIGNAL,
+  recvfrom,
+  send,
+  setsockopt,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  socket,
 } from './sys.ts';
 
 const IPPROTO_ICMP = 1;
@@ -26,7 +40,13 @@ const PING = 0;
 const RAW = 1;
 
 export function createIcmp(run: ProbeRun): Transport {
-  const { slots, addresses, family, payloadBytes, request: { df } } = run;
+  const {
+    slots,
+    addresses,
+    family,
+    payloadBytes,
+    request: { df },
+  } = run;
   const { columns } = slots;
   const v4 = family === 'ipv4';
   const domain = v4 ? AF_INET : AF_INET6;

@@ -4,7 +4,19 @@
  */
 import type { Family } from '../../../topology/spec.ts';
 import { createSocketAddress, type SocketAddress } from './probe-address.ts';
-import { IP_PKTINFO, IP_RECVTTL, IP_TTL, IPV6_HOPLIMIT, IPV6_PKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, ONE, setOption, SOL_IP, SOL_IPV6 } from './probe-socket.ts';
+import {
+  IP_PKTINFO,
+  IP_RECVTTL,
+  IP_TTL,
+  IPV6_HOPLIMIT,
+  IPV6_PKTINFO,
+  IPV6_RECVHOPLIMIT,
+  IPV6_RECVPKTINFO,
+  ONE,
+  setOption,
+  SOL_IP,
+  SOL_IPV6,
+} from './probe-socket.ts';
 import { addressOf, recvmsg, sendmsg } from './sys.ts';
 
 /** The largest IP packet. */
@@ -44,7 +56,12 @@ export function createMessage(family: Family): Message {
   outgoing.control[3] = family === 'ipv4' ? IP_PKTINFO : IPV6_PKTINFO;
   const { control } = incoming;
   const message = {
-    bytes, words: new Uint32Array(memory), source, control, destinationAt: 0, ttl: 0,
+    bytes,
+    words: new Uint32Array(memory),
+    source,
+    control,
+    destinationAt: 0,
+    ttl: 0,
     receive(fd: number): number {
       incoming.words[NAME_LENGTH] = source.size;
       incoming.words[CONTROL_LENGTH] = CONTROL;
@@ -75,7 +92,12 @@ export function createMessage(family: Family): Message {
   return message;
 }
 
-interface Header { readonly bytes: Uint8Array; readonly words: Uint32Array; readonly vector: Uint32Array; readonly control: Uint32Array }
+interface Header {
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  readonly vector: Uint32Array;
+  readonly control: Uint32Array;
+}
 
 /** struct msghdr {name, namelen, iov, iovlen, control, controllen, flags} with one struct iovec {base, len}. */
 function header(data: Uint8Array, name: SocketAddress, controlSize: number): Header {

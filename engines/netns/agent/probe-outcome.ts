@@ -23,11 +23,17 @@ const AT_ONCE_MS = 1500;
  */
 export function outcomeOf(errno: number, afterMs: number, connected: boolean): number {
   switch (errno) {
-    case ERRNO.ECONNREFUSED: return indexOf('refused');
-    case ERRNO.ENETUNREACH: return indexOf('no-route');
-    case ERRNO.EHOSTUNREACH: return indexOf(afterMs < AT_ONCE_MS ? 'unreachable' : 'no-host');
-    case ERRNO.EMSGSIZE: return indexOf('too-big');
-    case ERRNO.ETIMEDOUT: return connected ? STALLED : SILENT;
-    default: return ERROR;
+    case ERRNO.ECONNREFUSED:
+      return indexOf('refused');
+    case ERRNO.ENETUNREACH:
+      return indexOf('no-route');
+    case ERRNO.EHOSTUNREACH:
+      return indexOf(afterMs < AT_ONCE_MS ? 'unreachable' : 'no-host');
+    case ERRNO.EMSGSIZE:
+      return indexOf('too-big');
+    case ERRNO.ETIMEDOUT:
+      return connected ? STALLED : SILENT;
+    default:
+      return ERROR;
   }
 }

@@ -59,8 +59,14 @@ export const NONCE_BYTES = 16;
 
 export function createRun(request: ProbeRequest, maxWaiting: number, responders: readonly Responder[]): ProbeRun {
   return {
-    request, family: request.family, payloadBytes: Math.max(NONCE_BYTES, request.payloadBytes ?? NONCE_BYTES), streamBytes: request.streamBytes ?? 0,
-    slots: createSlots(maxWaiting), addresses: createAddressTable(request.family), secrets: randomFillSync(new Uint32Array(request.endpoints.length)), responders,
+    request,
+    family: request.family,
+    payloadBytes: Math.max(NONCE_BYTES, request.payloadBytes ?? NONCE_BYTES),
+    streamBytes: request.streamBytes ?? 0,
+    slots: createSlots(maxWaiting),
+    addresses: createAddressTable(request.family),
+    secrets: randomFillSync(new Uint32Array(request.endpoints.length)),
+    responders,
   };
 }
 
@@ -94,7 +100,16 @@ export function slotOf(run: ProbeRun, words: Uint32Array, at: number): number {
  * Enters what a server saw of a probe. The first sight counts: a datagram that arrives twice, or at two servers, is one probe.
  * @returns the endpoint that answers for the destination
  */
-export function enterSight(run: ProbeRun, slot: number, responder: Responder, source: number, sourcePort: number, destination: number, destinationPort: number, ttl: number): number {
+export function enterSight(
+  run: ProbeRun,
+  slot: number,
+  responder: Responder,
+  source: number,
+  sourcePort: number,
+  destination: number,
+  destinationPort: number,
+  ttl: number,
+): number {
   const { columns } = run.slots;
   const endpoint = responder.byAddress.get(destination) ?? responder.first;
   if ((columns.nonce[slot]! & NONCE_THERE) !== 0) return endpoint;

@@ -37,7 +37,13 @@ export function createSlots(capacity: number): Slots {
   const nextTag = createTags();
 
   return {
-    capacity, columns, socket, accepted, tag, stage, startedAt,
+    capacity,
+    columns,
+    socket,
+    accepted,
+    tag,
+    stage,
+    startedAt,
     take(client, server, attempt): number {
       if (unusedCount === 0) return NONE;
       const slot = unused[--unusedCount]!;

@@ -8,8 +8,27 @@ import { enterReply, enterSight, NONCE_BYTES, type ProbeRun, type Responder, slo
 import { createStream } from './probe-stream.ts';
 import { IPV6_V6ONLY, ONE, openSocket, setOption, SOL_IPV6 } from './probe-socket.ts';
 import {
-  accept4, AF_INET, AF_INET6, close, connect, ERRNO, errno, getsockname, MSG_NOSIGNAL, recv, send, setsockopt, SO_LINGER, SO_REUSEADDR, SOCK_CLOEXEC,
-  SOCK_NONBLOCK, SOCK_STREAM, socket, SOL_SOCKET, listen, bind,
+  accept4,
+  AF_INET,
+  AF_INET6,
+  close,
+  connect,
+  ERRNO,
+  errno,
+  getsockname,
+  MSG_NOSIGNAL,
+  recv,
+  send,
+  setsockopt,
+  SO_LINGER,
+  SO_REUSEADDR,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  socket,
+  SOL_SOCKET,
+  listen,
+  bind,
 } from './sys.ts';
 import { KernelError } from './kernel-error.ts';
 
@@ -32,7 +51,12 @@ interface Stranger {
 }
 
 export function createTcp(run: ProbeRun): Transport {
-  const { slots, addresses, family, request: { port, protocol } } = run;
+  const {
+    slots,
+    addresses,
+    family,
+    request: { port, protocol },
+  } = run;
   const { columns } = slots;
   const domain = family === 'ipv4' ? AF_INET : AF_INET6;
   const type = SOCK_STREAM | ACCEPT_FLAGS;

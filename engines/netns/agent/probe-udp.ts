@@ -8,14 +8,45 @@ import { createMessage, MAX_DATAGRAM, tellDestinations } from './probe-message.t
 import { NO_DESCRIPTOR, NOT_RUN, OK, outcomeOf, SILENT, WAITING } from './probe-outcome.ts';
 import { enterReply, enterSight, NONCE_BYTES, type ProbeRun, type Responder, slotOf, type Transport, writeProbe, writeReply } from './probe-run.ts';
 import {
-  IP_MTU_DISCOVER, IP_RECVERR, IPV6_MTU_DISCOVER, IPV6_RECVERR, IPV6_V6ONLY, ONE, openSocket, PMTUDISC_DO, setOption, SOL_IP, SOL_IPV6,
+  IP_MTU_DISCOVER,
+  IP_RECVERR,
+  IPV6_MTU_DISCOVER,
+  IPV6_RECVERR,
+  IPV6_V6ONLY,
+  ONE,
+  openSocket,
+  PMTUDISC_DO,
+  setOption,
+  SOL_IP,
+  SOL_IPV6,
 } from './probe-socket.ts';
 import {
-  AF_INET, AF_INET6, bind, close, connect, ERRNO, errno, getsockname, MSG_NOSIGNAL, recv, send, setsockopt, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, socket,
+  AF_INET,
+  AF_INET6,
+  bind,
+  close,
+  connect,
+  ERRNO,
+  errno,
+  getsockname,
+  MSG_NOSIGNAL,
+  recv,
+  send,
+  setsockopt,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  socket,
 } from './sys.ts';
 
 export function createUdp(run: ProbeRun): Transport {
-  const { slots, addresses, family, payloadBytes, request: { port, df } } = run;
+  const {
+    slots,
+    addresses,
+    family,
+    payloadBytes,
+    request: { port, df },
+  } = run;
   const { columns } = slots;
   const v4 = family === 'ipv4';
   const domain = v4 ? AF_INET : AF_INET6;

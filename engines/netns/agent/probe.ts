@@ -48,10 +48,14 @@ export async function runProbe(request: ProbeRequest, emit: (batch: EncodedBatch
   }
 }
 
-interface Sweep { readonly client: number; readonly servers: readonly number[] }
+interface Sweep {
+  readonly client: number;
+  readonly servers: readonly number[];
+}
 
 function sweepsOf({ pairs }: ProbeRequest): readonly Sweep[] {
-  if (pairs.kind === 'matrix') return pairs.clients.map((client) => ({ client, servers: pairs.self ? pairs.servers : pairs.servers.filter((server) => server !== client) }));
+  if (pairs.kind === 'matrix')
+    return pairs.clients.map((client) => ({ client, servers: pairs.self ? pairs.servers : pairs.servers.filter((server) => server !== client) }));
   const byClient = new Map<number, number[]>();
   for (const [client, server] of pairs.pairs) {
     const known = byClient.get(client);
@@ -70,7 +74,13 @@ function waitingLimit({ endpoints }: ProbeRequest): number {
 }
 
 /** One responder per namespace, for all its endpoints. What cannot be opened makes its endpoints unusable. */
-function openResponders(run: ProbeRun, transport: Transport, servers: ReadonlySet<number>, responders: Responder[], unusable: Record<string, string>): ReadonlyMap<number, Responder> {
+function openResponders(
+  run: ProbeRun,
+  transport: Transport,
+  servers: ReadonlySet<number>,
+  responders: Responder[],
+  unusable: Record<string, string>,
+): ReadonlyMap<number, Responder> {
   const { endpoints, responders: wanted } = run.request;
   const byEndpoint = new Map<number, Responder>();
   if (wanted === 'none') return byEndpoint;
@@ -117,7 +127,9 @@ async function selfTest(run: ProbeRun, transport: Transport, byEndpoint: Readonl
     if (await answersItself(run, transport, index, responder, address)) continue;
     const loopback = run.family === 'ipv4' ? '127.0.0.1' : '::1';
     const local = await answersItself(run, transport, index, responder, loopback);
-    unusable[endpoint.id] = local ? `its responder answers on ${loopback}, but not on its own address ${address}` : `its responder does not answer itself on ${loopback}`;
+    unusable[endpoint.id] = local
+      ? `its responder answers on ${loopback}, but not on its own address ${address}`
+      : `its responder does not answer itself on ${loopback}`;
   }
 }
 
@@ -146,14 +158,30 @@ function askConntrack(run: ProbeRun, { conntrack, nodes }: { readonly conntrack:
   const local = run.addresses.texts[columns.localAddress[slot] ?? 0] ?? '';
   if (local === '') return;
   const dialled = run.addresses.texts[columns.dialledAddress[slot] ?? 0] ?? '';
-  conntrack.ask(nodes[columns.client[slot] ?? 0] ?? '', nodes[columns.server[slot] ?? 0] ?? '', addressBytes(local), columns.localPort[slot] ?? 0, addressBytes(dialled), columns.dialledPort[slot] ?? 0);
+  conntrack.ask(
+    nodes[columns.client[slot] ?? 0] ?? '',
+    nodes[columns.server[slot] ?? 0] ?? '',
+    addressBytes(local),
+    columns.localPort[slot] ?? 0,
+    addressBytes(dialled),
+    columns.dialledPort[slot] ?? 0,
+  );
 }
 
 async function sweepAll(
-  run: ProbeRun, transport: Transport, builder: BatchBuilder, sweeps: readonly Sweep[], destinations: readonly (Destination | null)[], unusable: Record<string, string>,
+  run: ProbeRun,
+  transport: Transport,
+  builder: BatchBuilder,
+  sweeps: readonly Sweep[],
+  destinations: readonly (Destination | null)[],
+  unusable: Record<string, string>,
   witness: { readonly conntrack: ConntrackReader; readonly nodes: readonly string[] } | null,
 ): Promise<number> {
-  const { slots, responders, request: { endpoints, attempts, deadlineMs } } = run;
+  const {
+    slots,
+    responders,
+    request: { endpoints, attempts, deadlineMs },
+  } = run;
   let waiting: number[] = [];
   let probes = 0;
   let lastSent = performance.now();
@@ -227,7 +255,7 @@ async function sweepAll(
         for (const server of one.servers) notRun(one.client, server, attempt);
         continue;
       }
-      for (let at = 0; at < one.servers.length;) {
+      for (let at = 0; at < one.servers.length; ) {
         const from = at;
         at = inNamespace(fd, () => sweep(one, from, attempt));
         lastSent = performance.now();

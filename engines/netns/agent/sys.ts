@@ -25,9 +25,6 @@ export const accept4: (fd: number, address: Bytes, length: Length, flags: number
 export const connect: (fd: number, address: Bytes, length: number) => number = libc.func('int connect(int, const uint8_t*, uint)');
 export const send: (fd: number, data: Bytes, length: number, flags: number) => number = libc.func('long send(int, const uint8_t*, size_t, int)');
 export const recv: (fd: number, data: Bytes, length: number, flags: number) => number = libc.func('long recv(int, _Out_ uint8_t*, size_t, int)');
-export const sendto: (fd: number, data: Bytes, length: number, flags: number, address: Bytes, addressLength: number) => number = libc.func(
-  'long sendto(int, const uint8_t*, size_t, int, const uint8_t*, uint)',
-);
 export const recvfrom: (fd: number, data: Bytes, length: number, flags: number, address: Bytes, addressLength: Length) => number = libc.func(
   'long recvfrom(int, _Out_ uint8_t*, size_t, int, _Out_ uint8_t*, _Inout_ uint*)',
 );
@@ -35,12 +32,8 @@ export const recvfrom: (fd: number, data: Bytes, length: number, flags: number, 
 export const recvmsg: (fd: number, message: Bytes, flags: number) => number = libc.func('long recvmsg(int, _Inout_ uint8_t*, int)');
 export const sendmsg: (fd: number, message: Bytes, flags: number) => number = libc.func('long sendmsg(int, const uint8_t*, int)');
 export const getsockname: (fd: number, address: Bytes, length: Length) => number = libc.func('int getsockname(int, _Out_ uint8_t*, _Inout_ uint*)');
-export const getpeername: (fd: number, address: Bytes, length: Length) => number = libc.func('int getpeername(int, _Out_ uint8_t*, _Inout_ uint*)');
 export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number = libc.func(
   'int setsockopt(int, int, int, const uint8_t*, uint)',
-);
-export const getsockopt: (fd: number, level: number, option: number, value: Bytes, length: Length) => number = libc.func(
-  'int getsockopt(int, int, int, _Out_ uint8_t*, _Inout_ uint*)',
 );
 export const close: (fd: number) => number = libc.func('int close(int)');
 export const mount: (source: string, target: string, type: string, flags: number, data: string | null) => number = libc.func(
@@ -55,7 +48,6 @@ export const errno: () => number = () => koffi.errno();
 export const addressOf: (buffer: Bytes) => bigint = (buffer) => BigInt(koffi.address(buffer));
 
 export const CLONE_NEWNET = 0x40000000;
-export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_BRIDGE = 7;
 export const AF_INET6 = 10;
@@ -70,15 +62,9 @@ export const NETLINK_NETFILTER = 12;
 export const SOL_SOCKET = 1;
 export const SOL_NETLINK = 270;
 export const SO_REUSEADDR = 2;
-export const SO_ERROR = 4;
-export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_LINGER = 13;
 export const SO_RCVTIMEO = 20;
-export const SO_RCVBUFFORCE = 33;
-export const MSG_PEEK = 0x2;
-export const MSG_TRUNC = 0x20;
-export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MS_BIND = 4096;
 export const MNT_DETACH = 2;
