@@ -47,9 +47,11 @@ const doctorArgs = ['doctor', ...(labAt < 0 ? [] : [own[labAt + 1]]), '--json'];
 function lacks() {
   const doctor = spawnSync(process.execPath, [`${root}dist/cli/main.js`, ...doctorArgs], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   if (doctor.error !== undefined || doctor.stdout.trim() === '') stop(`cnilab doctor did not answer\n${doctor.stderr}`, 70);
-  return JSON.parse(doctor.stdout).capabilities.filter((c) => !c.ok && (c.required || (all && byPackage(c))));
+  return JSON.parse(doctor.stdout).capabilities.filter((c) => !c.ok && (isNeeded(c) || (all && byPackage(c))));
 }
 
+// Asked about one lab, doctor looks only at what that lab needs.
+const isNeeded = (c) => c.required || labAt >= 0;
 const byPackage = (c) => /\b(apt-get|dnf) /.test(c.remedy);
 
 function mend(remedies) {
@@ -83,7 +85,7 @@ const tried = new Set();
 for (let missing = lacks(); ; missing = lacks()) {
   const remedies = [...new Set(missing.filter(byPackage).map((c) => c.remedy))].filter((r) => !tried.has(r));
   if (remedies.length === 0) {
-    const left = missing.filter((c) => c.required);
+    const left = missing.filter(isNeeded);
     if (left.length > 0) stop(left.map((c) => `missing: ${c.title}: ${c.detail}${c.remedy === '' ? '' : `\n  ${c.remedy}`}`).join('\n'), 3);
     break;
   }

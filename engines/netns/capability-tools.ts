@@ -130,6 +130,17 @@ export const toolTrials: readonly Trial[] = [
     attempt: async () => await bird(),
   },
   {
+    id: 'fault-tools',
+    title: 'ip, bridge, sysctl, conntrack, ping',
+    required: false,
+    neededBy: 'faults, and the commands that reports tell you to type',
+    wanted: () => false,
+    attempt: async () => {
+      const missing = ['ip', 'bridge', 'sysctl', 'conntrack', 'ping'].filter((name) => findProgram([name]) === null);
+      return { ok: missing.length === 0, detail: missing.length === 0 ? 'found' : `missing: ${missing.join(', ')}`, remedy: REMEDIES.faultTools };
+    },
+  },
+  {
     id: 'open-files',
     title: 'open files',
     required: false,

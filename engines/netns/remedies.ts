@@ -28,6 +28,7 @@ export const REMEDIES: Readonly<
     | 'iptables'
     | 'nftables'
     | 'iproute'
+    | 'faultTools'
     | 'plugins'
     | 'bird'
     | 'birdLibraries'
@@ -49,6 +50,7 @@ export const REMEDIES: Readonly<
   iptables: install('iptables', 'iptables-nft'),
   nftables: install('nftables', 'nftables'),
   iproute: install('iproute2', 'iproute'),
+  faultTools: install('iproute2 procps conntrack iputils-ping', 'iproute procps-ng conntrack-tools iputils'),
   plugins: install('containernetworking-plugins', 'containernetworking-plugins'),
   bird: unpackBird(),
   birdLibraries: install('libssh-gcrypt-4 libreadline8', 'libssh readline'),
