@@ -35,7 +35,8 @@ function dependenciesAreCurrent() {
 
 if (!dependenciesAreCurrent()) {
   say('installing the dependencies of package-lock.json');
-  if (run(['npm', 'ci', '--no-audit', '--no-fund']).status !== 0) stop('npm ci failed: see above', 3);
+  // Not `npm ci`: it refuses a lock file without the packages of other platforms, which a mirror may not have.
+  if (run(['npm', 'install', '--no-save', '--no-audit', '--no-fund']).status !== 0) stop('npm install failed: see above', 3);
 }
 if (run([process.execPath, `${root}node_modules/@typescript/native/bin/tsc`, '-p', `${root}tsconfig.build.json`]).status !== 0)
   stop('the build failed: see above', 70);

@@ -14,7 +14,7 @@ export interface Outcome {
 }
 
 /** A place of its own for state and cache; `prefix` runs the command as somebody else. */
-export class Place implements Disposable {
+export class Place implements AsyncDisposable {
   readonly directory: string = mkdtempSync(join(tmpdir(), 'cnilab-it-'));
   readonly #prefix: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
@@ -61,7 +61,9 @@ export class Place implements Disposable {
     return [...processesNaming(this.directory), ...files];
   }
 
-  [Symbol.dispose](): void {
+  /** Takes down what a failed test left up, before its state is gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cnilab(['down', '--all']);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -15,7 +15,7 @@ describe.skipIf(why !== null)(`kill -9 of up${why === null ? '' : ` (skipped: ${
   ])('at any moment leaves what down can clean: %s', async (_title, cni) => {
     const reached = new Set<string>();
     for (const killAfterMs of moments) {
-      using place = new Place();
+      await using place = new Place();
       const file = join(place.directory, 'lab.yaml');
       writeFileSync(file, `name: killed\nclusters:\n  - { name: c1, workers: 2, cni: ${cni}, workloads: [{ name: app, perNode: 2 }] }\n`);
       const killed = await place.cnilab(['up', file], { killAfterMs });

@@ -13,8 +13,8 @@ describe.skipIf(why !== null)(`shipped labs on real network namespaces${why === 
   beforeAll(() => {
     place = new Place();
   });
-  afterAll(() => {
-    place[Symbol.dispose]();
+  afterAll(async () => {
+    await place[Symbol.asyncDispose]();
   });
 
   it.each(files)('%s comes up, satisfies the network model in every profile, and leaves nothing', async (file) => {

@@ -27,7 +27,7 @@ describe.skipIf(why !== null)(`the life of a lab${why === null ? '' : ` (skipped
   afterEach(async () => {
     await place.cnilab(['down', '--all']);
     expect(place.leftovers()).toEqual([]);
-    place[Symbol.dispose]();
+    await place[Symbol.asyncDispose]();
   });
 
   const write = (text: string, file = 'lab.yaml'): string => {

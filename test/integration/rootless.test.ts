@@ -16,7 +16,7 @@ describe.skipIf(why !== null)(`rootless, as an unprivileged user${why === null ?
     ['calico bgp', '{ type: calico, encapsulation: none }'],
     ['weave', '{ type: weave }'],
   ])('%s gives the same results', async (_title, cni) => {
-    using place = new Place(['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--no-new-privs']);
+    await using place = new Place(['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--no-new-privs']);
     chownSync(place.directory, NOBODY, NOBODY);
     const file = join(place.directory, 'lab.yaml');
     writeFileSync(file, `name: rootless\nclusters:\n  - { name: c1, workers: 2, cni: ${cni}, workloads: [{ name: app, perNode: 2 }] }\n`);
