@@ -139,8 +139,8 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
   inspect: {
     summary: 'show a running lab: state, faults, addresses',
     arguments: [LAB],
-    options: [],
-    examples: ['cnilab inspect flannel-vxlan', 'cnilab inspect flannel-vxlan --json'],
+    options: [{ flags: '--check', summary: 'also call CNI CHECK for every pod that plugins attached' }],
+    examples: ['cnilab inspect flannel-vxlan', 'cnilab inspect flannel-vxlan --check', 'cnilab inspect flannel-vxlan --json'],
     graceMs: 0,
   },
   exec: {

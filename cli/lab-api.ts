@@ -1,5 +1,6 @@
 /** The functions under the CLI, each loaded when it is first called. Tests hand in their own. */
 import type { runAttached } from '../engines/run-attached.ts';
+import type { checkAttachments } from '../lab/check.ts';
 import type { diffLab } from '../lab/diff.ts';
 import type { doctor } from '../lab/doctor.ts';
 import type { down, downAll } from '../lab/down.ts';
@@ -24,6 +25,7 @@ export interface LabApi {
   readonly listLabs: Later<typeof listLabs>;
   readonly readLab: Later<typeof readLab>;
   readonly verify: Later<typeof verify>;
+  readonly checkAttachments: Later<typeof checkAttachments>;
   readonly down: Later<typeof down>;
   readonly downAll: Later<typeof downAll>;
   readonly enterArgv: Later<typeof enterArgv>;
@@ -45,6 +47,7 @@ export const labApi: LabApi = {
   listLabs: async (...args) => (await import('../lab/read.ts')).listLabs(...args),
   readLab: async (...args) => (await import('../lab/read.ts')).readLab(...args),
   verify: async (...args) => (await import('../lab/verify.ts')).verify(...args),
+  checkAttachments: async (...args) => (await import('../lab/check.ts')).checkAttachments(...args),
   down: async (...args) => (await import('../lab/down.ts')).down(...args),
   downAll: async (...args) => (await import('../lab/down.ts')).downAll(...args),
   enterArgv: async (...args) => (await import('../lab/exec.ts')).enterArgv(...args),

@@ -265,6 +265,12 @@ export interface EngineSession {
   snapshot(namespaces: readonly string[], options: { readonly rules: boolean }): Promise<Snapshot>;
   /** Runs a program in a namespace of the lab, output captured. */
   run(netns: string, argv: readonly string[], options?: { readonly input?: string; readonly timeoutMs?: number }): Promise<CommandResult>;
+  /**
+   * Asks the CNI plugins whether the pods are still attached as they left them (CNI specification, CHECK). Counts the pods that were asked about;
+   * 0 where the CNI attaches pods without plugins.
+   * @throws EngineError that names the pod and the plugin
+   */
+  checkAttachments(): Promise<number>;
   close(): Promise<void>;
 }
 

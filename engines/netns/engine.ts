@@ -70,7 +70,7 @@ export function netnsEngine(deps: NetnsDeps = { preflight, startHolder, isHolder
     status: (handle) => (deps.isHolderAlive(holderOf(handle)) ? 'up' : 'lost'),
     open: async (handle, plan) => {
       const holder = aliveHolder(deps, handle, plan);
-      return labSession(warm.take(holder.pid) ?? deps.openAgent(holder));
+      return labSession(warm.take(holder.pid) ?? deps.openAgent(holder), plan);
     },
     enter: (handle, netns, argv) => {
       const { pid, rootless } = holderOf(handle);

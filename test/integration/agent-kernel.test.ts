@@ -131,7 +131,10 @@ describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? ''
     expect(a.links.find(({ name }) => name === 'weave')).toMatchObject({ master: 'br', vxlan: { learning: true } });
     expect(a.routes.filter(({ type }) => type === 'blackhole').map(({ to }) => to)).toEqual(['10.244.0.0/26', 'fd00:244::/122']);
     expect(await lab.sh('a', 'ip route show 169.254.1.1')).toContain('169.254.1.1 dev eth0 proto static scope link');
-    await lab.sh('a', `${process.execPath} -e "const net = require('net'); net.createServer().listen(8080, '172.18.0.1'); net.createServer().listen(8081, '::')" </dev/null >/dev/null 2>&1 & sleep 0.5`);
+    await lab.sh(
+      'a',
+      `${process.execPath} -e "const net = require('net'); net.createServer().listen(8080, '172.18.0.1'); net.createServer().listen(8081, '::')" </dev/null >/dev/null 2>&1 & sleep 0.5`,
+    );
     expect((await lab.snapshot('a')).listening).toEqual(['172.18.0.1:8080', '[::]:8081']);
   });
 

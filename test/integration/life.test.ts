@@ -117,6 +117,16 @@ describe.skipIf(why !== null)(`the life of a lab${why === null ? '' : ` (skipped
     expect((await verified('gone')).verdict).toBe('pass');
   });
 
+  it('calls CNI CHECK on demand, and says which pod is not as the plugins left it', async () => {
+    const file = write(lab('checked', '{ type: flannel }', 1, 1));
+    expect((await place.cnilab(['up', file])).code).toBe(0);
+    expect((await place.cnilab(['inspect', 'checked', '--check'])).stdout).toContain('CNI CHECK: 2 pods are attached as the plugins left them');
+    await place.cnilab(['exec', 'checked', 'app-worker1', '--', 'ip', 'addr', 'flush', 'dev', 'eth0']);
+    const broken = await place.cnilab(['inspect', 'checked', '--check']);
+    expect(broken.code).toBe(4);
+    expect(broken.stderr).toContain('app-worker1');
+  });
+
   it('runs IPv6 and dual stack on bridge and flannel', async () => {
     for (const [name, cni] of [
       ['six', '{ type: bridge }'],

@@ -113,6 +113,7 @@ function record(plan: LabPlan, failing = '', rules: Readonly<Record<string, stri
   };
   const session: EngineSession = {
     probe: refuse,
+    checkAttachments: refuse,
     snapshot: async (namespaces) => ({
       ...snapshot,
       namespaces: Object.fromEntries(Object.entries(snapshot.namespaces).filter(([netns]) => namespaces.includes(netns))),

@@ -1,3 +1,4 @@
+import { parseCidr } from '../cidr.ts';
 import type { CniPlan, RoutePlan } from '../plan.ts';
 import type { BridgeCniSpec } from '../spec.ts';
 import { gatewayOf } from '../allocate.ts';
@@ -57,7 +58,7 @@ export const bridge: CniPlanner<BridgeCniSpec, BridgePlanOptions> = {
           capabilities: { mac: true },
           ipam: hostLocal(
             node,
-            node.ranges.map((r) => (r.family === 'ipv4' ? '0.0.0.0/0' : '::/0')),
+            node.ranges.map((r) => parseCidr(r.family === 'ipv4' ? '0.0.0.0/0' : '::/0')),
           ),
         },
         PORTMAP,

@@ -116,7 +116,7 @@ export const flannel: CniPlanner<FlannelCniSpec, FlannelPlan> = {
           ipMasq: false,
           mtu: context.cni.mtuBytes,
           capabilities: { mac: true },
-          ipam: hostLocal(node, context.podCIDRs.map(formatCidr)),
+          ipam: hostLocal(node, context.podCIDRs),
         },
         PORTMAP,
       ],

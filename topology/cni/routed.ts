@@ -1,6 +1,6 @@
 /** What the CNIs with one subnet per node share: gateway bridge, routes to the peers, host-local conflist. */
 import { gatewayOf } from '../allocate.ts';
-import { formatCidr } from '../cidr.ts';
+import { formatCidr, type Cidr } from '../cidr.ts';
 import { macFor } from '../names.ts';
 import type { AddressPlan, BridgePlan, CniPlan, PodInterfacePlan, RoutePlan } from '../plan.ts';
 import type { Family } from '../spec.ts';
@@ -45,13 +45,15 @@ export function routerRoutesToNodes(context: CniContext<CniPlan>): RouterRoutes 
   return routes;
 }
 
-/** IPAM section of host-local for a node; `dataDir` lives with the lab, one per node. */
-export function hostLocal(node: CniNode, routes: readonly string[]): Readonly<Record<string, unknown>> {
+/** IPAM section of host-local for a node, with routes by the node's gateway; `dataDir` lives with the lab, one per node. */
+export function hostLocal(node: CniNode, routes: readonly Cidr[]): Readonly<Record<string, unknown>> {
+  const gatewayFor = (family: Family): string | undefined => node.ranges.filter((range) => range.family === family).map(gatewayOf)[0];
   return {
     type: 'host-local',
     dataDir: `/run/cnilab/ipam/${node.id.replace('/', '.')}`,
     ranges: node.ranges.map((range) => [{ subnet: formatCidr(range), gateway: gatewayOf(range) }]),
-    routes: routes.map((dst) => ({ dst })),
+    // The gateway is said although ADD would find it: CHECK looks for the route as it is written here.
+    routes: routes.map((route) => ({ dst: formatCidr(route), gw: gatewayFor(route.family) })),
   };
 }
 
