@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findBird } from '../../engines/netns/find-executable.ts';
 
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 const main = join(root, 'dist/cli/main.js');
@@ -22,6 +23,11 @@ export class Place implements AsyncDisposable {
   constructor(prefix: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
     this.#prefix = prefix;
     this.#env = env;
+    // BIRD may be in the cache of whoever runs the tests, which a place does not have, nor another user the right to read.
+    const bird = findBird();
+    mkdirSync(join(this.directory, 'bin'));
+    if (bird !== null) copyFileSync(bird, join(this.directory, 'bin/bird'));
+    chmodSync(this.directory, 0o755);
   }
 
   get environment(): NodeJS.ProcessEnv {
@@ -30,6 +36,7 @@ export class Place implements AsyncDisposable {
       XDG_STATE_HOME: join(this.directory, 'state'),
       XDG_CACHE_HOME: join(this.directory, 'cache'),
       HOME: this.directory,
+      PATH: `${join(this.directory, 'bin')}:${process.env['PATH'] ?? ''}`,
       NO_COLOR: '1',
       ...this.#env,
     };
