@@ -1,11 +1,12 @@
 /**
- * Entry of the process that loads one TypeScript or JavaScript lab file: argv[2] is its absolute path. Reports one line of JSON on descriptor
- * 3 and ends at once, whatever the lab has left running. It is a process of its own because a lab file is code: it may never end, exit, or crash.
+ * Entry of the process that loads one TypeScript or JavaScript lab file: argv[2] is its absolute path, argv[3] the process that waits for it. Reports
+ * one line of JSON on descriptor 3 and ends at once, whatever the lab has left running. It is a process of its own because a lab file is code: it may
+ * never end, exit, or crash.
  */
 import { writeSync } from 'node:fs';
 import { register, syncBuiltinESMExports } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { apiFile, isPackageFile, moduleExtension } from './installation.ts';
 import { placeOf } from './load-place.ts';
 import type { HooksData, ResolvedImport } from './load-hooks.ts';
@@ -13,6 +14,17 @@ import type { LoadedBy, LoadFailure, LoadReport } from './load-report.ts';
 import { pickLab } from './pick-lab.ts';
 
 const REPORT_FD = 3;
+
+/**
+ * Ends this process when the one that waits for it is gone: killed, it cannot end us, and a lab in an endless loop never looks up. Only another
+ * thread sees it.
+ */
+const WATCH_PARENT = `
+  const parent = require('node:worker_threads').workerData;
+  setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 250);
+`;
+new Worker(WATCH_PARENT, { eval: true, execArgv: [], env: {}, workerData: Number(process.argv[3]) }).unref();
+
 const file = process.argv[2] ?? '';
 const exit: (code?: number | string | null) => never = process.exit.bind(process);
 const realEnvironment = process.env;

@@ -72,7 +72,7 @@ async function firstLine(stream: Readable): Promise<string | null> {
  */
 export async function loadTypeScript(path: string, timeoutMs: number): Promise<{ readonly input: unknown; readonly by: LoadedBy }> {
   const entry = fileURLToPath(new URL(`./load-child.${moduleExtension}`, import.meta.url));
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx/esm'), entry, path], { stdio: ['ignore', 2, 2, 'pipe'] });
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx/esm'), entry, path, String(process.pid)], { stdio: ['ignore', 2, 2, 'pipe'] });
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;

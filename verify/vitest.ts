@@ -49,12 +49,13 @@ export function describeReport(report: Report): string {
   const lines: string[] = [];
   for (const check of report.checks.filter((one) => one.verdict === 'fail')) {
     lines.push(`${check.id}: ${check.pairs.failed} of ${check.pairs.planned} fail`);
-    for (const failure of check.failures.slice(0, SHOWN)) {
+    const shown = check.failures.slice(0, SHOWN);
+    for (const failure of shown) {
       const pair = failure.server === '' ? failure.client : `${failure.client} → ${failure.server}`;
       lines.push(`  ${pair}${failure.protocol === null ? '' : ` ${failure.protocol}`}: ${failure.saw}; expected ${failure.expected}`);
       if (failure.next !== '') lines.push(`    next: ${failure.next}`);
     }
-    if (check.failuresTotal > SHOWN) lines.push(`  and ${check.failuresTotal - SHOWN} more`);
+    if (check.failuresTotal > shown.length) lines.push(`  and ${check.failuresTotal - shown.length} more`);
   }
   for (const check of report.checks.filter((one) => one.verdict === 'inconclusive')) lines.push(`${check.id} is inconclusive: ${check.reason}`);
   for (const diagnosis of report.diagnoses.filter((one) => one.severity === 'fail'))

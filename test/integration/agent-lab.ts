@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentFailure, AgentMethods } from '../../engines/netns/agent/protocol.ts';
 import type { Op, Stage } from '../../engines/netns/ops.ts';
 import type { CommandResult, EngineEvent, NamespaceSnapshot } from '../../engines/port.ts';
+import { cacheDirectory } from '../../engines/netns/agent-environment.ts';
 
 const HOLDER = `
 read -r pid rest < /proc/self/stat
@@ -112,7 +113,7 @@ async function startAgent(holder: string, rootless: boolean, events: EngineEvent
     process.execPath,
     join(DIST, 'engines/netns/agent/main.js'),
   ];
-  const child: ChildProcess = spawn('nsenter', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child: ChildProcess = spawn('nsenter', argv, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, CNILAB_CACHE: cacheDirectory() } });
   const waiting = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void }>();
   const exited = new Promise<void>((done) => {
     child.once('exit', () => {

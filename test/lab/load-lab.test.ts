@@ -1,4 +1,5 @@
-import { rmSync, symlinkSync, mkdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadLab, type LoadOptions } from '../../lab/load-lab.ts';
@@ -170,6 +171,15 @@ export default lab;
     expect(performance.now() - startedAt).toBeLessThan(4000);
   });
 
+  it('never ends, and whoever waits for it is killed: the loader ends itself', async () => {
+    const file = scratch.write('lab.ts', 'for (;;) {}\n');
+    const script = `import { loadLab } from ${JSON.stringify(new URL('../../dist/lab/load-lab.js', import.meta.url).href)}; await loadLab(${JSON.stringify(file)});`;
+    const waiting = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' });
+    await expect.poll(() => loadersOf(file).length, { timeout: 5000 }).toBe(1);
+    waiting.kill('SIGKILL');
+    await expect.poll(() => loadersOf(file), { timeout: 5000 }).toEqual([]);
+  });
+
   it('awaits what can no longer happen: said at once', async () => {
     expect(await failure(scratch.write('lab.ts', 'await new Promise(() => {});\n'))).toMatchObject({
       code: 'LAB_FILE_TIMEOUT',
@@ -302,3 +312,15 @@ describe('YAML and JSON labs', () => {
     expect(await failure(scratch.write(name, text))).toMatchObject({ code: 'LAB_FILE_SYNTAX', message: expect.stringMatching(message) });
   });
 });
+
+/** Processes that load the file right now. */
+function loadersOf(file: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      return words.includes(file) && words.some((word) => word.endsWith('load-child.js'));
+    } catch {
+      return false;
+    }
+  });
+}
