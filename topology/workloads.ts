@@ -39,13 +39,13 @@ function controller(kind: 'DaemonSet' | 'Deployment', workload: WorkloadSpec, na
 /**
  * Lowers the short forms of a cluster to Kubernetes objects and puts the author's own objects behind them.
  *
- * `perNode: n` becomes n DaemonSets (NAME when n is 1, else NAME-1 … NAME-n) that tolerate every taint, so that control planes have pods too;
+ * `perNode: n` becomes n DaemonSets (NAME, NAME-2, NAME-3, …: a second one renames nobody) that tolerate every taint, so that control planes have pods too;
  * `replicas: n` becomes one Deployment.
  */
 export function lowerWorkloads(cluster: ClusterSpec): readonly KubernetesObject[] {
   const lowered = (cluster.workloads ?? []).flatMap((workload): KubernetesObject[] => {
     const count = workload.perNode ?? (workload.replicas === undefined ? 1 : 0);
-    const sets = Array.from({ length: count }, (_, i) => controller('DaemonSet', workload, count === 1 ? workload.name : `${workload.name}-${i + 1}`, {}));
+    const sets = Array.from({ length: count }, (_, i) => controller('DaemonSet', workload, i === 0 ? workload.name : `${workload.name}-${i + 1}`, {}));
     return workload.replicas === undefined ? sets : [...sets, controller('Deployment', workload, workload.name, { replicas: workload.replicas })];
   });
   return [...lowered, ...(cluster.objects ?? [])];

@@ -159,9 +159,9 @@ describe('reconcile', () => {
   });
 
   it('forgets who is gone: an address given to somebody else must not be looked for at the old MAC', () => {
-    const weave = (perNode: number) => smallLab({ type: 'weave' }, { kubernetesVersion: '1.30', workloads: [{ name: 'web', perNode }] });
-    const from = planLab(weave(1));
-    const to = planLab(weave(2), { previous: from });
+    const weave = (name: string) => smallLab({ type: 'weave' }, { kubernetesVersion: '1.30', workloads: [{ name, perNode: 1 }] });
+    const from = planLab(weave('web'));
+    const to = planLab(weave('api'), { previous: from });
     const [old] = from.clusters[0]?.pods ?? [];
     const heir = to.clusters[0]?.pods.find((pod) => pod.interface?.addresses[0]?.address === old?.interface?.addresses[0]?.address);
     expect(heir?.interface?.mac).not.toBe(old?.interface?.mac);

@@ -1583,7 +1583,7 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       lab({ workloads: [{ name: 'w', perNode: 2, ports: [{ containerPort: 80, hostPort: 8080 }] }] }),
       'HOST_PORT_CONFLICT',
       'clusters.c1',
-      'host port 8080/TCP of node control-plane1 is asked for by pods w-1-control-plane1 and w-2-control-plane1',
+      'host port 8080/TCP of node control-plane1 is asked for by pods w-control-plane1 and w-2-control-plane1',
       'one pod per node',
       lab({
         workloads: [

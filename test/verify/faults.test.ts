@@ -225,21 +225,21 @@ describe('scripts', () => {
 
   it('a duplicate address wins by a neighbour entry, or by a host route', async () => {
     expect(await script(vxlan, 'duplicate-pod-ip')).toMatchInlineSnapshot(`
-      "pod.c1.default.echo-1-worker1: ip addr add 10.244.1.3/24 dev eth0
-      node.c1.worker1: ip neigh replace 10.244.1.3 lladdr 02:4c:7e:8d:73:40 dev cni0 nud reachable
+      "pod.c1.default.echo-worker1: ip addr add 10.244.1.3/24 dev eth0
+      node.c1.worker1: ip neigh replace 10.244.1.3 lladdr 02:26:f3:b1:e1:e8 dev cni0 nud reachable
       --
-      pod.c1.default.echo-1-worker1: ip addr del 10.244.1.3/24 dev eth0
+      pod.c1.default.echo-worker1: ip addr del 10.244.1.3/24 dev eth0
       node.c1.worker1: ip neigh del 10.244.1.3 dev cni0
-      pod.c1.default.echo-1-worker1: ip neigh flush to 10.244.1.3
+      pod.c1.default.echo-worker1: ip neigh flush to 10.244.1.3
       pod.c1.default.echo-2-worker1: ip neigh flush to 10.244.1.3"
     `);
     expect(await script(calico, 'duplicate-pod-ip')).toMatchInlineSnapshot(`
-      "pod.c1.default.echo-1-worker1: ip addr add 10.244.0.66/32 dev eth0
+      "pod.c1.default.echo-worker1: ip addr add 10.244.0.66/32 dev eth0
       node.c1.worker1: ip route del 10.244.0.66/32 dev cali3f52312c36e proto 3
-      node.c1.worker1: ip route add 10.244.0.66/32 dev calid3d85bdf7dd
+      node.c1.worker1: ip route add 10.244.0.66/32 dev cali9a628fc21e9
       --
-      pod.c1.default.echo-1-worker1: ip addr del 10.244.0.66/32 dev eth0
-      node.c1.worker1: ip route del 10.244.0.66/32 dev calid3d85bdf7dd
+      pod.c1.default.echo-worker1: ip addr del 10.244.0.66/32 dev eth0
+      node.c1.worker1: ip route del 10.244.0.66/32 dev cali9a628fc21e9
       node.c1.worker1: ip route add 10.244.0.66/32 dev cali3f52312c36e proto 3
       node.c1.worker1: ip neigh flush to 10.244.0.66"
     `);
@@ -273,9 +273,9 @@ describe('scripts', () => {
 
   it('what a learning overlay would mend is written permanently', async () => {
     expect(await script(weave, 'stale-fdb')).toMatchInlineSnapshot(`
-      "node.c1.worker1: bridge fdb replace 02:58:d0:e4:81:7a dev vxlan-6784 dst 172.30.0.192 self permanent
+      "node.c1.worker1: bridge fdb replace 02:44:ff:65:39:36 dev vxlan-6784 dst 172.30.0.192 self permanent
       --
-      node.c1.worker1: bridge fdb del 02:58:d0:e4:81:7a dev vxlan-6784 dst 172.30.0.192 self"
+      node.c1.worker1: bridge fdb del 02:44:ff:65:39:36 dev vxlan-6784 dst 172.30.0.192 self"
     `);
   });
 });
