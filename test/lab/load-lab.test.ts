@@ -217,10 +217,12 @@ describe('the cache', () => {
 
   it('is quick: no process is started', async () => {
     const file = scratch.write('lab.ts', stamped());
-    await stamp(file);
     const startedAt = performance.now();
     await stamp(file);
-    expect(performance.now() - startedAt).toBeLessThan(20);
+    const loadedAt = performance.now();
+    await stamp(file);
+    // A process that loads tsx takes at least ten times as long as reading the cache.
+    expect(performance.now() - loadedAt).toBeLessThan((loadedAt - startedAt) / 4);
   });
 
   it('sees a change of an imported file, however deep', async () => {
