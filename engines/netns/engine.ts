@@ -3,24 +3,27 @@ import { existsSync } from 'node:fs';
 import { EngineError, EnvironmentError, LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import type { Engine, EngineHandle, UpContext } from '../port.ts';
-import { type AgentSession, openAgent } from './agent-session.ts';
-import { compile } from './compile.ts';
+import type { AgentSession } from './agent-session.ts';
+import type * as Building from './building.ts';
 import type { CompileOptions } from './compile-options.ts';
 import { endHolder } from './destroy.ts';
 import { netnsArgv } from './enter-holder.ts';
 import { fidelity } from './fidelity.ts';
 import { type Holder, isHolderAlive, startHolder } from './holder.ts';
-import { labSession } from './lab-session.ts';
 import type { NetnsDeps } from './netns-deps.ts';
 import type { OpsDelta } from './ops.ts';
-import { preflight } from './preflight.ts';
-import { reconcile } from './reconcile.ts';
 import { warmAgents } from './warm-agents.ts';
 
 const NAME = 'netns';
 
-export function netnsEngine(deps: NetnsDeps = { preflight, startHolder, isHolderAlive, endHolder, openAgent }): Engine {
+/** `given`: the lowest layer of a test. */
+export function netnsEngine(given?: NetnsDeps): Engine {
   const warm = warmAgents();
+  const deps = given ?? { startHolder, isHolderAlive, endHolder };
+  const building = (): Promise<typeof Building> => import('./building.ts');
+  const preflight = async (plan: LabPlan, sourceDirectory: string): Promise<void> =>
+    (given ?? (await import('./preflight.ts'))).preflight(plan, sourceDirectory);
+  const agentFor = async (holder: Holder): Promise<AgentSession> => warm.take(holder.pid) ?? (given ?? (await building())).openAgent(holder);
 
   /** Carries out a delta; an agent that did is kept for the next session. */
   const apply = async (agent: AgentSession, holder: Holder, plan: LabPlan, delta: OpsDelta, context: UpContext): Promise<void> => {
@@ -46,10 +49,13 @@ export function netnsEngine(deps: NetnsDeps = { preflight, startHolder, isHolder
     capabilities: async (plan) => await (await import('./capabilities.ts')).capabilities(plan),
     fidelity,
     create: async (plan, context) => {
-      deps.preflight(plan, context.sourceDirectory);
+      await preflight(plan, context.sourceDirectory);
+      // Loads while the holder starts.
+      const loading = building();
       const holder = await deps.startHolder(context.directory, context.signal);
       // It starts while the handle is written and the plan compiled.
-      const agent = deps.openAgent(holder);
+      const agent = await agentFor(holder);
+      const { compile } = await loading;
       const handle = handleOf(holder);
       try {
         await context.onHandle(handle);
@@ -62,15 +68,17 @@ export function netnsEngine(deps: NetnsDeps = { preflight, startHolder, isHolder
     },
     change: async (handle, from, to, context) => {
       const holder = aliveHolder(deps, handle, to);
-      deps.preflight(to, context.sourceDirectory);
+      await preflight(to, context.sourceDirectory);
+      const { reconcile } = await building();
       const delta = reconcile(from, to, compileOptions(holder, context));
       if (delta.undo.length === 0 && delta.stages.length === 0) return;
-      await apply(warm.take(holder.pid) ?? deps.openAgent(holder), holder, to, delta, context);
+      await apply(await agentFor(holder), holder, to, delta, context);
     },
     status: (handle) => (deps.isHolderAlive(holderOf(handle)) ? 'up' : 'lost'),
     open: async (handle, plan) => {
       const holder = aliveHolder(deps, handle, plan);
-      return labSession(warm.take(holder.pid) ?? deps.openAgent(holder), plan);
+      const { labSession } = await building();
+      return labSession(await agentFor(holder), plan);
     },
     enter: (handle, netns, argv) => {
       const { pid, rootless } = holderOf(handle);
@@ -107,7 +115,7 @@ function holderOf(handle: EngineHandle): Holder {
   };
 }
 
-function aliveHolder(deps: NetnsDeps, handle: EngineHandle, plan: LabPlan): Holder {
+function aliveHolder(deps: Pick<NetnsDeps, 'isHolderAlive'>, handle: EngineHandle, plan: LabPlan): Holder {
   const holder = holderOf(handle);
   if (deps.isHolderAlive(holder)) return holder;
   throw new LabError({
