@@ -2,6 +2,7 @@
  * All benchmarks, each as a ratio of two things measured in turn in one run: `npm run bench`, or `npm run bench -- build up` for some.
  * Prints a Markdown table; README.md of this folder keeps figures with their date and machine. Needs root (the reference builder enters by nsenter).
  */
+import { NO_MATERIALS } from '../engines/port.ts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -131,7 +132,14 @@ async function prober(file: string, pods: number): Promise<Row> {
   const plan = planLab(parsedSpec(file));
   const directory = mkdtempSync(join(place, 'lab-'));
   const engine = await loadEngine('netns');
-  const context = { directory, sourceDirectory: root, onEvent: () => {}, onHandle: () => Promise.resolve(), signal: new AbortController().signal };
+  const context = {
+    directory,
+    sourceDirectory: root,
+    materials: NO_MATERIALS,
+    onEvent: () => {},
+    onHandle: () => Promise.resolve(),
+    signal: new AbortController().signal,
+  };
   const handle = await engine.create(plan, context);
   const session = await engine.open(handle, plan);
   try {

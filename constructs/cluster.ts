@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import type { CidrInput, ClusterSpec, IpvsScheduler, NodeSpec } from '../topology/spec.ts';
+import type { CidrInput, ClusterSpec, IpvsScheduler, NodeSpec, PortMappingSpec } from '../topology/spec.ts';
 import type { Cni } from './cni/cni.ts';
 import type { Lab } from './lab.ts';
 import { nextOrder } from './order.ts';
@@ -65,6 +65,16 @@ interface ClusterNetworkProps {
   readonly kubeProxy?: IpvsProxyProps | RulesProxyProps;
   /** @default cluster.local */
   readonly dnsDomain?: string;
+  /**
+   * kind: image of the nodes, with tag or digest.
+   * @default the one that kind 0.33 lists for the Kubernetes version
+   */
+  readonly nodeImage?: string;
+  /**
+   * kind: ports of this machine that lead to a node.
+   * @default none
+   */
+  readonly portMappings?: readonly PortMappingSpec[];
 }
 
 export type ClusterProps = ClusterNetworkProps & (CountedNodesProps | NamedNodesProps);

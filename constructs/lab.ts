@@ -54,6 +54,11 @@ export interface LabProps {
    * @default none
    */
   readonly outside?: OutsideSpec;
+  /**
+   * Images to use instead of the default ones, by repository; engines that pull no image ignore them.
+   * @default none
+   */
+  readonly images?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -100,7 +105,7 @@ export class Lab extends RootConstruct {
     const problems = this.validate();
     if (problems.length > 0) throw new Error(problems.join('\n'));
     const clusters = this.node.children.filter((child): child is Cluster => child instanceof Cluster).sort((a, b) => a.order - b.order);
-    const { name, description, underlay, hosts, routers, outside } = this.props;
+    const { name, description, underlay, hosts, routers, outside, images } = this.props;
     const draft = {
       name,
       description,
@@ -109,6 +114,7 @@ export class Lab extends RootConstruct {
       hosts,
       routers,
       outside,
+      images,
     };
     return plainJson(draft) as LabSpec;
   }

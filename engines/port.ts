@@ -1,5 +1,7 @@
 /** What every engine offers. Verification sees an engine only through these types. */
 import type { Family } from '../topology/spec.ts';
+import type { ArtifactSet } from '../topology/artifacts.ts';
+import type { Diagnostic } from '../topology/diagnostic.ts';
 import type { Outcome } from '../topology/outcome.ts';
 import type { LabPlan } from '../topology/plan.ts';
 
@@ -257,8 +259,21 @@ export interface Snapshot {
   readonly namespaces: Readonly<Record<string, NamespaceSnapshot>>;
 }
 
+/** What a session can look at; what it cannot is said in the report and not judged. */
+export interface SessionSight {
+  /** ICMP can be sent and seen. */
+  readonly icmp: boolean;
+  /** Datagrams of a chosen size with DF: what decides an MTU. */
+  readonly df: boolean;
+  /** The kernel of nodes and pods can be read (`snapshot` of everything, with rules): what a diagnosis needs. */
+  readonly kernel: boolean;
+  /** The server's own socket tells to which address it was sent. */
+  readonly destination: boolean;
+}
+
 /** A running lab, opened. Close it; the lab stays up. */
 export interface EngineSession {
+  readonly sight: SessionSight;
   /** Records arrive in batches, in no particular order. */
   probe(request: ProbeRequest, onBatch: (batch: ProbeBatch) => void): Promise<ProbeSummary>;
   /** `rules: true` also lists the packet filters (a process per namespace). */
@@ -274,11 +289,36 @@ export interface EngineSession {
   close(): Promise<void>;
 }
 
+/** A Kubernetes API, as kubectl reaches it, and what is known besides of the cluster behind it. */
+export interface KubernetesAccess {
+  /** Name of the cluster in the plan; the context's name for a cluster that was found. */
+  readonly cluster: string;
+  /** Path of a kubeconfig file; null: what kubectl finds by itself. */
+  readonly kubeconfig: string | null;
+  readonly context: string | null;
+  /** Runs a program on a node (as root, in its network namespace); null where nodes cannot be entered. */
+  readonly onNode: ((node: string, argv: readonly string[], options?: { readonly timeoutMs?: number }) => Promise<CommandResult>) | null;
+}
+
+/** What an engine is given besides the plan. */
+export interface Materials {
+  /** The files of the lab; null for an engine that works from the plan alone. */
+  readonly artifacts: ArtifactSet | null;
+  /** Images of this machine to load into the nodes besides what the lab needs. */
+  readonly load: readonly string[];
+  /** Nothing may be fetched; what is missing is an error that names it. */
+  readonly offline: boolean;
+}
+
+/** For engines that work from the plan alone. */
+export const NO_MATERIALS: Materials = { artifacts: null, load: [], offline: false };
+
 export interface UpContext {
   /** Private directory of this incarnation of the lab, existing, 0700. The engine may put files there. */
   readonly directory: string;
   /** Folder of the lab file, for relative plugin folders. */
   readonly sourceDirectory: string;
+  readonly materials: Materials;
   readonly onEvent: OnEvent;
   /** Called as soon as there is something to clean up, before it is used; the state is on disk when it resolves. */
   readonly onHandle: (handle: EngineHandle) => Promise<void>;
@@ -288,6 +328,16 @@ export interface UpContext {
 export interface Engine {
   readonly name: string;
   readonly title: string;
+  /** What it is given besides the plan. */
+  readonly artifacts: ArtifactSet['engine'] | null;
+  /** Why a plan cannot run here, each with its path in the lab; none where it can. Pure. */
+  refusals(plan: LabPlan): readonly Diagnostic[];
+  /** Why a running lab cannot become another in place, besides what the plans alone say. Pure. */
+  replaceReasons(from: LabPlan, to: LabPlan): readonly string[];
+  /** The clusters of a running lab, where they have an API: a verification then runs inside of them. Null: `open` probes. */
+  kubernetes(handle: EngineHandle, plan: LabPlan): readonly KubernetesAccess[] | null;
+  /** The running lab as it is, where the plan does not decide it: names and addresses of nodes and pods. Null: as planned. */
+  observe(handle: EngineHandle, plan: LabPlan): Promise<LabPlan | null>;
   /** What the machine can do, found by trying; with a plan only what that plan needs. */
   capabilities(plan: LabPlan | null): Promise<readonly Capability[]>;
   fidelity(plan: LabPlan): FidelityStatement;
@@ -295,10 +345,10 @@ export interface Engine {
   create(plan: LabPlan, context: UpContext): Promise<EngineHandle>;
   /** Turns the running lab of `from` into `to`. */
   change(handle: EngineHandle, from: LabPlan, to: LabPlan, context: UpContext): Promise<void>;
-  status(handle: EngineHandle): 'up' | 'lost';
+  status(handle: EngineHandle): Promise<'up' | 'lost'>;
   open(handle: EngineHandle, plan: LabPlan): Promise<EngineSession>;
   /** argv that enters a namespace of the lab, to be run with inherited stdio (exec, shell). */
-  enter(handle: EngineHandle, netns: string, argv: readonly string[]): readonly string[];
+  enter(handle: EngineHandle, netns: string, argv: readonly string[]): Promise<readonly string[]>;
   /** Removes everything; fine when it is already gone. `handle` null: only the directory of the incarnation is known. Proves absence, else throws. */
   destroy(handle: EngineHandle | null, directory: string): Promise<void>;
 }

@@ -19,11 +19,12 @@ async function change(job: UpJob, running: LabState, handle: EngineHandle, wante
     await writeIncarnation({ directory: running.directory, engine: running.engine, handle: given });
   };
   try {
-    await job.engine.change(handle, running.plan, wanted, contextOf(job, running.directory, onHandle));
+    await job.engine.change(handle, running.plan, wanted, await contextOf(job, wanted, running.directory, onHandle));
   } catch (error) {
     await writeState({ ...running, phase: 'failed', updatedAt: now(), handle: current });
     throw error;
   }
+  const observed = await job.engine.observe(current, wanted);
   const changed: LabState = {
     ...running,
     writtenBy: cnilabVersion(),
@@ -33,6 +34,7 @@ async function change(job: UpJob, running: LabState, handle: EngineHandle, wante
     spec: job.spec,
     plan: wanted,
     handle: current,
+    ...(observed === null ? {} : { observed }),
   };
   await writeState(changed);
   return changed;
@@ -50,8 +52,8 @@ export async function changeLab(job: UpJob, running: LabState, handle: EngineHan
     await writeState(settled);
     return { state: settled, outcome: 'unchanged' };
   }
-  const { diffLab, engineDiffers, replaceNeeded } = await import('./diff.ts');
-  const diff = engineDiffers(diffLab(running, wanted), running, job.engine.name);
+  const { diffLab, engineDiffers, engineRefuses, replaceNeeded } = await import('./diff.ts');
+  const diff = engineRefuses(engineDiffers(diffLab(running, wanted), running, job.engine.name), running.name, job.engine.replaceReasons(running.plan, wanted));
   if (!diff.replace) return { state: await change(job, running, handle, wanted), outcome: 'changed' };
   if (!job.replace) throw replaceNeeded(running.name, diff);
   await clear(job, 'replacing the running lab');

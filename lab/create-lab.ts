@@ -54,9 +54,10 @@ export async function createLab(job: UpJob, wanted: LabPlan): Promise<LabState> 
   };
   try {
     job.signal.throwIfAborted();
-    handle = await job.engine.create(wanted, contextOf(job, directory, onHandle));
+    handle = await job.engine.create(wanted, await contextOf(job, wanted, directory, onHandle));
     await saved;
-    const up: LabState = { ...creating, phase: 'up', updatedAt: new Date().toISOString(), handle };
+    const observed = await job.engine.observe(handle, wanted);
+    const up: LabState = { ...creating, phase: 'up', updatedAt: new Date().toISOString(), handle, ...(observed === null ? {} : { observed }) };
     await writeState(up);
     return up;
   } catch (error) {

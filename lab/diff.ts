@@ -23,6 +23,13 @@ export function engineDiffers(diff: PlanDiff, running: LabState, engine: string)
   return { ...diff, changes: [move, ...diff.changes], replace: true, empty: false };
 }
 
+/** A change that the plans allow in place, and the engine does not. */
+export function engineRefuses(diff: PlanDiff, lab: string, reasons: readonly string[]): PlanDiff {
+  if (reasons.length === 0) return diff;
+  const changes = reasons.map((reason) => ({ kind: 'change', object: 'lab', id: lab, inPlace: false, reason }) as const);
+  return { ...diff, changes: [...changes, ...diff.changes], replace: true, empty: false };
+}
+
 /** The refusal of a change that cannot be made in place, with every reason. */
 export function replaceNeeded(name: string, diff: PlanDiff): LabError {
   const reasons = diff.changes.filter((change) => !change.inPlace);

@@ -19,7 +19,7 @@ interface Named extends Target {
 }
 
 function everything(state: LabState): readonly Named[] {
-  const { machines, clusters } = state.plan;
+  const { machines, clusters } = state.observed ?? state.plan;
   return [
     ...clusters.flatMap((cluster) =>
       cluster.pods.map((pod): Named => ({ id: pod.id, netns: pod.netns, names: [pod.name, `${pod.namespace}/${pod.name}`, pod.id] })),
@@ -82,5 +82,5 @@ export async function enterArgv(
   const { netns } = resolveTarget(state, target);
   const handle = requireUp(state);
   const engine = await (options.loadEngine ?? loadEngine)(state.engine);
-  return engine.enter(handle, netns, argv);
+  return await engine.enter(handle, netns, argv);
 }

@@ -19,6 +19,8 @@ export interface LabState {
   readonly source: { readonly path: string; readonly sha256: string };
   readonly spec: LabSpec;
   readonly plan: LabPlan;
+  /** The lab as it is, where the engine and not the plan chooses names and addresses; absent: as planned. */
+  readonly observed?: LabPlan;
   /** Private directory of this incarnation, inside the lab's state directory: run-<random>. */
   readonly directory: string;
   readonly handle: EngineHandle | null;

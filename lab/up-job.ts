@@ -1,6 +1,6 @@
 /** What bringing a lab up works with, and what creating and changing it share. */
 import { dirname } from 'node:path';
-import type { Engine, EngineHandle, OnEvent, UpContext } from '../engines/port.ts';
+import type { Engine, EngineHandle, Materials, OnEvent, UpContext } from '../engines/port.ts';
 import { SpecError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import type { LabSpec } from '../topology/spec.ts';
@@ -23,6 +23,8 @@ export interface UpJob {
   readonly signal: AbortSignal;
   readonly retain: boolean;
   readonly replace: boolean;
+  /** Gives the engine what it needs besides the plan. */
+  readonly materialsFor: (plan: LabPlan) => Promise<Materials>;
 }
 
 export interface UpOutcome {
@@ -45,8 +47,15 @@ export async function planFrom(job: UpJob, previous: LabPlan): Promise<LabPlan> 
 }
 
 /** What the engine is given for one incarnation. */
-export function contextOf(job: UpJob, directory: string, onHandle: (handle: EngineHandle) => Promise<void>): UpContext {
-  return { directory, sourceDirectory: job.input.path === '' ? process.cwd() : dirname(job.input.path), onEvent: job.onEvent, onHandle, signal: job.signal };
+export async function contextOf(job: UpJob, plan: LabPlan, directory: string, onHandle: (handle: EngineHandle) => Promise<void>): Promise<UpContext> {
+  return {
+    directory,
+    sourceDirectory: job.input.path === '' ? process.cwd() : dirname(job.input.path),
+    materials: await job.materialsFor(plan),
+    onEvent: job.onEvent,
+    onHandle,
+    signal: job.signal,
+  };
 }
 
 /** Takes down whatever is there of the lab. */

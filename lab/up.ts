@@ -1,5 +1,5 @@
-import type { OnEvent } from '../engines/port.ts';
-import { LabError } from '../topology/errors.ts';
+import { NO_MATERIALS, type Engine, type Materials, type OnEvent } from '../engines/port.ts';
+import { LabError, SpecError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import { changeLab } from './change-lab.ts';
 import { createLab } from './create-lab.ts';
@@ -7,6 +7,7 @@ import type { LabState } from './lab-state.ts';
 import { DEFAULT_ENGINE, loadEngine, type LoadEngine } from './load-engine.ts';
 import type { LoadedLab } from './load-lab.ts';
 import { lockLab } from './lock.ts';
+import { withOverrides } from './overrides.ts';
 import { prepare } from './prepare.ts';
 import { readStateFile } from './state-file.ts';
 import { clear, planFrom, type UpJob, type UpOutcome } from './up-job.ts';
@@ -14,6 +15,14 @@ import { clear, planFrom, type UpJob, type UpOutcome } from './up-job.ts';
 export interface UpOptions {
   /** @default netns */
   readonly engine?: string;
+  /** Image of every node; its tag is the Kubernetes version of clusters that name none. kind only. @default as the lab file says */
+  readonly nodeImage?: string;
+  /** Images by repository, over those of the lab file. */
+  readonly images?: Readonly<Record<string, string>>;
+  /** Images of this machine to load into the nodes. */
+  readonly loadImages?: readonly string[];
+  /** Nothing may be fetched. @default false */
+  readonly offline?: boolean;
   /** Take a running lab down and bring it up anew where it cannot be changed in place. @default false */
   readonly replace?: boolean;
   /** Keep what there is of a lab that failed to come up, to be looked at. @default false: it is taken down */
@@ -52,11 +61,18 @@ async function bringUp(job: UpJob): Promise<UpOutcome> {
   const previous = found.kind === 'state' ? found.state : null;
   if (previous?.phase === 'up' && previous.handle !== null) {
     const runningOn = previous.engine === job.engine.name ? job.engine : await job.load(previous.engine);
-    if (runningOn.status(previous.handle) === 'up') return changeLab(job, previous, previous.handle);
+    if ((await runningOn.status(previous.handle)) === 'up') return changeLab(job, previous, previous.handle);
   }
   const wanted = await planAfter(job, previous);
   if (found.kind !== 'none') await clear(job, leftover(previous));
   return { state: await createLab(job, wanted), outcome: 'created' };
+}
+
+async function materialsFor(engine: Engine, plan: LabPlan, options: UpOptions): Promise<Materials> {
+  if (engine.artifacts === null) return NO_MATERIALS;
+  const offline = options.offline ?? false;
+  const { synthesize } = await import('./synth.ts');
+  return { artifacts: await synthesize(plan, engine.artifacts, { offline }), load: options.loadImages ?? [], offline };
 }
 
 /** What a stop, asked for or by the clock, is called. */
@@ -82,7 +98,8 @@ function stopped(error: unknown, name: string, options: UpOptions, deadline: Abo
  * @throws SpecError for an invalid lab; LabError REPLACE_NEEDED with every reason; LAB_LOCKED; INTERRUPTED; TIMEOUT; EnvironmentError and
  * EngineError of the engine
  */
-export async function up(input: LoadedLab, options: UpOptions = {}): Promise<UpResult> {
+export async function up(file: LoadedLab, options: UpOptions = {}): Promise<UpResult> {
+  const input = withOverrides(file, options);
   const startedAt = performance.now();
   const load = options.loadEngine ?? loadEngine;
   // Modules load while the lab is looked at.
@@ -92,6 +109,8 @@ export async function up(input: LoadedLab, options: UpOptions = {}): Promise<UpR
   const signal = AbortSignal.any([options.signal, deadline].filter((s) => s !== undefined && s !== null));
   const { spec, plan } = await prepare(input);
   const engine = await engineComing;
+  const refused = engine.refusals(plan);
+  if (refused.length > 0) throw new SpecError(refused, input.path || spec.name);
   try {
     const lock = await lockLab(spec.name, { doing: 'up', waitMs: 5000, signal });
     try {
@@ -105,6 +124,7 @@ export async function up(input: LoadedLab, options: UpOptions = {}): Promise<UpR
         signal,
         retain: options.retain ?? false,
         replace: options.replace ?? false,
+        materialsFor: (wanted) => materialsFor(engine, wanted, options),
       };
       return { ...(await bringUp(job)), elapsedMs: performance.now() - startedAt };
     } finally {

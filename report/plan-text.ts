@@ -90,6 +90,10 @@ function cniText({ cni }: ClusterPlan): string {
       return `calico, encapsulation ${cni.encapsulation}, blocks /${String(cni.blockSize)}, AS ${String(cni.asNumber)}${cni.routeReflectors.length > 0 ? `, reflectors ${cni.routeReflectors.join(' ')}` : ''}, ${mtu}`;
     case 'weave':
       return `weave, range ${cni.range}, UDP ${String(cni.port)}, ${mtu}`;
+    case 'kindnet':
+      return `kindnet, ${mtu}`;
+    case 'observed':
+      return `${cni.name}, as found, ${mtu}`;
     case 'raw':
       return `raw network configuration list, routes on ${cni.routesOn}, ${mtu}`;
   }

@@ -40,6 +40,7 @@ export function planLab(spec: LabSpec, options: PlanOptions = {}): LabPlan {
     segments: underlay.segments,
     machines,
     clusters,
+    images: spec.images ?? {},
     findings: [...findings, ...planned.flatMap((p) => p.findings)],
   });
 }

@@ -19,6 +19,8 @@ export interface LabPlan {
   /** Hosts, routers and the outside; cluster nodes are in `clusters`. */
   readonly machines: readonly MachinePlan[];
   readonly clusters: readonly ClusterPlan[];
+  /** Images to use instead of the default ones, by repository. */
+  readonly images: Readonly<Record<string, string>>;
   /** Warnings and notes of planning; errors never reach a plan. */
   readonly findings: readonly Diagnostic[];
 }
@@ -196,13 +198,28 @@ export interface ClusterPlan {
   readonly cni: CniPlan;
   readonly kubeProxy: { readonly mode: ProxyMode; readonly scheduler: IpvsScheduler | null };
   readonly dnsDomain: string;
+  /** Image of the nodes as the author chose it; null: the engine's choice for the Kubernetes version. */
+  readonly nodeImage: string | null;
+  readonly portMappings: readonly PortMappingPlan[];
   readonly nodes: readonly NodePlan[];
   readonly pods: readonly PodPlan[];
   readonly objects: readonly KubernetesObject[];
 }
 
+/** A port of this machine that leads to a node. */
+export interface PortMappingPlan {
+  readonly node: string;
+  readonly containerPort: number;
+  readonly hostPort: number;
+  readonly listenAddress: string;
+  readonly protocol: 'TCP' | 'UDP';
+}
+
 /** The CNI with every option filled in. */
-export type CniPlan =
+export type CniPlan = PlannedCni | ObservedCni;
+
+/** The CNIs that labs may name. */
+export type PlannedCni =
   | { readonly type: 'bridge'; readonly bridge: string; readonly routesOn: 'nodes' | 'router'; readonly mtuBytes: number; readonly masquerade: boolean }
   | {
       readonly type: 'flannel';
@@ -210,6 +227,7 @@ export type CniPlan =
       readonly vni: number;
       readonly port: number;
       readonly directRouting: boolean;
+      readonly version: string;
       readonly mtuBytes: number;
     }
   | {
@@ -219,11 +237,22 @@ export type CniPlan =
       readonly routeReflectors: readonly string[];
       readonly asNumber: number;
       readonly natOutgoing: boolean;
+      readonly version: string;
       readonly vni: number;
       readonly port: number;
       readonly mtuBytes: number;
     }
-  | { readonly type: 'weave'; readonly range: string; readonly port: number; readonly vni: number; readonly mtuBytes: number }
+  | {
+      readonly type: 'weave';
+      readonly range: string;
+      readonly port: number;
+      readonly vni: number;
+      /** '': nothing is encrypted. */
+      readonly password: string;
+      readonly version: string;
+      readonly mtuBytes: number;
+    }
+  | { readonly type: 'kindnet'; readonly mtuBytes: number }
   | {
       readonly type: 'raw';
       readonly pluginDirs: readonly string[];
@@ -233,7 +262,17 @@ export type CniPlan =
       readonly conflist: Readonly<Record<string, unknown>>;
     };
 
-export type CniName = CniPlan['type'];
+/** The CNI of a cluster that was not planned here, as far as it could be recognised. No lab names it. */
+export interface ObservedCni {
+  readonly type: 'observed';
+  /** `flannel`, `calico`, …, or `unknown`. */
+  readonly name: string;
+  /** Where pods have their addresses from: the node's share, ranges of the CNI's own inside the cluster's pod CIDRs, or not known. */
+  readonly ranges: 'node' | 'cluster' | 'unknown';
+  readonly mtuBytes: number;
+}
+
+export type CniName = PlannedCni['type'];
 
 /** Name of the namespace in which the segments' bridges (the switches) live. */
 export const FABRIC_NETNS = 'fabric';

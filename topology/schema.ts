@@ -9,6 +9,7 @@ import type {
   CniSpec,
   FlannelCniSpec,
   HostSpec,
+  KindnetCniSpec,
   KubernetesObject,
   LabSpec,
   NodeSpec,
@@ -153,6 +154,7 @@ const flannelCni = strict({
   vni: optional(z.int().min(1).max(0xff_ffff), 'VXLAN network identifier.', { default: 1 }),
   port: optional(port, 'UDP port of VXLAN.', { default: 8472 }),
   directRouting: optional(z.boolean(), 'vxlan only: bare routes between nodes of one segment.', { default: false }),
+  version: optional(z.string(), 'Version of flannel on engines that run the real one.', { default: '0.28.9' }),
   mtu: optional(mtu, "Outer MTU in bytes; pods get it less the overhead. Default: the underlay's."),
 }).meta({ id: 'FlannelCni' }) satisfies z.ZodType<FlannelCniSpec>;
 
@@ -167,6 +169,7 @@ const calicoCni = strict({
   routeReflectors: optional(z.array(z.string()), 'encapsulation none: names of the nodes that reflect routes; without it a full mesh.'),
   asNumber: optional(z.int().min(1).max(0xffff_ffff), 'BGP autonomous system.', { default: 64512 }),
   natOutgoing: optional(z.boolean(), 'Masquerade what leaves the pool.', { default: true }),
+  version: optional(z.string(), 'Version of Calico on engines that run the real one.', { default: '3.32.1' }),
   mtu: optional(mtu, "Pods' MTU in bytes. Default: the underlay's less the overhead."),
 }).meta({ id: 'CalicoCni' }) satisfies z.ZodType<CalicoCniSpec>;
 
@@ -174,7 +177,14 @@ const weaveCni = strict({
   type: z.literal('weave'),
   range: optional(z.string(), 'IPALLOC_RANGE, inside the pod CIDR. Default: the pod CIDR.'),
   mtu: optional(mtu, "Pods' MTU in bytes.", { default: 1376 }),
+  password: optional(z.string().min(9), 'Encrypts what passes between nodes, on engines that run the real Weave Net. Default: no encryption.'),
+  version: optional(z.string(), 'Version of Weave Net on engines that run the real one.', { default: '2.9.0' }),
 }).meta({ id: 'WeaveCni' }) satisfies z.ZodType<WeaveCniSpec>;
+
+const kindnetCni = strict({
+  type: z.literal('kindnet'),
+  mtu: optional(mtu, "Pods' MTU in bytes. Default: the underlay's."),
+}).meta({ id: 'KindnetCni' }) satisfies z.ZodType<KindnetCniSpec>;
 
 const rawCni = strict({
   type: z.literal('raw'),
@@ -186,7 +196,7 @@ const rawCni = strict({
   mtu: optional(mtu, "Pods' MTU in bytes. Default: the underlay's."),
 }).meta({ id: 'RawCni' }) satisfies z.ZodType<RawCniSpec>;
 
-const cni: z.ZodType<CniSpec> = z.discriminatedUnion('type', [bridgeCni, flannelCni, calicoCni, weaveCni, rawCni]);
+const cni: z.ZodType<CniSpec> = z.discriminatedUnion('type', [bridgeCni, flannelCni, calicoCni, weaveCni, kindnetCni, rawCni]);
 
 const cluster: z.ZodType<ClusterSpec> = strict({
   name: name('Name of the cluster: an RFC 1123 label of at most 20 characters.'),
@@ -212,6 +222,21 @@ const cluster: z.ZodType<ClusterSpec> = strict({
     'kube-proxy.',
   ),
   dnsDomain: optional(z.string(), 'DNS domain of the cluster.', { default: 'cluster.local' }),
+  nodeImage: optional(z.string().min(1), 'kind: image of the nodes. Default: the one that kind 0.33 lists for the Kubernetes version.', {
+    examples: ['kindest/node:v1.34.4'],
+  }),
+  portMappings: optional(
+    z.array(
+      strict({
+        node: optional(z.string(), 'Name of the node. Default: the first control plane.'),
+        containerPort: port,
+        hostPort: z.int().min(0).max(65_535).meta({ description: 'Port of this machine; 0: a free one is chosen.' }),
+        listenAddress: optional(z.string(), 'Address of this machine.', { default: '127.0.0.1' }),
+        protocol: optional(z.enum(['TCP', 'UDP']), 'Transport.', { default: 'TCP' }),
+      }),
+    ),
+    'kind: ports of this machine that lead to a node.',
+  ),
   workloads: optional(z.array(workload), 'Pods in short form.'),
   objects: optional(z.array(object), 'Kubernetes objects, as they are.'),
 }).meta({ id: 'Cluster' });
@@ -226,6 +251,9 @@ export const labSchema: z.ZodType<LabSpec> = strict({
   hosts: optional(z.array(host), 'Machines that belong to no cluster.'),
   routers: optional(z.array(router), 'Routers between segments.'),
   outside: optional(outside, "The world beyond the lab's routers."),
+  images: optional(strings, 'Images to use instead of the default ones, by repository.', {
+    examples: [{ 'ghcr.io/flannel-io/flannel': 'ghcr.io/flannel-io/flannel:v0.28.4' }],
+  }),
 });
 
 /** Checks the shape of a lab. All problems at once; on success the spec holds plain data only. */

@@ -35,6 +35,11 @@ export interface LabSpec {
   readonly routers?: readonly RouterSpec[];
   /** The world beyond the lab's routers: clients, a load balancer, a resolver. Never a real address of this machine's world. */
   readonly outside?: OutsideSpec;
+  /**
+   * Images to use instead of the default ones, by repository: `{'ghcr.io/flannel-io/flannel': 'registry.example/flannel:v0.28.4'}`.
+   * Engines that pull no image ignore them.
+   */
+  readonly images?: Readonly<Record<string, string>>;
 }
 
 export interface UnderlaySpec {
@@ -116,10 +121,26 @@ export interface ClusterSpec {
   readonly kubeProxy?: { readonly mode?: ProxyMode; readonly scheduler?: IpvsScheduler };
   /** @default cluster.local */
   readonly dnsDomain?: string;
+  /** kind: image of the nodes, with tag or digest. @default the one that kind 0.33 lists for the Kubernetes version */
+  readonly nodeImage?: string;
+  /** kind: ports of this machine that lead to a node. */
+  readonly portMappings?: readonly PortMappingSpec[];
   /** Short forms; they lower to Kubernetes objects. */
   readonly workloads?: readonly WorkloadSpec[];
   /** Kubernetes objects, as they are. */
   readonly objects?: readonly KubernetesObject[];
+}
+
+export interface PortMappingSpec {
+  /** Name of the node. @default the first control plane */
+  readonly node?: string;
+  readonly containerPort: number;
+  /** 0: a free one is chosen. */
+  readonly hostPort: number;
+  /** @default 127.0.0.1 */
+  readonly listenAddress?: string;
+  /** @default TCP */
+  readonly protocol?: 'TCP' | 'UDP';
 }
 
 export interface NodeSpec {
@@ -170,6 +191,8 @@ export interface FlannelCniSpec {
   readonly port?: number;
   /** vxlan only: bare routes between nodes of one segment. @default false */
   readonly directRouting?: boolean;
+  /** Version of flannel on engines that run the real one. @default 0.28.9 */
+  readonly version?: string;
   /** Outer MTU in bytes (the device gets it less the overhead), as flannel's Backend.MTU. @default the underlay's */
   readonly mtu?: number;
 }
@@ -186,6 +209,8 @@ export interface CalicoCniSpec {
   readonly asNumber?: number;
   /** @default true */
   readonly natOutgoing?: boolean;
+  /** Version of Calico on engines that run the real one. @default 3.32.1 */
+  readonly version?: string;
   readonly mtu?: number;
 }
 
@@ -194,6 +219,17 @@ export interface WeaveCniSpec {
   /** IPALLOC_RANGE. @default the pod CIDR */
   readonly range?: string;
   /** @default 1376 */
+  readonly mtu?: number;
+  /** Encrypts what passes between nodes, on engines that run the real Weave Net. @default no encryption */
+  readonly password?: string;
+  /** Version of Weave Net (the fork rajch/weave) on engines that run the real one. @default 2.9.0 */
+  readonly version?: string;
+}
+
+/** kind's own default CNI: the ptp plugin with host-local, and routes between the nodes. */
+export interface KindnetCniSpec {
+  readonly type: 'kindnet';
+  /** @default the underlay's */
   readonly mtu?: number;
 }
 
@@ -211,4 +247,4 @@ export interface RawCniSpec {
   readonly mtu?: number;
 }
 
-export type CniSpec = BridgeCniSpec | FlannelCniSpec | CalicoCniSpec | WeaveCniSpec | RawCniSpec;
+export type CniSpec = BridgeCniSpec | FlannelCniSpec | CalicoCniSpec | WeaveCniSpec | KindnetCniSpec | RawCniSpec;

@@ -100,7 +100,7 @@ function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan): End {
   if (node.bridge !== null) add(node.bridge.addresses, `bridge ${node.bridge.name}`);
   for (const device of node.vxlans) add(device.addresses, `vtep ${device.name}`);
   // What an author's own plugins make on a node is theirs; the gateway that the plan hands to them is what its pods must route to.
-  if (plan.cni.type === 'raw')
+  if (plan.cni.type === 'raw' || plan.cni.type === 'kindnet')
     add(
       node.gateways.map((address) => ({ address })),
       'gateway of its pods',

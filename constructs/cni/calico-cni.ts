@@ -3,6 +3,11 @@ import type { Cni } from './cni.ts';
 
 interface CalicoProps {
   /**
+   * Version of Calico on engines that run the real one.
+   * @default 3.32.1
+   */
+  readonly version?: string;
+  /**
    * Prefix length of an IPAM block; a node owns one block or more.
    * @default 26
    */

@@ -3,6 +3,11 @@ import type { Cni } from './cni.ts';
 
 interface FlannelProps {
   /**
+   * Version of flannel on engines that run the real one.
+   * @default 0.28.9
+   */
+  readonly version?: string;
+  /**
    * MTU of the outer packets in bytes, as flannel's `Backend.MTU`; the pods get it less the overhead of the backend.
    * @default the underlay's
    */

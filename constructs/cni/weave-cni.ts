@@ -12,6 +12,16 @@ export interface WeaveCniProps {
    * @default 1376
    */
   readonly mtu?: number;
+  /**
+   * Encrypts what passes between nodes, on engines that run the real Weave Net; nine characters at least.
+   * @default no encryption
+   */
+  readonly password?: string;
+  /**
+   * Version of the fork rajch/weave on engines that run the real Weave Net.
+   * @default 2.9.0
+   */
+  readonly version?: string;
 }
 
 /**

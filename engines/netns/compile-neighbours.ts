@@ -5,7 +5,7 @@
 import type { AddressPlan, ClusterPlan, LabPlan, NodePlan } from '../../topology/plan.ts';
 import { type AttachedPod, isAttached } from './compile-data-path.ts';
 import { allMachines } from './compile-machines.ts';
-import { dataPaths } from './cni/index.ts';
+import { dataPathOf } from './cni/index.ts';
 import type { Op } from './ops.ts';
 
 interface Station {
@@ -22,7 +22,7 @@ export function underlayNeighbourOps(plan: LabPlan): Op[] {
 
 /** Every pod knows its gateway and whoever shares its link layer, and they know the pod. */
 export function podNeighbourOps(cluster: ClusterPlan): Op[] {
-  if (dataPaths[cluster.cni.type].linkScope !== 'link') return podDomains(cluster).flatMap(everyPair);
+  if (dataPathOf(cluster.cni).linkScope !== 'link') return podDomains(cluster).flatMap(everyPair);
   const podsOf = podsByNode(cluster);
   return cluster.nodes.flatMap((node) => pointToPoint(node, podsOf.get(node.name) ?? []));
 }
@@ -64,7 +64,7 @@ function segmentDomains(plan: LabPlan): Station[][] {
 
 /** Who shares a link layer, among pods and their nodes' bridges. */
 function podDomains(cluster: ClusterPlan): Station[][] {
-  const scope = dataPaths[cluster.cni.type].linkScope;
+  const scope = dataPathOf(cluster.cni).linkScope;
   if (scope === 'link') return [];
   const podsOf = podsByNode(cluster);
   const lans = cluster.nodes.map((node) => [...bridgeStation(node), ...(podsOf.get(node.name) ?? []).map(podStation)]);

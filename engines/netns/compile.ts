@@ -6,7 +6,7 @@ import { fabricOps, machineOps } from './compile-machines.ts';
 import { podNeighbourOps, underlayNeighbourOps } from './compile-neighbours.ts';
 import { kernelTraits, type CompileOptions } from './compile-options.ts';
 import { namespaceSysctls } from './compile-sysctls.ts';
-import { dataPaths } from './cni/index.ts';
+import { dataPathOf } from './cni/index.ts';
 import type { Op, Stage } from './ops.ts';
 
 /**
@@ -30,7 +30,7 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
     {
       name: 'data-path',
       title: `building the data path of ${count(nodes.length, 'node')}`,
-      ops: plan.clusters.flatMap((cluster) => cluster.nodes.flatMap((node) => dataPaths[cluster.cni.type].node(cluster, node))),
+      ops: plan.clusters.flatMap((cluster) => cluster.nodes.flatMap((node) => dataPathOf(cluster.cni).node(cluster, node))),
     },
     { name: 'bgp', title: 'starting BGP', ops: plan.clusters.flatMap(bgpOps) },
     {
@@ -56,7 +56,7 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
 
 function podOps(cluster: ClusterPlan, options: CompileOptions): Op[] {
   const nodes = new Map<string, NodePlan>(cluster.nodes.map((node) => [node.name, node]));
-  const dataPath = dataPaths[cluster.cni.type];
+  const dataPath = dataPathOf(cluster.cni);
   return cluster.pods.filter(isAttached).flatMap((pod) => {
     const node = nodes.get(pod.node);
     return node === undefined ? [] : [...dataPath.pod(cluster, node, pod, options)];

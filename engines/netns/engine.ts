@@ -46,6 +46,11 @@ export function netnsEngine(given?: NetnsDeps): Engine {
   return {
     name: NAME,
     title: 'Linux network namespaces',
+    artifacts: null,
+    refusals: () => [],
+    replaceReasons: () => [],
+    kubernetes: () => null,
+    observe: async () => null,
     capabilities: async (plan) => await (await import('./capabilities.ts')).capabilities(plan),
     fidelity,
     create: async (plan, context) => {
@@ -74,13 +79,13 @@ export function netnsEngine(given?: NetnsDeps): Engine {
       if (delta.undo.length === 0 && delta.stages.length === 0) return;
       await apply(await agentFor(holder), holder, to, delta, context);
     },
-    status: (handle) => (deps.isHolderAlive(holderOf(handle)) ? 'up' : 'lost'),
+    status: async (handle) => (deps.isHolderAlive(holderOf(handle)) ? 'up' : 'lost'),
     open: async (handle, plan) => {
       const holder = aliveHolder(deps, handle, plan);
       const { labSession } = await building();
       return labSession(await agentFor(holder), plan);
     },
-    enter: (handle, netns, argv) => {
+    enter: async (handle, netns, argv) => {
       const { pid, rootless } = holderOf(handle);
       return netnsArgv(pid, rootless, netns, argv);
     },

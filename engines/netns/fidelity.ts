@@ -50,6 +50,11 @@ const CNIS: Readonly<Record<CniName, CniFidelity>> = {
       'weave: its router and gossip, relaying over a third node, sleeve (pcap), the Open vSwitch data path, encryption, weave-npc; its IPAM ring is split evenly by the plan',
     ],
   },
+  kindnet: {
+    real: () => ['the containernetworking plugins ptp, host-local, loopback and portmap, called by the CNI protocol'],
+    sameMechanism: () => ['kindnet: routes between nodes and the chain KIND-MASQ-AGENT, as kindnetd writes them'],
+    absent: () => ['kindnetd: nobody watches the API or repairs what is changed by hand, and NetworkPolicies are not enforced'],
+  },
   raw: {
     real: () => ["the plugins of the lab's own network configuration list, called by the CNI protocol"],
     sameMechanism: ({ cni }) => (is(cni, 'raw') && cni.routesOn === 'nodes' ? ['raw: routes between nodes, as an administrator would write them'] : []),
@@ -59,7 +64,8 @@ const CNIS: Readonly<Record<CniName, CniFidelity>> = {
 
 /** The fidelity statement of a plan. Pure. */
 export function fidelity(plan: LabPlan): FidelityStatement {
-  const each = (part: keyof CniFidelity): string[] => plan.clusters.flatMap((cluster) => CNIS[cluster.cni.type][part](cluster));
+  const each = (part: keyof CniFidelity): string[] =>
+    plan.clusters.flatMap((cluster) => (cluster.cni.type === 'observed' ? [] : CNIS[cluster.cni.type][part](cluster)));
   const clusters = plan.clusters.length > 0;
   const tables = plan.clusters.some((cluster) => cluster.cni.type !== 'raw');
   return {

@@ -1,6 +1,6 @@
 /** What a plan needs of the machine, read off the plan. */
 import { resolve } from 'node:path';
-import { dataPaths } from './cni/index.ts';
+import { dataPathOf } from './cni/index.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 
 export interface PlanNeeds {
@@ -19,7 +19,11 @@ export function planNeeds(plan: LabPlan, sourceDirectory = '/'): PlanNeeds {
   const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
   const filters = new Set(
     plan.clusters.flatMap((cluster) =>
-      cluster.nodes.slice(0, 1).flatMap((node) => dataPaths[cluster.cni.type].node(cluster, node).flatMap((op) => (op.op === 'rules' ? [op.family] : []))),
+      cluster.nodes.slice(0, 1).flatMap((node) =>
+        dataPathOf(cluster.cni)
+          .node(cluster, node)
+          .flatMap((op) => (op.op === 'rules' ? [op.family] : [])),
+      ),
     ),
   );
   return {

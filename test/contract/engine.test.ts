@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../engines/netns/compile.ts';
 import { netnsEngine } from '../../engines/netns/engine.ts';
-import type { EngineEvent, EngineHandle, UpContext } from '../../engines/port.ts';
+import { NO_MATERIALS, type EngineEvent, type EngineHandle, type UpContext } from '../../engines/port.ts';
 import { engines, loadEngine } from '../../engines/registry.ts';
 import { LabError } from '../../topology/errors.ts';
 import { planLab } from '../../topology/plan-lab.ts';
@@ -24,6 +24,7 @@ function up(more: Partial<UpContext> = {}): Recorded {
   const context: UpContext = {
     directory: DIRECTORY,
     sourceDirectory: '/home/me',
+    materials: NO_MATERIALS,
     onEvent: (_event: EngineEvent) => {},
     signal: abort.signal,
     onHandle: async (handle) => {
@@ -35,7 +36,14 @@ function up(more: Partial<UpContext> = {}): Recorded {
   return { handles, context, abort };
 }
 
-const CNIS: readonly CniSpec[] = [{ type: 'bridge' }, { type: 'flannel' }, { type: 'calico' }, { type: 'calico', encapsulation: 'none' }, { type: 'weave' }];
+const CNIS: readonly CniSpec[] = [
+  { type: 'bridge' },
+  { type: 'flannel' },
+  { type: 'calico' },
+  { type: 'calico', encapsulation: 'none' },
+  { type: 'weave' },
+  { type: 'kindnet' },
+];
 const planOf = (cni: CniSpec): ReturnType<typeof smallPlan> => smallPlan(cni, { kubernetesVersion: '1.30' });
 
 describe('engine contract: netns', () => {
@@ -45,11 +53,11 @@ describe('engine contract: netns', () => {
     const { context, handles } = up();
     const handle = await engine.create(planOf(cni), context);
     expect(handles).toEqual([handle]);
-    expect(engine.status(handle)).toBe('up');
+    expect(await engine.status(handle)).toBe('up');
     expect([...machine.kernels.values()][0]?.state().length).toBeGreaterThan(5);
     await engine.destroy(handle, DIRECTORY);
     expect(machine.owned()).toEqual([]);
-    expect(engine.status(handle)).toBe('lost');
+    expect(await engine.status(handle)).toBe('lost');
   });
 
   it('down twice is fine, and so is down of what never was', async () => {
@@ -149,14 +157,18 @@ describe('engine contract: netns', () => {
     const plan = planOf({ type: 'flannel' });
     const handle = await engine.create(plan, up().context);
     await machine.deps.endHolder(null, DIRECTORY);
-    expect(engine.status(handle)).toBe('lost');
+    expect(await engine.status(handle)).toBe('lost');
     await expect(engine.open(handle, plan)).rejects.toMatchObject({ code: 'LAB_LOST', hint: expect.stringContaining('cnilab down small') as string });
     await expect(engine.change(handle, plan, plan, up().context)).rejects.toMatchObject({ code: 'LAB_LOST' });
   });
 
-  it('enters a namespace by argv, never by a shell string', () => {
+  it('enters a namespace by argv, never by a shell string', async () => {
     const engine = netnsEngine(fakeMachine().deps);
-    const argv = engine.enter({ engine: 'netns', pid: 7, startTime: 1, bootId: 'boot', rootless: true }, 'pod.c1.default.web', ['ip', 'route', '; rm -rf /']);
+    const argv = await engine.enter({ engine: 'netns', pid: 7, startTime: 1, bootId: 'boot', rootless: true }, 'pod.c1.default.web', [
+      'ip',
+      'route',
+      '; rm -rf /',
+    ]);
     expect(argv.slice(-4)).toEqual(['--', 'ip', 'route', '; rm -rf /']);
     expect(argv).toContain('--preserve-credentials');
     expect(argv).toContain('--net=/run/netns/pod.c1.default.web');

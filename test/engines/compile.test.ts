@@ -54,6 +54,7 @@ const LABS: Readonly<Record<string, LabPlan>> = {
   'calico-vxlan': smallPlan({ type: 'calico' }),
   'calico-none': smallPlan({ type: 'calico', encapsulation: 'none' }),
   weave: smallPlan({ type: 'weave' }, { kubernetesVersion: '1.30' }),
+  kindnet: smallPlan({ type: 'kindnet' }),
   'dual-stack': smallPlan(
     { type: 'flannel' },
     { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/56'], serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'] },

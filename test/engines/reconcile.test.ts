@@ -22,6 +22,7 @@ const CNIS: readonly CniSpec[] = [
   { type: 'calico', natOutgoing: false },
   { type: 'calico', encapsulation: 'none' },
   { type: 'weave' },
+  { type: 'kindnet' },
   { type: 'weave', mtu: 1300 },
 ];
 

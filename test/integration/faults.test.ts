@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, EngineHandle, EngineSession } from '../../engines/port.ts';
+import { NO_MATERIALS, type Engine, type EngineHandle, type EngineSession } from '../../engines/port.ts';
 import { loadEngine } from '../../engines/registry.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
@@ -54,6 +54,7 @@ const labs: readonly LabSpec[] = [
   spec('calico-bgp', { type: 'calico', encapsulation: 'none' }),
   spec('calico-cross-subnet', { type: 'calico', encapsulation: 'crossSubnet' }, { underlay: TWO_SEGMENTS }, SPREAD),
   spec('weave', { type: 'weave' }),
+  spec('kindnet', { type: 'kindnet' }),
   spec('flannel-permanent', { type: 'flannel' }),
   spec('weave-permanent', { type: 'weave' }),
 ];
@@ -77,6 +78,7 @@ describe.skipIf(why !== null).each(labs.map((lab) => [lab.name, lab] as const))(
     await engine.create(plan, {
       directory,
       sourceDirectory: directory,
+      materials: NO_MATERIALS,
       onEvent: () => {},
       onHandle: async (made) => {
         handle = made;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { EngineHandle } from '../../engines/port.ts';
+import { NO_MATERIALS, type EngineHandle } from '../../engines/port.ts';
 import { loadEngine } from '../../engines/registry.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { ClusterSpec, LabSpec } from '../../topology/spec.ts';
@@ -25,6 +25,7 @@ const clusters: readonly Omit<ClusterSpec, 'name'>[] = [
     ],
   },
   { cni: { type: 'weave' } },
+  { cni: { type: 'kindnet' } },
   { cni: { type: 'bridge' }, ...dual },
   { cni: { type: 'flannel' }, ...dual },
   { cni: { type: 'flannel' }, workers: 5, workloads: [{ name: 'app', perNode: 5 }] },
@@ -56,6 +57,7 @@ describe.skipIf(why !== null)(`no false alarm${why === null ? '' : ` (skipped: $
         handle = await engine.create(plan, {
           directory,
           sourceDirectory: directory,
+          materials: NO_MATERIALS,
           onEvent: () => {},
           onHandle: async (made) => {
             handle = made;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EngineHandle, EngineSession, ProbeRecord, ProbeRequest, ProbeSummary } from '../../engines/port.ts';
+import { NO_MATERIALS, type EngineHandle, type EngineSession, type ProbeRecord, type ProbeRequest, type ProbeSummary } from '../../engines/port.ts';
 import { loadEngine } from '../../engines/registry.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
@@ -35,6 +35,7 @@ describe.skipIf(why !== null)(`the prober on the real kernel${why === null ? '' 
     handle = await engine.create(plan, {
       directory,
       sourceDirectory: directory,
+      materials: NO_MATERIALS,
       onEvent: () => {},
       onHandle: async (made) => {
         handle = made;

@@ -28,6 +28,7 @@ function emptyNamespace(netns: string): NamespaceSnapshot {
 export class FileEngine implements Engine {
   readonly name = 'file';
   readonly title = 'labs as files';
+  readonly artifacts = null;
   readonly world: string;
   /** Calls, in order. */
   readonly calls: string[] = [];
@@ -46,6 +47,22 @@ export class FileEngine implements Engine {
   /** The plan that a running lab has. */
   planOf(handle: EngineHandle): LabPlan {
     return JSON.parse(readFileSync(join(this.world, String(handle['id'])), 'utf8')) as LabPlan;
+  }
+
+  refusals(): readonly never[] {
+    return [];
+  }
+
+  replaceReasons(): readonly string[] {
+    return [];
+  }
+
+  kubernetes(): null {
+    return null;
+  }
+
+  async observe(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   /** As when the machine reboots. */
@@ -81,8 +98,8 @@ export class FileEngine implements Engine {
     await this.#step('changed', context);
   }
 
-  status(handle: EngineHandle): 'up' | 'lost' {
-    return existsSync(join(this.world, String(handle['id']))) ? 'up' : 'lost';
+  status(handle: EngineHandle): Promise<'up' | 'lost'> {
+    return Promise.resolve(existsSync(join(this.world, String(handle['id']))) ? 'up' : 'lost');
   }
 
   destroy(handle: EngineHandle | null, directory: string): Promise<void> {
@@ -101,6 +118,7 @@ export class FileEngine implements Engine {
   open(): Promise<EngineSession> {
     this.sessions += 1;
     return Promise.resolve({
+      sight: { icmp: true, df: true, kernel: true, destination: true },
       checkAttachments: () => Promise.resolve(0),
       probe: () => Promise.reject(new Error('a file has no network')),
       snapshot: (namespaces) => Promise.resolve({ takenAt: '', namespaces: Object.fromEntries(namespaces.map((netns) => [netns, emptyNamespace(netns)])) }),
@@ -116,8 +134,8 @@ export class FileEngine implements Engine {
     });
   }
 
-  enter(handle: EngineHandle, netns: string, argv: readonly string[]): readonly string[] {
-    return ['enter', String(handle['id']), netns, ...argv];
+  enter(handle: EngineHandle, netns: string, argv: readonly string[]): Promise<readonly string[]> {
+    return Promise.resolve(['enter', String(handle['id']), netns, ...argv]);
   }
 
   capabilities(): Promise<readonly never[]> {

@@ -20,6 +20,7 @@ const plan: LabPlan = {
   segments: [],
   machines: [],
   clusters: [],
+  images: {},
   findings: [],
 };
 const state: LabState = {

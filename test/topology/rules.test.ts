@@ -1036,7 +1036,7 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       'CNI_FAMILY_UNSUPPORTED',
       'clusters.c1.cni.type',
       'calico has no IPv6 data path here; pods of cluster c1 use fd00::/56',
-      'bridge, flannel, raw',
+      'bridge, flannel, kindnet, raw',
       lab({ podCIDR: 'fd00::/56' }),
     ],
     [
@@ -1433,7 +1433,7 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       'PROXY_MODE_UNSUPPORTED',
       'clusters.c1.kubeProxy.mode',
       'works with iptables, none',
-      'bridge, flannel, calico, raw',
+      'bridge, flannel, calico, kindnet, raw',
       lab({ cni: { type: 'weave' } }),
     ],
     [

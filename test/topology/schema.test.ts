@@ -91,14 +91,14 @@ describe('parseLabSpec', () => {
       'clusters.c1.cni.type',
       'FIELD_MISSING',
       'type is missing',
-      'bridge | flannel | calico | weave | raw',
+      'bridge | flannel | calico | weave | kindnet | raw',
     ],
     [
       'unknown CNI',
       { name: 'x', clusters: [{ name: 'c1', cni: { type: 'cilium' } }] },
       'clusters.c1.cni.type',
       'FIELD_VALUE',
-      'allowed: bridge, flannel, calico, weave, raw',
+      'allowed: bridge, flannel, calico, weave, kindnet, raw',
       'use one of',
     ],
     [

@@ -128,6 +128,7 @@ export const calico: CniPlanner<CalicoCniSpec, CalicoPlan> = {
       blockSize: spec.blockSize ?? 26,
       routeReflectors: spec.routeReflectors ?? [],
       asNumber: spec.asNumber ?? 64512,
+      version: spec.version ?? '3.32.1',
       natOutgoing: spec.natOutgoing ?? true,
       vni: 4096,
       port: 4789,

@@ -93,6 +93,7 @@ export const flannel: CniPlanner<FlannelCniSpec, FlannelPlan> = {
       vni: spec.vni ?? 1,
       port: spec.port ?? 8472,
       directRouting: backend === 'vxlan' && (spec.directRouting ?? false),
+      version: spec.version ?? '0.28.9',
       mtuBytes: (spec.mtu ?? underlayMtu) - overhead,
     };
   },

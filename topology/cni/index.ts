@@ -2,6 +2,7 @@ import { bridge } from './bridge.ts';
 import { calico } from './calico.ts';
 import type { CniTraits } from './cni.ts';
 import { flannel } from './flannel.ts';
+import { kindnet } from './kindnet.ts';
 import { raw } from './raw.ts';
 import { weave } from './weave.ts';
 
@@ -11,12 +12,14 @@ export const cnis: {
   readonly flannel: typeof flannel;
   readonly calico: typeof calico;
   readonly weave: typeof weave;
+  readonly kindnet: typeof kindnet;
   readonly raw: typeof raw;
 } = {
   bridge,
   flannel,
   calico,
   weave,
+  kindnet,
   raw,
 };
 

@@ -32,6 +32,8 @@ export const weave: CniPlanner<WeaveCniSpec, WeavePlan> = {
     range: spec.range ?? formatCidr(podCIDRs[0] ?? { family: 'ipv4', base: 0n, prefixLength: 0, bits: 32 }),
     port: 6784,
     vni: 6784,
+    password: spec.password ?? '',
+    version: spec.version ?? '2.9.0',
     mtuBytes: spec.mtu ?? 1376,
   }),
   node: (context, node) => {

@@ -145,6 +145,8 @@ export function cniOptions(spec: LabSpec): readonly Diagnostic[] {
         return cni.routesOn === 'none' ? [] : needsRouter(cluster, routers, path);
       case 'weave':
         return [];
+      case 'kindnet':
+        return needsRouter(cluster, routers, path);
     }
   });
 }

@@ -44,6 +44,7 @@ function overheadBytes(cni: CniSpec, families: readonly Family[]): number {
     case 'weave':
       return overhead['vxlan'] ?? 0;
     case 'bridge':
+    case 'kindnet':
     case 'raw':
       return 0;
   }

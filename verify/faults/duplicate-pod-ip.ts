@@ -33,7 +33,8 @@ function byRoute(target: FaultTarget, snapshot: Snapshot, address: string): Faul
   const { node, pod, family } = target;
   const range = `${address}/${family === 'ipv4' ? 32 : 128}`;
   const found = routesTo(snapshot, node.netns, range);
-  const wrong = [range, 'dev', pod.interface.hostName ?? ''];
+  const own = routesTo(snapshot, node.netns, `${podAddress(target, pod)}/${family === 'ipv4' ? 32 : 128}`)[0];
+  const wrong = [range, 'dev', pod.interface.hostName ?? own?.dev ?? ''];
   return {
     inject: [...found.map((route) => routeAsFound(node.netns, 'del', route)), ip(node.netns, family, 'route', 'add', ...wrong)],
     undo: [ip(node.netns, family, 'route', 'del', ...wrong), ...found.map((route) => routeAsFound(node.netns, 'add', route))],

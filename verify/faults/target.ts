@@ -96,5 +96,5 @@ export function isOneSegment(target: FaultTarget): boolean {
 
 /** Each pod is routed by itself: pods of one node share no bridge. */
 export function isRoutedPerPod(target: FaultTarget): boolean {
-  return target.cluster.cni.type === 'calico';
+  return target.cluster.cni.type === 'calico' || target.cluster.cni.type === 'kindnet';
 }

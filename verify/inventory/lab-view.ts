@@ -78,7 +78,8 @@ export function isOneSegment(view: LabView, node: NodePlan): boolean {
 
 /** Pods of one node are joined by routes and not by a bridge (calico's data path). */
 export function isRoutedPerPod(view: LabView, node: NodePlan): boolean {
-  return view.clusters.get(node.cluster)?.cni.type === 'calico';
+  const cni = view.clusters.get(node.cluster)?.cni.type;
+  return cni === 'calico' || cni === 'kindnet';
 }
 
 /** The pods of a node that have a namespace of their own. */

@@ -73,7 +73,9 @@ function deviceTo(view: LabView, at: EndpointView, end: EndpointView, address: s
   const namespace = namespaceOf(view, at.node.netns);
   if (namespace === undefined || (end.kind === 'node' && end.node.id === at.node.id)) return null;
   if (end.node.id === at.node.id && end.pod !== null) {
-    return isRoutedPerPod(view, at.node) ? (end.pod.interface?.hostName ?? null) : (at.node.bridge?.name ?? null);
+    if (!isRoutedPerPod(view, at.node)) return at.node.bridge?.name ?? null;
+    // Where the plugin names the node's end of the pod, the host route tells it.
+    return end.pod.interface?.hostName ?? lookupRoute(namespace, family, address)?.dev ?? null;
   }
   // A bridged frame shows the bridge on both sides to the packet filter (br_netfilter).
   if (isOneSegment(view, at.node) && end.kind === 'pod') return at.node.bridge?.name ?? null;
