@@ -2,6 +2,7 @@
 import type { Endpoint } from '../engines/port.ts';
 import type { ClusterPlan, LabPlan, NodePlan, PodPlan } from '../topology/plan.ts';
 import type { Family } from '../topology/spec.ts';
+import type { Cast } from './cast.ts';
 
 /** A pod or a node, as one end of probes. */
 export interface End {
@@ -17,6 +18,9 @@ export interface End {
   readonly mtuBytes: number;
   /** null for nodes. */
   readonly pod: PodPlan | null;
+  /** Sends probes; answers them. Both, without a cast. */
+  readonly asks: boolean;
+  readonly answers: boolean;
 }
 
 /** The ends of one cluster: a network of its own, so pairs never span two of them. Pods first, then nodes. */
@@ -32,19 +36,30 @@ export interface ClusterEnds {
   readonly hostNetworkPods: readonly PodPlan[];
   /** Every planned address of a pod or a node → index into `ends`. */
   readonly byAddress: Map<string, number>;
+  readonly cast: Cast | null;
 }
 
 /**
  * The ends of every cluster of a lab. A pod with `hostNetwork` has its node's namespace and address: no packet can tell it from its
  * node, so it is not an end of its own; as a server it belongs to pod-to-node, as a client to node-to-pod.
  */
-export function clusterEnds(plan: LabPlan): readonly ClusterEnds[] {
-  return plan.clusters.map(endsOfCluster);
+export function clusterEnds(plan: LabPlan, cast: Cast | null = null): readonly ClusterEnds[] {
+  return plan.clusters.map((cluster) => endsOfCluster(cluster, cast));
 }
 
 /** The pods with an interface of their own that stand on a node (index into `nodeIds`). */
 export function podsOnNode(cluster: ClusterEnds, node: number): readonly number[] {
   return cluster.pods.filter((pod) => cluster.ends[pod]?.node === node);
+}
+
+/** Those of some ends that send probes. */
+export function askers(cluster: ClusterEnds, ends: readonly number[]): readonly number[] {
+  return ends.filter((index) => cluster.ends[index]?.asks === true);
+}
+
+/** Those of some ends that answer probes. */
+export function answerers(cluster: ClusterEnds, ends: readonly number[]): readonly number[] {
+  return ends.filter((index) => cluster.ends[index]?.answers === true);
 }
 
 /** Has the end an address of the family? */
@@ -57,10 +72,10 @@ export function dialledAddress(end: End, family: Family): string {
   return end.endpoint.addresses.find((one) => one.family === family)?.address ?? '';
 }
 
-function endsOfCluster(plan: ClusterPlan): ClusterEnds {
+function endsOfCluster(plan: ClusterPlan, cast: Cast | null): ClusterEnds {
   const nodeIndex = new Map(plan.nodes.map((node, index) => [node.name, index]));
   const own = plan.pods.filter((pod) => !pod.hostNetwork && pod.interface !== null && nodeIndex.has(pod.node));
-  const ends = [...own.map((pod) => podEnd(pod, nodeIndex.get(pod.node) ?? 0, plan)), ...plan.nodes.map((node, index) => nodeEnd(node, index, plan))];
+  const ends = [...own.map((pod) => podEnd(pod, nodeIndex.get(pod.node) ?? 0, plan, cast)), ...plan.nodes.map((node, index) => nodeEnd(node, index, plan))];
   const byAddress = new Map<string, number>();
   ends.forEach((end, index) => {
     for (const address of end.roles.keys()) byAddress.set(address, index);
@@ -69,6 +84,7 @@ function endsOfCluster(plan: ClusterPlan): ClusterEnds {
     plan,
     ends,
     byAddress,
+    cast,
     endpoints: ends.map((end) => end.endpoint),
     pods: own.map((_, index) => index),
     nodes: plan.nodes.map((_, index) => own.length + index),
@@ -77,7 +93,7 @@ function endsOfCluster(plan: ClusterPlan): ClusterEnds {
   };
 }
 
-function podEnd(pod: PodPlan, node: number, plan: ClusterPlan): End {
+function podEnd(pod: PodPlan, node: number, plan: ClusterPlan, cast: Cast | null): End {
   const addresses = (pod.interface?.addresses ?? []).map(({ family, address }) => ({ family, address }));
   return {
     id: pod.id,
@@ -85,6 +101,8 @@ function podEnd(pod: PodPlan, node: number, plan: ClusterPlan): End {
     node,
     nodeId: plan.nodes[node]?.id ?? '',
     pod,
+    asks: cast?.asks.has(pod.id) ?? true,
+    answers: cast?.answers.has(pod.id) ?? true,
     mtuBytes: pod.interface?.mtuBytes ?? 0,
     endpoint: { id: pod.id, kind: 'pod', netns: pod.netns, node: plan.nodes[node]?.netns ?? '', addresses },
     roles: new Map(addresses.map((one) => [one.address, pod.interface?.name ?? ''])),
@@ -112,6 +130,8 @@ function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan): End {
     node: index,
     nodeId: node.id,
     pod: null,
+    asks: true,
+    answers: true,
     roles,
     mtuBytes: node.interfaces[0]?.mtuBytes ?? 0,
     endpoint: { id: node.id, kind: 'node', netns: node.netns, node: node.netns, addresses },

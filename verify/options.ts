@@ -1,7 +1,8 @@
-import type { FidelityStatement, OnEvent, ProbeProtocol } from '../engines/port.ts';
+import type { FidelityStatement, OnEvent, ProbeProtocol, SessionSight } from '../engines/port.ts';
 import { LabError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import type { Family } from '../topology/spec.ts';
+import type { Cast } from './cast.ts';
 import type { Profile } from './report.ts';
 import { profiles } from './requirements.ts';
 
@@ -22,6 +23,8 @@ export interface VerifyOptions {
   readonly skip?: string | RegExp;
   /** At most about that many pairs per kind of pairs, spread over all pairs of nodes. @default all pairs */
   readonly sample?: number;
+  /** Who asks and who answers, where that is not everybody. @default every end both */
+  readonly cast?: Cast;
   readonly onProgress?: OnEvent;
   /** Stops between two sets of probes. */
   readonly signal?: AbortSignal;
@@ -41,6 +44,7 @@ export interface SettledOptions {
   readonly only: RegExp | null;
   readonly skip: RegExp | null;
   readonly sample: number | null;
+  readonly cast: Cast | null;
   readonly onProgress: OnEvent;
   readonly signal: AbortSignal | null;
   readonly engine: string;
@@ -58,13 +62,21 @@ const PROTOCOLS: readonly ProbeProtocol[] = ['tcp', 'udp', 'icmp'];
  * Fills the defaults in and refuses what makes no sense.
  * @throws {LabError} USAGE
  */
-export function settleOptions(plan: LabPlan, options: VerifyOptions, checkIds: readonly string[]): SettledOptions {
+export function settleOptions(
+  plan: LabPlan,
+  options: VerifyOptions,
+  checkIds: readonly string[],
+  sight: Pick<SessionSight, 'icmp'> = { icmp: true },
+): SettledOptions {
   const attempts = numberBetween('attempts', options.attempts ?? 3, 1, 255);
   const deadlineMs = numberBetween('deadline', options.deadlineMs ?? 1000, 10, 60_000);
   const profile = options.profile ?? 'classic';
   if (!Object.hasOwn(profiles, profile)) throw usage(`unknown profile "${profile}"`, `the profiles are ${Object.keys(profiles).join(', ')}`);
-  const protocols = PROTOCOLS.filter((protocol) => options.protocols?.includes(protocol) ?? true);
-  if (protocols.length === 0) throw usage('no protocol is left to probe', `choose from ${PROTOCOLS.join(', ')}`);
+  const protocols = PROTOCOLS.filter((protocol) => (protocol !== 'icmp' || sight.icmp) && (options.protocols?.includes(protocol) ?? true));
+  if (protocols.length === 0) {
+    const possible = PROTOCOLS.filter((protocol) => protocol !== 'icmp' || sight.icmp);
+    throw usage('no protocol is left to probe', `choose from ${possible.join(', ')}`);
+  }
   const inUse = plan.families.filter((family) => plan.clusters.length === 0 || plan.clusters.some((cluster) => cluster.families.includes(family)));
   const families = inUse.filter((family) => options.families?.includes(family) ?? true);
   if (families.length === 0) throw usage('no address family is left to probe', `this lab has ${inUse.join(' and ')}`);
@@ -82,6 +94,7 @@ export function settleOptions(plan: LabPlan, options: VerifyOptions, checkIds: r
     skip,
     engine,
     sample: options.sample === undefined ? null : numberBetween('sample', options.sample, 1, Number.MAX_SAFE_INTEGER),
+    cast: options.cast ?? null,
     onProgress: options.onProgress ?? (() => {}),
     signal: options.signal ?? null,
     fidelity: options.fidelity ?? { engine, real: [], sameMechanism: [], absent: [] },

@@ -2,7 +2,8 @@
 import type { ProbeProtocol, ProbeRequest } from '../engines/port.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import type { Family } from '../topology/spec.ts';
-import { podsOnNode, speaks, type ClusterEnds } from './endpoints.ts';
+import { isAsked } from './cast.ts';
+import { answerers, askers, podsOnNode, speaks, type ClusterEnds } from './endpoints.ts';
 import { PROBE_PORT, type SettledOptions } from './options.ts';
 import type { PairClass } from './pair-table.ts';
 import { profiles } from './requirements.ts';
@@ -21,6 +22,7 @@ export interface PairPlan {
  * Two ends in one request never share a namespace, so the endpoint that answers is never in doubt.
  */
 export function planPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlySet<PairClass>, options: Pick<SettledOptions, 'profile' | 'sample'>): PairPlan {
+  if (cluster.cast !== null) return castPairs(cluster, family, kinds, options);
   const pods = cluster.pods.filter((index) => speaks(cluster.ends[index], family));
   const nodes = cluster.nodes.filter((index) => speaks(cluster.ends[index], family));
   if (pods.length === 0) return { sets: [], left: [] };
@@ -48,6 +50,33 @@ export function planPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlyS
   }
   if (wants.back) sets.push({ kind: 'matrix', clients: pods, servers: nodes, self: false });
   return { sets, left };
+}
+
+/** The pairs that a cast plays, one set for the pods as servers and one for the nodes. */
+function castPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlySet<PairClass>, options: Pick<SettledOptions, 'profile'>): PairPlan {
+  const { cast, nodeIds } = cluster;
+  const speaking = (index: number): boolean => speaks(cluster.ends[index], family);
+  const asking = askers(cluster, cluster.pods).filter(speaking);
+  const answering = answerers(cluster, cluster.pods).filter(speaking);
+  const nodes = cluster.nodes.filter(speaking);
+  const nodeOf = (index: number): number => cluster.ends[index]?.node ?? 0;
+  const own = profiles[options.profile].nodeToPod === 'own-node';
+  const pairsOf = (clients: readonly number[], servers: readonly number[], allowed: (client: number, server: number) => boolean): readonly Pair[] =>
+    clients.flatMap((client) => servers.filter((server) => allowed(nodeOf(client), nodeOf(server))).map((server): Pair => [client, server]));
+  const sampled = (client: number, server: number): boolean => isAsked(cast, client, server, nodeIds.length);
+  const toPods = [
+    ...(kinds.has('pod-to-pod') ? pairsOf(asking, answering, sampled) : []),
+    ...(kinds.has('self') ? asking.map((pod): Pair => [pod, pod]) : []),
+    ...(kinds.has('node-to-pod') ? pairsOf(nodes, answering, own ? (client, server) => client === server : sampled) : []),
+  ];
+  const toNodes = kinds.has('pod-to-node') ? pairsOf(asking, nodes, sampled) : [];
+  const left =
+    cast === null || cast.offsets === 'all'
+      ? []
+      : [
+          `${cluster.plan.name}: each of ${nodeIds.length} nodes asked ${cast.offsets.length} (itself, and others at even distances), and was asked by as many; the other pairs of nodes were left out`,
+        ];
+  return { sets: [toPods, toNodes].filter((pairs) => pairs.length > 0).map((pairs) => ({ kind: 'list', pairs })), left };
 }
 
 /** Calls `visit` for every pair of a set. */

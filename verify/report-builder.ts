@@ -122,7 +122,7 @@ function noteUntouched(run: Run): void {
   notLookedAt.push('services, names and network policies');
   for (const family of plan.families) if (!options.families.includes(family)) notLookedAt.push(`${family}, which the lab has: not asked for`);
   if (!plan.families.includes('ipv6')) notLookedAt.push('IPv6: the lab has none');
-  const left = (['tcp', 'udp', 'icmp'] as const).filter((protocol) => !options.protocols.includes(protocol));
+  const left = (['tcp', 'udp', 'icmp'] as const).filter((protocol) => !options.protocols.includes(protocol) && (protocol !== 'icmp' || run.session.sight.icmp));
   if (left.length > 0) notLookedAt.push(`${left.join(' and ')}: not asked for`);
   if (plan.machines.length > 0)
     notLookedAt.push(

@@ -26,9 +26,11 @@ export async function verifyLab(session: EngineSession, plan: LabPlan, options: 
     plan,
     options,
     all.map((check) => check.id),
+    session.sight,
   );
   const selected = all.filter((check) => isSelected(check.id, settled));
   const run = createRun(session, plan, settled, new Set<PairClass>(selected.flatMap((check) => check.pairs)));
+  noteBlindness(run);
   const left = all.filter((check) => !selected.includes(check));
   if (left.length > 0) run.notLookedAt.push(`checks left out by --only or --skip: ${left.map((check) => check.id).join(', ')}`);
   if (plan.clusters.length === 0) run.notLookedAt.push('everything: the lab has no cluster, so no requirement of Kubernetes applies');
@@ -39,8 +41,25 @@ export async function verifyLab(session: EngineSession, plan: LabPlan, options: 
   return buildReport(run, outcomes, tables, causes, { at, elapsedMs: Math.round((performance.now() - started) * 10) / 10 });
 }
 
+/** What this session cannot look at, whatever the lab is like. */
+function noteBlindness({ session, notLookedAt }: Run): void {
+  const { sight } = session;
+  if (!sight.icmp) notLookedAt.push('ICMP: the probes of this engine have no raw sockets');
+  if (!sight.df)
+    notLookedAt.push('sizes up to the MTU with DF: they need raw sockets; 64 KiB over TCP were streamed both ways, which a small MTU can pass by segmenting');
+  if (!sight.destination)
+    notLookedAt.push(
+      "the destination as the server's own socket saw it: the server says its name and the client's address; a translation that ends at the same pod is left to connection tracking",
+    );
+}
+
 /** What was found stands without its cause: an error on the way to a diagnosis is told and not thrown. */
 async function causesOf(run: Run, outcomes: readonly CheckOutcome[]): Promise<Causes> {
+  if (!run.session.sight.kernel) {
+    if (outcomes.some((outcome) => outcome.failures.length > 0))
+      run.notLookedAt.push('the causes of the failures: the kernel of the nodes is not read on this engine');
+    return { diagnoses: [], names: new Map() };
+  }
   try {
     return await findCauses(run, outcomes);
   } catch (error) {

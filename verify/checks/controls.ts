@@ -2,8 +2,9 @@ import type { Endpoint, Outcome, ProbeProtocol, ProbeRecord } from '../../engine
 import { cidrSize, formatAddress, parseCidr, type Cidr } from '../../topology/cidr.ts';
 import type { NodePlan } from '../../topology/plan.ts';
 import type { Family } from '../../topology/spec.ts';
-import { podsOnNode, speaks, type ClusterEnds } from '../endpoints.ts';
+import { answerers, askers, podsOnNode, speaks, type ClusterEnds } from '../endpoints.ts';
 import { endFailure, pairFailure, type ProbedFailure } from '../failure.ts';
+import { isAsked } from '../cast.ts';
 import { CLOSED_PORT } from '../options.ts';
 import { bitOf, isDead, type PairTable } from '../pair-table.ts';
 import { probeRequest, type Pair } from '../probe-plan.ts';
@@ -57,21 +58,22 @@ interface Found {
 function controlPairs(cluster: ClusterEnds, family: Family): readonly Pair[] {
   const pods = cluster.nodeIds.map((_, node) => podsOnNode(cluster, node).filter((pod) => speaks(cluster.ends[pod], family)));
   return pods.flatMap((own, node): Pair[] => {
-    const server = own[0];
+    const server = answerers(cluster, own)[0];
     if (server === undefined) return [];
-    const near = own[1] ?? cluster.nodes[node];
-    const far = pods[otherNode(pods, node)]?.[0];
+    const near = askers(cluster, own).find((pod) => pod !== server) ?? cluster.nodes[node];
+    const far = otherAsker(cluster, pods, node);
     return [near, far].flatMap((client): Pair[] => (client === undefined || client === server ? [] : [[client, server]]));
   });
 }
 
-/** The next node that has pods; the node itself when it is the only one. */
-function otherNode(pods: readonly (readonly number[])[], node: number): number {
+/** A pod that asks from the next node that may ask; undefined when no other node has one. */
+function otherAsker(cluster: ClusterEnds, pods: readonly (readonly number[])[], node: number): number | undefined {
   for (let step = 1; step < pods.length; step++) {
     const other = (node + step) % pods.length;
-    if ((pods[other]?.length ?? 0) > 0) return other;
+    const [asker] = askers(cluster, pods[other] ?? []);
+    if (asker !== undefined && isAsked(cluster.cast, other, node, pods.length)) return asker;
   }
-  return node;
+  return undefined;
 }
 
 async function closedPorts(run: Run, table: PairTable, family: Family, protocol: ProbeProtocol, found: Found): Promise<void> {
@@ -144,7 +146,7 @@ async function unassigned(run: Run, cluster: ClusterEnds, family: Family, found:
   const nodeOf: number[] = [];
   cluster.plan.nodes.forEach((node, index) => {
     const address = unassignedAddress(cluster, node, family);
-    const client = pods[otherNode(pods, index)]?.[0];
+    const client = otherAsker(cluster, pods, index) ?? askers(cluster, pods[index] ?? [])[0];
     if (address === null || client === undefined) return;
     endpoints.push({ id: `nobody on ${node.id}`, kind: 'pod', netns: node.netns, addresses: [{ family, address }] });
     pairs.push([client, endpoints.length - 1]);
@@ -191,6 +193,7 @@ async function unassigned(run: Run, cluster: ClusterEnds, family: Family, found:
 
 /** The highest address of the node's share that the plan gives to nobody; null when all are taken. */
 function unassignedAddress(cluster: ClusterEnds, node: NodePlan, family: Family): string | null {
+  if (cluster.cast !== null) return cluster.cast.nobody.get(node.id)?.find((address) => address.includes(':') === (family === 'ipv6')) ?? null;
   const texts = node.blocks.length > 0 ? node.blocks : node.podCIDRs;
   const taken = new Set([...cluster.byAddress.keys(), ...node.gateways]);
   for (const range of texts.map(parseCidr).filter((one) => one.family === family)) {

@@ -1,7 +1,8 @@
 import type { ProbeBatch, ProbeProtocol } from '../../engines/port.ts';
 import { OUTCOMES } from '../../topology/outcome.ts';
 import type { Family } from '../../topology/spec.ts';
-import { speaks, type ClusterEnds } from '../endpoints.ts';
+import { isAsked } from '../cast.ts';
+import { askers, speaks, type ClusterEnds } from '../endpoints.ts';
 import { OK } from '../oracle.ts';
 import { probeRequest, type Pair } from '../probe-plan.ts';
 import { profiles } from '../requirements.ts';
@@ -93,7 +94,13 @@ async function observeCluster(run: Run, cluster: ClusterEnds, protocol: ProbePro
 
 function choosePairs(cluster: ClusterEnds, family: Family): readonly Pair[] {
   const nodes = cluster.nodes.filter((node) => speaks(cluster.ends[node], family));
-  const pods = cluster.pods.filter((pod) => speaks(cluster.ends[pod], family));
+  const pods = askers(cluster, cluster.pods).filter((pod) => speaks(cluster.ends[pod], family));
+  if (cluster.cast !== null) {
+    const nodeOf = (index: number): number => cluster.ends[index]?.node ?? 0;
+    return pods.flatMap((pod) =>
+      nodes.filter((node) => isAsked(cluster.cast, nodeOf(pod), nodeOf(node), cluster.nodeIds.length)).map((node): Pair => [pod, node]),
+    );
+  }
   if (pods.length * nodes.length <= ALL_PAIRS) return pods.flatMap((pod) => nodes.map((node): Pair => [pod, node]));
   return pods.flatMap((pod, turn): Pair[] => {
     const own = cluster.ends[pod]?.node ?? 0;

@@ -72,7 +72,12 @@ function viewPod(
     return { ...same, saw: `the pod's interface has ${own.length === 0 ? 'no address' : own.join(', ')}`, expected: `${planned}, as the API shows` };
   const others = (owners.get(planned) ?? []).filter((id) => id !== end.id);
   if (others.length > 0) return { ...same, saw: `${planned} is also on ${others.slice(0, 5).join(', ')}`, expected: 'an address that one pod has' };
-  if (!ranges.some((range) => cidrContains(range, planned))) {
+  if (ranges.length === 0)
+    noteOnce(
+      run,
+      `pod addresses inside the range of their node: which range that is, is not known of ${table.cluster.plan.cni.type === 'observed' ? table.cluster.plan.cni.name : 'this'} networks`,
+    );
+  else if (!ranges.some((range) => cidrContains(range, planned))) {
     return { ...same, saw: `${planned} lies outside of the pod network of ${end.nodeId}`, expected: 'an address inside it' };
   }
   const observed = [...(table.sources.get(index) ?? [])].filter((address) => address.includes(':') === (family === 'ipv6'));
@@ -114,6 +119,7 @@ function ownersOf(cluster: ClusterEnds, namespaces: Readonly<Record<string, Name
 /** Where a node's pods may live: calico's blocks, weave's one range, else the node's share of the pod CIDR. */
 function rangesOf(cluster: ClusterEnds, node: NodePlan): readonly Cidr[] {
   const { cni } = cluster.plan;
+  if (cni.type === 'observed' && cni.ranges !== 'node') return cni.ranges === 'cluster' ? cluster.plan.podCIDRs.map(parseCidr) : [];
   const texts = cni.type === 'weave' ? [cni.range] : node.blocks.length > 0 ? [...node.blocks, ...node.podCIDRs] : node.podCIDRs;
   return texts.map(parseCidr);
 }

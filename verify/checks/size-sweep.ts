@@ -1,7 +1,8 @@
 import type { Outcome, ProbeProtocol, ProbeRecord, Snapshot } from '../../engines/port.ts';
 import type { Family } from '../../topology/spec.ts';
 import { contextOf } from '../account-batch.ts';
-import { podsOnNode, speaks, type ClusterEnds } from '../endpoints.ts';
+import { isAsked } from '../cast.ts';
+import { answerers, askers, podsOnNode, speaks, type ClusterEnds } from '../endpoints.ts';
 import { pairFailure, type ProbedFailure } from '../failure.ts';
 import { judgeProbe } from '../oracle.ts';
 import { bitOf, isDead } from '../pair-table.ts';
@@ -37,7 +38,7 @@ export const sizeSweep: Check = {
       const { cluster } = table;
       for (const family of run.options.families.filter((one) => cluster.plan.families.includes(one))) {
         const chosen = choosePairs(cluster, family, snapshot);
-        for (const protocol of run.options.protocols) {
+        for (const protocol of run.options.protocols.filter((one) => one === 'tcp' || run.session.sight.df)) {
           const pairs = chosen.filter(([client, server]) => !isDead(table, client, server, bitOf(protocol, family)));
           noteDead(found, chosen, pairs, protocol);
           if (pairs.length === 0) continue;
@@ -46,7 +47,7 @@ export const sizeSweep: Check = {
         }
       }
     }
-    if (run.options.protocols.every((protocol) => protocol === 'tcp'))
+    if (run.session.sight.df && run.options.protocols.every((protocol) => protocol === 'tcp'))
       run.notLookedAt.push('sizes with DF: only TCP was asked for, and TCP cannot show a small MTU');
     const verdicts = [...found.pairs.values()];
     const count = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length;
@@ -89,16 +90,20 @@ function choosePairs(cluster: ClusterEnds, family: Family, snapshot: Snapshot): 
   const add = (client: number | undefined, server: number | undefined): void => {
     if (client !== undefined && server !== undefined && client !== server) pairs.set(`${client}>${server}`, [client, server]);
   };
-  pods.forEach((clients, from) =>
-    pods.forEach((servers, to) => {
-      const client = clients[to % Math.max(1, clients.length)];
+  const asking = pods.map((own) => askers(cluster, own));
+  const answering = pods.map((own) => answerers(cluster, own));
+  asking.forEach((clients, from) =>
+    answering.forEach((servers, to) => {
+      if (!isAsked(cluster.cast, from, to, pods.length)) return;
+      // In a cast the first one does what is not the mesh.
+      const client = clients[cluster.cast === null ? to % Math.max(1, clients.length) : 0];
       const at = from % Math.max(1, servers.length);
       add(client, servers[at] === client ? servers[(at + 1) % servers.length] : servers[at]);
     }),
   );
   const bound = pairs.size + DEVIANTS;
-  for (const pod of pods.flat().filter((index) => actualMtu(cluster, index, snapshot) !== cluster.ends[index]?.mtuBytes)) {
-    for (const servers of pods) {
+  for (const pod of asking.flat().filter((index) => actualMtu(cluster, index, snapshot) !== cluster.ends[index]?.mtuBytes)) {
+    for (const servers of answering) {
       if (pairs.size >= bound) return [...pairs.values()];
       add(
         pod,

@@ -1,0 +1,19 @@
+/**
+ * Who plays which part, where not every pod can do everything: pods of a Job ask, the pods of a DaemonSet answer, and in a large cluster each
+ * node asks a share of the others. Without a cast every end asks and answers all.
+ */
+export interface Cast {
+  /** Identities of the pods that send probes. */
+  readonly asks: ReadonlySet<string>;
+  /** Identities of the pods that answer them; one that is in neither set takes no part. */
+  readonly answers: ReadonlySet<string>;
+  /** Node i asks the ends of the nodes (i + offset) modulo their number, counted in the order of the plan. */
+  readonly offsets: readonly number[] | 'all';
+  /** Identity of a node → addresses of its share of the pod network that no pod of the cluster has, the lab's own or not. */
+  readonly nobody: ReadonlyMap<string, readonly string[]>;
+}
+
+/** May a node ask another under the cast's sample? Indexes in the order of the plan. */
+export function isAsked(cast: Cast | null, client: number, server: number, nodes: number): boolean {
+  return cast === null || cast.offsets === 'all' || cast.offsets.includes((((server - client) % nodes) + nodes) % nodes);
+}
