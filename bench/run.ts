@@ -3,6 +3,7 @@
  * Prints a Markdown table; README.md of this folder keeps figures with their date and machine. Needs root (the reference builder enters by nsenter).
  */
 import { NO_MATERIALS } from '../engines/port.ts';
+import { byCnilab, byHand, kindLacks, verification } from './kind.ts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -269,6 +270,28 @@ async function kind(): Promise<Row> {
   };
 }
 
+async function kindUp(): Promise<readonly Row[]> {
+  const lacks = kindLacks();
+  const what = '`up --engine kind` of 3 nodes × 2 pods, flannel vxlan, against `kind create cluster`, `kubectl apply` and waits by hand';
+  if (lacks !== null) return [{ what, figures: lacks, ratio: '', goal: '≤ 1.1 ×' }];
+  const bench = { cnilab, place };
+  const { a, b, ratio } = await sideBySide(
+    3,
+    () => byCnilab(bench),
+    () => byHand(bench),
+  );
+  const verified = await verification(bench, 5);
+  return [
+    { what, figures: `${round(a / 1000, 1)} s : ${round(b / 1000, 1)} s`, ratio: `${round(ratio, 2)} ×`, goal: '≤ 1.1 ×' },
+    {
+      what: 'verification of 3 nodes from inside, namespace removed and proven gone, whole process',
+      figures: `${round(median(verified) / 1000, 1)} s (${verified.map((ms) => round(ms / 1000, 1)).join(', ')})`,
+      ratio: '',
+      goal: '≤ 15 s',
+    },
+  ];
+}
+
 const all: Readonly<Record<string, () => Promise<Row | readonly Row[]>>> = {
   help,
   build,
@@ -277,6 +300,7 @@ const all: Readonly<Record<string, () => Promise<Row | readonly Row[]>>> = {
   'verify-100': () => prober('flannel-10x10.yaml', 100),
   thousand,
   kind,
+  'kind-up': kindUp,
 };
 const wanted = process.argv.slice(2);
 try {

@@ -5,7 +5,7 @@ export interface OptionRow {
   readonly flags: string;
   readonly summary: string;
   /** How the value is read; a flag without a value has none. */
-  readonly value?: 'text' | 'integer' | 'milliseconds' | 'seconds' | 'list' | 'regex';
+  readonly value?: 'text' | 'integer' | 'milliseconds' | 'seconds' | 'list' | 'repeated' | 'regex';
   /** Allowed values, for one or for each of a list. */
   readonly choices?: readonly string[];
   /** What a completion offers. */
@@ -42,19 +42,44 @@ const PROFILE = {
 const JUNIT = { flags: '--junit <file>', value: 'text', completes: 'file', summary: 'also write the report as JUnit XML' } as const satisfies OptionRow;
 const PODS = { flags: '--pods', summary: 'expand the matrix to pairs of pods' } as const satisfies OptionRow;
 
+const engineRow = (choices: readonly string[], summary: string): OptionRow => ({ flags: '--engine <name>', value: 'text', choices, summary });
+const IMAGES = [
+  {
+    flags: '--node-image <image>',
+    value: 'text',
+    summary: 'kind: image of every node; its tag is the Kubernetes version of clusters that name none (default: $CNILAB_NODE_IMAGE)',
+  },
+  { flags: '--image <repo=ref>', value: 'repeated', summary: 'kind: image to use instead of a default one; may be given several times' },
+  { flags: '--offline', summary: 'fetch nothing; what is missing is named, and where it goes' },
+] as const satisfies readonly OptionRow[];
+
+const KUBECONFIG = {
+  flags: '--kubeconfig <file>',
+  value: 'text',
+  completes: 'file',
+  summary: 'a cluster that exists, by its kubeconfig',
+} as const satisfies OptionRow;
+const CONTEXT = { flags: '--context <name>', value: 'text', summary: 'context of the kubeconfig (default: the current one)' } as const satisfies OptionRow;
+
 const STOP_GRACE_MS = 10_000;
+/** A namespace takes a while to go, and so do containers that are just being made. */
+const CLEANUP_GRACE_MS = 70_000;
 
 export type CommandName =
   | 'init'
   | 'labs'
   | 'validate'
   | 'plan'
+  | 'synth'
+  | 'images'
+  | 'lock'
   | 'up'
   | 'verify'
   | 'ls'
   | 'inspect'
   | 'exec'
   | 'shell'
+  | 'kubeconfig'
   | 'down'
   | 'doctor'
   | 'schema'
@@ -95,35 +120,79 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
     examples: ['cnilab plan labs/flannel-vxlan.ts', 'cnilab plan flannel-vxlan --json'],
     graceMs: 0,
   },
+  synth: {
+    summary: 'write the files that an engine is given, and how to use them by hand',
+    arguments: [FILE],
+    options: [
+      engineRow(['kind'], 'engine that takes them (default: kind)'),
+      { flags: '-o, --out <directory>', value: 'text', completes: 'file', summary: 'folder to write into (default: only list the files)' },
+      { flags: '--force', summary: 'write into a folder that holds something else, and over files that were changed' },
+      ...IMAGES,
+    ],
+    examples: ['cnilab synth labs/flannel-vxlan.ts', 'cnilab synth labs/flannel-vxlan.ts --engine kind -o out/', 'cnilab synth labs/flannel-vxlan.ts --json'],
+    details: 'The same lab gives the same bytes. Files that somebody changed since are not written over.',
+    graceMs: 0,
+  },
+  images: {
+    summary: 'list every image that a lab needs on kind',
+    arguments: [{ name: '<file|lab>', summary: 'lab file, or a running lab', completes: 'file-or-lab' }],
+    options: [...IMAGES],
+    examples: ['cnilab images labs/flannel-vxlan.ts', 'cnilab images labs/flannel-vxlan.ts --json'],
+    graceMs: 0,
+  },
+  lock: {
+    summary: 'pin the files of other projects that a lab needs on kind, by SHA-256',
+    arguments: [FILE],
+    options: [{ flags: '-o, --out <file>', value: 'text', completes: 'file', summary: 'lock file (default: cnilab.lock.json beside the lab file)' }],
+    examples: ['cnilab lock labs/calico-vxlan.ts', 'cnilab lock lab.yaml -o cnilab.lock.json'],
+    details:
+      "Fetches manifests and the CNI plugins of this machine's architecture into the cache. Versions whose digests cnilab knows need no lock file; an unknown digest is refused until it is pinned. What is pinned already stays, also for other labs of the folder: delete an entry to pin it anew.",
+    graceMs: 0,
+  },
   up: {
     summary: 'bring a lab up, or change a running one',
     arguments: [FILE],
     options: [
-      { flags: '--engine <name>', value: 'text', choices: ['netns'], summary: 'engine to run it on (default: netns)' },
+      engineRow(['netns', 'kind'], 'engine to run it on (default: netns)'),
       { flags: '--verify', summary: 'verify the network model once it is up' },
       { flags: '--replace', summary: 'take the running lab down when a change is not possible in place' },
       { flags: '--retain', summary: 'keep what was built when bringing up fails, to look at it' },
+      ...IMAGES,
+      { flags: '--load <image>', value: 'repeated', summary: 'kind: image of this machine to load into the nodes; may be given several times' },
       PROFILE,
       JUNIT,
       PODS,
     ],
-    examples: ['cnilab up labs/flannel-vxlan.ts', 'cnilab up lab.yaml --verify --junit report.xml', 'cnilab up lab.yaml --replace --timeout 60'],
+    examples: [
+      'cnilab up labs/flannel-vxlan.ts',
+      'cnilab up lab.yaml --verify --junit report.xml',
+      'cnilab up lab.yaml --replace --timeout 60',
+      'cnilab up labs/flannel-vxlan.ts --engine kind --verify',
+    ],
     details:
       'A second `up` of the same file changes nothing. Pods, workloads and nodes are added and removed in place; what is not possible in place is refused (exit 6) with the reason, unless --replace is given.',
-    graceMs: STOP_GRACE_MS,
+    graceMs: CLEANUP_GRACE_MS,
   },
   verify: {
-    summary: 'prove the three network requirements on a running lab',
-    arguments: [{ name: '<lab|file>', summary: 'running lab, or its lab file', completes: 'file-or-lab' }],
+    summary: 'prove the three network requirements on a running lab, or on any cluster',
+    arguments: [{ name: '[lab|file]', summary: 'running lab, or its lab file; none with --kubeconfig or --context', completes: 'file-or-lab' }],
     options: [
       PROFILE,
       { flags: '--attempts <n>', value: 'integer', summary: 'fresh connections per pair and protocol, all must pass (default: 3)' },
       { flags: '--protocol <list>', value: 'list', choices: ['tcp', 'udp', 'icmp'], summary: 'protocols, comma-separated (default: all)' },
       { flags: '--family <list>', value: 'list', choices: ['ipv4', 'ipv6'], summary: 'address families, comma-separated (default: those of the lab)' },
       { flags: '--deadline <ms>', value: 'milliseconds', summary: 'how long unanswered probes are waited for, all together (default: 1000)' },
-      { flags: '--sample <n>', value: 'integer', summary: 'probe about that many pairs of each kind, spread over all node pairs (default: all)' },
+      {
+        flags: '--sample <n>',
+        value: 'integer',
+        summary:
+          'probe about that many pairs of each kind, spread over all node pairs (default: all; inside of clusters of more than 40 nodes 12 for each node)',
+      },
       { flags: '--only <regex>', value: 'regex', summary: 'run only the checks whose name matches' },
       { flags: '--skip <regex>', value: 'regex', summary: 'leave out the checks whose name matches' },
+      KUBECONFIG,
+      CONTEXT,
+      { flags: '--probe-image <image>', value: 'text', summary: 'with --kubeconfig or --context: agnhost, from where the cluster can pull it' },
       JUNIT,
       PODS,
     ],
@@ -131,9 +200,11 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
       'cnilab verify flannel-vxlan',
       'cnilab verify flannel-vxlan --profile strict --junit report.xml',
       'cnilab verify flannel-vxlan --attempts 100 --protocol udp --only r1',
+      'cnilab verify --kubeconfig ~/.kube/config --context staging --profile current',
     ],
-    details: 'Exit 0: every requirement holds; 1: one does not; 5: something could not be judged.',
-    graceMs: 0,
+    details:
+      'Exit 0: every requirement holds; 1: one does not; 5: something could not be judged. A cluster with an API is verified from inside: by a DaemonSet that answers and Jobs that probe, in one namespace that is removed, and proven gone, before the command ends. Nothing else of the cluster is touched.',
+    graceMs: CLEANUP_GRACE_MS,
   },
   ls: { summary: 'list the labs that are up', arguments: [], options: [], examples: ['cnilab ls', 'cnilab ls --json'], graceMs: 0 },
   inspect: {
@@ -152,19 +223,28 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
     graceMs: 0,
   },
   shell: { summary: 'open a shell inside a pod or node', arguments: [LAB, TARGET], options: [], examples: ['cnilab shell flannel-vxlan worker1'], graceMs: 0 },
+  kubeconfig: {
+    summary: 'print the kubeconfig of a running cluster',
+    arguments: [LAB],
+    options: [{ flags: '--cluster <name>', value: 'text', summary: 'which one, in a lab of several clusters' }],
+    examples: ['cnilab kubeconfig flannel-vxlan > kc; KUBECONFIG=kc kubectl get pods -A'],
+    details: 'Clusters of engine kind have one. It holds the credentials of an administrator; your own kubeconfig is never touched.',
+    graceMs: 0,
+  },
   down: {
     summary: 'take labs down; needs no lab file',
     arguments: [{ ...LAB, name: '[labs...]' }],
-    options: [{ flags: '--all', summary: 'every lab of this user' }],
-    examples: ['cnilab down flannel-vxlan', 'cnilab down --all'],
-    details: 'Taking down what is not up is fine.',
-    graceMs: STOP_GRACE_MS,
+    options: [{ flags: '--all', summary: 'every lab of this user' }, KUBECONFIG, CONTEXT],
+    examples: ['cnilab down flannel-vxlan', 'cnilab down --all', 'cnilab down --kubeconfig ~/.kube/config'],
+    details:
+      'Taking down what is not up is fine. With --kubeconfig or --context nothing is a lab: what a killed verification left in that cluster is removed, and nothing else.',
+    graceMs: CLEANUP_GRACE_MS,
   },
   doctor: {
     summary: 'what this machine can run, found by trying, and how to mend the rest',
     arguments: [{ ...FILE, name: '[file]', summary: 'look only at what this lab needs' }],
-    options: [],
-    examples: ['cnilab doctor', 'cnilab doctor labs/calico-bgp.ts'],
+    options: [engineRow(['netns', 'kind'], 'engine to run labs on (default: netns)'), ...IMAGES.slice(0, 1)],
+    examples: ['cnilab doctor', 'cnilab doctor labs/calico-bgp.ts', 'cnilab doctor --engine kind'],
     graceMs: 0,
   },
   schema: { summary: 'print the JSON Schema of lab files', arguments: [], options: [], examples: ['cnilab schema > lab.schema.json'], graceMs: 0 },

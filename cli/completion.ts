@@ -56,14 +56,14 @@ function bash(): string {
       .join(' ');
     return `    '${name}') options='${optionsOf(name).flatMap(words).join(' ')}'; kinds=(${kinds}) ;;`;
   });
-  const values = [...new Map(commandNames.flatMap((name) => commands[name].options).map((option) => [words(option).at(-1), option])).entries()].flatMap(
+  const values = [...new Map(commandNames.flatMap((name) => commands[name].options).map((option) => [words(option).join('|'), option])).entries()].flatMap(
     ([word, option]) =>
       option.choices !== undefined
-        ? [`    ${word ?? ''}) COMPREPLY=($(compgen -W '${option.choices.join(' ')}' -- "$current")); return ;;`]
+        ? [`    ${word}) COMPREPLY=($(compgen -W '${option.choices.join(' ')}' -- "$current")); return ;;`]
         : option.completes === 'file'
-          ? [`    ${word ?? ''}) compopt -o default; return ;;`]
+          ? [`    ${word}) compopt -o default; return ;;`]
           : option.value !== undefined
-            ? [`    ${word ?? ''}) return ;;`]
+            ? [`    ${word}) return ;;`]
             : [],
   );
   return `# bash completion for cnilab: source <(cnilab completion bash)

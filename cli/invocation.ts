@@ -12,7 +12,7 @@ export interface Invocation {
   readonly command: CommandName;
   /** Operands in order; a list argument is spread at the end. */
   readonly operands: readonly string[];
-  /** By name in kebab-case: `dry-run`. */
+  /** By name as commander has it: `nodeImage` for --node-image. */
   readonly options: Readonly<Record<string, OptionValue>>;
   readonly lab: LabApi;
   readonly output: Output;

@@ -53,7 +53,8 @@ function quiet(command: Command): Command {
 
 function option(row: OptionRow): Option {
   const made = new Option(row.flags, row.summary);
-  if (row.value !== undefined && row.value !== 'text') made.argParser((text: string) => readValue(text, row));
+  if (row.value === 'repeated') made.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
+  else if (row.value !== undefined && row.value !== 'text') made.argParser((text: string) => readValue(text, row));
   else if (row.choices !== undefined) made.choices(row.choices);
   return made;
 }
@@ -85,6 +86,7 @@ function readValue(text: string, row: OptionRow): string | number | readonly str
     case 'regex':
       return readRegex(text);
     case 'text':
+    case 'repeated':
     case undefined:
     default:
       return text;

@@ -1,3 +1,4 @@
+import { AGNHOST_IMAGE } from '../topology/workloads.ts';
 import type { Cluster } from './cluster.ts';
 import { Workload, type LoweredWorkload, type PodTemplateProps } from './workload.ts';
 
@@ -14,7 +15,7 @@ export interface PodProps extends PodTemplateProps {
   readonly image?: string;
 }
 
-const DEFAULT_IMAGE = 'registry.k8s.io/e2e-test-images/agnhost:2.53';
+
 
 /**
  * A single pod, at will on a given node.
@@ -39,7 +40,7 @@ export class Pod extends Workload {
   }
 
   override lower(): LoweredWorkload {
-    const { namespace = 'default', labels = { app: this.name }, ports, hostNetwork, nodeSelector, node, image = DEFAULT_IMAGE } = this.props;
+    const { namespace = 'default', labels = { app: this.name }, ports, hostNetwork, nodeSelector, node, image = AGNHOST_IMAGE } = this.props;
     return {
       objects: [
         {

@@ -267,6 +267,8 @@ export interface SessionSight {
   readonly df: boolean;
   /** The kernel of nodes and pods can be read (`snapshot` of everything, with rules): what a diagnosis needs. */
   readonly kernel: boolean;
+  /** Times are the network's; else they are those of programs that had to start first. */
+  readonly clock: boolean;
   /** The server's own socket tells to which address it was sent. */
   readonly destination: boolean;
 }
@@ -330,7 +332,7 @@ export interface Engine {
   readonly title: string;
   /** What it is given besides the plan. */
   readonly artifacts: ArtifactSet['engine'] | null;
-  /** Why a plan cannot run here, each with its path in the lab; none where it can. Pure. */
+  /** Why a plan cannot run here (errors), and what of it will be otherwise (warnings), each with its path in the lab. Pure. */
   refusals(plan: LabPlan): readonly Diagnostic[];
   /** Why a running lab cannot become another in place, besides what the plans alone say. Pure. */
   replaceReasons(from: LabPlan, to: LabPlan): readonly string[];

@@ -2,8 +2,9 @@
 import { LabError } from '../topology/errors.ts';
 import type { Engine } from './port.ts';
 
-export const engines: { readonly netns: () => Promise<Engine> } = {
+export const engines: { readonly netns: () => Promise<Engine>; readonly kind: () => Promise<Engine> } = {
   netns: async () => (await import('./netns/engine.ts')).netnsEngine(),
+  kind: async () => (await import('./kind/engine.ts')).kindEngine(),
 };
 
 export type EngineName = keyof typeof engines;

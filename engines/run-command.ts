@@ -8,6 +8,10 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly signal?: AbortSignal;
+  /** In a session of its own: Ctrl-C at the terminal reaches this process alone, which decides what becomes of the program. @default false */
+  readonly detached?: boolean;
+  /** Called with each line of its error output as it is written. */
+  readonly onStderrLine?: (line: string) => void;
 }
 
 export interface FinishedCommand extends CommandResult {
@@ -20,6 +24,7 @@ export async function runCommand(argv: readonly [string, ...string[]], options: 
   // execa takes 80 ms to load: only commands that need it pay.
   const { execa } = await import('execa');
   const [program, ...args] = argv;
+  const { onStderrLine } = options;
   const result = await execa(program, args, {
     reject: false,
     stripFinalNewline: false,
@@ -28,6 +33,8 @@ export async function runCommand(argv: readonly [string, ...string[]], options: 
     ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.detached === true ? { detached: true } : {}),
+    ...(onStderrLine === undefined ? {} : { stderr: eachLine(onStderrLine) }),
   });
   const missing = result.code === 'ENOENT';
   return {
@@ -42,5 +49,13 @@ export async function runCommand(argv: readonly [string, ...string[]], options: 
           : result.timedOut
             ? `took longer than ${options.timeoutMs} ms`
             : (result.shortMessage ?? 'failed'),
+  };
+}
+
+/** A transform as execa takes it: passes every line on. */
+function eachLine(onLine: (line: string) => void): (line: unknown) => Generator<unknown, void> {
+  return function* (line) {
+    onLine(String(line));
+    yield line;
   };
 }

@@ -1,3 +1,4 @@
+import { versionOfImage } from '../topology/kind-images.ts';
 import type { LoadedLab } from './load-lab.ts';
 
 /** What a user may say beside the lab file, for engines that run real images. */
@@ -10,11 +11,6 @@ export interface Overrides {
 
 type Json = Readonly<Record<string, unknown>>;
 const isRecord = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** `1.34.4` of `kindest/node:v1.34.4@sha256:…`; null where the tag is no version. */
-export function versionOfImage(image: string): string | null {
-  return /:v?(\d+\.\d+\.\d+)(?:@|$)/.exec(image)?.[1] ?? null;
-}
 
 function override(cluster: unknown, nodeImage: string | undefined): unknown {
   if (nodeImage === undefined || !isRecord(cluster)) return cluster;

@@ -29,10 +29,10 @@ async function syncDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Writes a file so that at every moment it holds the old or the new text, whole, whatever is killed: a file beside it, fsync, rename,
+ * Writes a file so that at every moment it holds the old or the new content, whole, whatever is killed: a file beside it, fsync, rename,
  * fsync of the directory (rename(2), fsync(2)). 0600.
  */
-export async function writeAtomically(directory: string, fileName: string, text: string): Promise<void> {
+export async function writeAtomically(directory: string, fileName: string, text: string | Uint8Array): Promise<void> {
   const draft = join(directory, `.${fileName}.${randomBytes(6).toString('hex')}`);
   const handle = await open(draft, 'wx', 0o600);
   try {

@@ -1,4 +1,5 @@
 import { NO_MATERIALS, type Engine, type Materials, type OnEvent } from '../engines/port.ts';
+import type { Diagnostic } from '../topology/diagnostic.ts';
 import { LabError, SpecError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import { changeLab } from './change-lab.ts';
@@ -38,6 +39,8 @@ export interface UpOptions {
 
 export interface UpResult extends UpOutcome {
   readonly elapsedMs: number;
+  /** What the engine does otherwise than the lab file says. */
+  readonly findings: readonly Diagnostic[];
 }
 
 /** Keeps the addresses of what was there before, unless the lab has become another. */
@@ -68,11 +71,11 @@ async function bringUp(job: UpJob): Promise<UpOutcome> {
   return { state: await createLab(job, wanted), outcome: 'created' };
 }
 
-async function materialsFor(engine: Engine, plan: LabPlan, options: UpOptions): Promise<Materials> {
+async function materialsFor(engine: Engine, plan: LabPlan, source: string, options: UpOptions): Promise<Materials> {
   if (engine.artifacts === null) return NO_MATERIALS;
   const offline = options.offline ?? false;
-  const { synthesize } = await import('./synth.ts');
-  return { artifacts: await synthesize(plan, engine.artifacts, { offline }), load: options.loadImages ?? [], offline };
+  const { lockOf, synthesize } = await import('./synth.ts');
+  return { artifacts: await synthesize(plan, engine.artifacts, { offline, ...lockOf(source) }), load: options.loadImages ?? [], offline };
 }
 
 /** What a stop, asked for or by the clock, is called. */
@@ -109,7 +112,8 @@ export async function up(file: LoadedLab, options: UpOptions = {}): Promise<UpRe
   const signal = AbortSignal.any([options.signal, deadline].filter((s) => s !== undefined && s !== null));
   const { spec, plan } = await prepare(input);
   const engine = await engineComing;
-  const refused = engine.refusals(plan);
+  const findings = engine.refusals(plan);
+  const refused = findings.filter((finding) => finding.severity === 'error');
   if (refused.length > 0) throw new SpecError(refused, input.path || spec.name);
   try {
     const lock = await lockLab(spec.name, { doing: 'up', waitMs: 5000, signal });
@@ -124,9 +128,9 @@ export async function up(file: LoadedLab, options: UpOptions = {}): Promise<UpRe
         signal,
         retain: options.retain ?? false,
         replace: options.replace ?? false,
-        materialsFor: (wanted) => materialsFor(engine, wanted, options),
+        materialsFor: (wanted) => materialsFor(engine, wanted, input.path, options),
       };
-      return { ...(await bringUp(job)), elapsedMs: performance.now() - startedAt };
+      return { ...(await bringUp(job)), findings, elapsedMs: performance.now() - startedAt };
     } finally {
       await lock.release();
     }

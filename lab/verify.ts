@@ -1,3 +1,6 @@
+import type { FidelityStatement } from '../engines/port.ts';
+import type { LabPlan } from '../topology/plan.ts';
+import { AGNHOST_IMAGE } from '../topology/workloads.ts';
 import type { VerifyOptions } from '../verify/options.ts';
 import type { Report } from '../verify/report.ts';
 import { loadEngine, type LoadEngine } from './load-engine.ts';
@@ -23,6 +26,16 @@ export async function verify(name: string, options: VerifyLabOptions = {}): Prom
   const lab = await readLab(name, { loadEngine: load });
   const handle = requireUp(lab);
   const engine = await load(lab.engine);
+  const accesses = engine.kubernetes(handle, lab.plan);
+  if (accesses !== null) {
+    const { verifyInCluster } = await import('./verify-in-cluster.ts');
+    const fidelity = (plan: LabPlan): FidelityStatement => engine.fidelity(plan);
+    const image = lab.plan.images[AGNHOST_IMAGE.replace(/:[^/]*$/, '')];
+    return await verifyInCluster(
+      { lab: lab.name, engine: engine.name, fidelity, accesses, plan: lab.observed ?? lab.plan, ...(image === undefined ? {} : { image }) },
+      judged,
+    );
+  }
   const { verifyLab } = await verifying;
   const session = await engine.open(handle, lab.plan);
   try {

@@ -25,6 +25,8 @@ export interface LabDetail {
   readonly source: { readonly path: string; readonly sha256: string };
   readonly directory: string;
   readonly plan: LabPlan;
+  /** As it is, where the engine and not the plan chooses names and addresses. */
+  readonly observed?: LabPlan;
   readonly faults: readonly { readonly id: string; readonly where: string }[];
 }
 
@@ -56,7 +58,7 @@ export function renderLab(lab: LabDetail, style: Style, now: number): string {
     ['directory', lab.directory],
     ...lab.faults.map((fault, i) => [i === 0 ? 'faults' : '', style.warn(`${fault.id} at ${fault.where}`)]),
   ];
-  return `${[style.strong(lab.name), ...table([], facts, { indent: 2 })].join('\n')}\n\n${renderPlan(lab.plan, style)}`;
+  return `${[style.strong(lab.name), ...table([], facts, { indent: 2 })].join('\n')}\n\n${renderPlan(lab.observed ?? lab.plan, style)}`;
 }
 
 /** The word for a status, coloured. */

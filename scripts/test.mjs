@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The whole suite: every gate is run, then the first failure decides. Ends with the line `N passed, N failed, N skipped`.
+// The whole suite, or with --tests-only the tests alone: every gate is run, then the first failure decides. Ends with the line `N passed, N failed, N skipped`.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,11 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name) => `${root}node_modules/.bin/${name}`;
-const only = process.argv.slice(2);
+const args = process.argv.slice(2);
+// The long ones have scripts of their own: `npm run test:kind`.
+const testsOnly = args.includes('--tests-only');
+const chosen = args.filter((arg) => arg !== '--tests-only');
+const projects = chosen.includes('--project') ? [] : ['unit', 'contract', 'integration'].flatMap((name) => ['--project', name]);
 const folder = mkdtempSync(join(tmpdir(), 'cnilab-test-'));
 const results = join(folder, 'vitest.json');
 
@@ -17,8 +21,8 @@ const gates = [
   { name: 'lint', argv: [bin('oxlint'), '--type-aware', '--quiet'] },
   { name: 'format', argv: [bin('biome'), 'format', '.'] },
   { name: 'unused code', argv: [bin('knip')] },
-  { name: 'tests', argv: [bin('vitest'), 'run', '--coverage', '--reporter=default', '--reporter=json', `--outputFile.json=${results}`, ...only] },
-];
+  { name: 'tests', argv: [bin('vitest'), 'run', ...(testsOnly ? [] : ['--coverage']), '--reporter=default', '--reporter=json', `--outputFile.json=${results}`, ...projects, ...chosen] },
+].filter(({ name }) => !testsOnly || name === 'tests');
 
 let failed = [];
 try {

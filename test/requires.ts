@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
 
 /** What a test may need of this machine. */
-export type Requirement = 'netns' | 'rootless' | 'root' | 'bird' | 'plugins' | 'unprivileged-user';
+export type Requirement = 'netns' | 'rootless' | 'root' | 'bird' | 'plugins' | 'unprivileged-user' | 'kind-program' | 'kind';
+
+/** The word in CNILAB_REQUIRE that turns a lack into an error. */
+const demandedBy = (requirement: Requirement): string => (requirement.startsWith('kind') ? 'kind' : 'netns');
 
 const attempts: Readonly<Record<Requirement, () => string | null>> = {
   netns: () => attempt(['unshare', '-Urnm', '--', 'true'], 'network namespaces cannot be made here'),
@@ -21,6 +24,13 @@ const attempts: Readonly<Record<Requirement, () => string | null>> = {
           ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'unshare', '-Urnm', '--', 'true'],
           'an unprivileged user may not make user namespaces here',
         ),
+  'kind-program': () => attempt(['kind', 'version'], 'kind is not here'),
+  // Nothing is fetched in tests: the node image must be here.
+  kind: () =>
+    attempts['kind-program']() ??
+    attempt(['kubectl', 'version', '--client'], 'kubectl is not here') ??
+    attempt(['docker', 'info'], 'Docker does not answer') ??
+    attempt(['sh', '-c', 'docker image inspect "${CNILAB_NODE_IMAGE:?}"'], 'CNILAB_NODE_IMAGE names no node image that is here'),
 };
 
 function attempt(argv: readonly [string, ...string[]], lack: string): string | null {
@@ -33,11 +43,16 @@ function attempt(argv: readonly [string, ...string[]], lack: string): string | n
 }
 
 /**
- * The reason why a test cannot run here, or null. With CNILAB_REQUIRE=netns a lack is an error instead: a machine that must be able to run
- * the real-kernel tests may not skip them.
+ * The reason why a test cannot run here, or null. With CNILAB_REQUIRE=netns or kind a lack is an error instead: a machine that must be able to run
+ * the real-kernel or real-cluster tests may not skip them.
  */
 export function lacking(...requirements: readonly Requirement[]): string | null {
-  const reason = requirements.map((r) => attempts[r]()).find((r) => r !== null) ?? null;
-  if (reason !== null && (process.env['CNILAB_REQUIRE'] ?? '').split(',').includes('netns')) throw new Error(`CNILAB_REQUIRE=netns, but ${reason}`);
-  return reason;
+  const demanded = (process.env['CNILAB_REQUIRE'] ?? '').split(',');
+  const lacks = requirements.flatMap((requirement) => {
+    const reason = attempts[requirement]();
+    return reason === null ? [] : [{ requirement, reason }];
+  });
+  const hard = lacks.find(({ requirement }) => demanded.includes(demandedBy(requirement)));
+  if (hard !== undefined) throw new Error(`CNILAB_REQUIRE=${demandedBy(hard.requirement)}, but ${hard.reason}`);
+  return lacks[0]?.reason ?? null;
 }

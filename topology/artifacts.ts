@@ -21,7 +21,7 @@ export interface UpstreamFile {
 
 /** Something whose readiness `up` waits for. */
 export interface RolloutTarget {
-  readonly kind: 'DaemonSet' | 'Deployment' | 'StatefulSet';
+  readonly kind: 'DaemonSet' | 'Deployment' | 'StatefulSet' | 'Pod';
   readonly namespace: string;
   readonly name: string;
 }

@@ -5,7 +5,7 @@ import type { ClusterSpec, KubernetesObject, NodeRole, WorkloadSpec } from './sp
 const TOLERATE_ALL = [{ operator: 'Exists' }] as const;
 
 /** Image of the containers that short-form workloads get on engines that pull images: the Kubernetes test image, serves HTTP and UDP. */
-const DEFAULT_IMAGE = 'registry.k8s.io/e2e-test-images/agnhost:2.53';
+export const AGNHOST_IMAGE: string = 'registry.k8s.io/e2e-test-images/agnhost:2.53';
 
 function podTemplate(workload: WorkloadSpec, app: string, tolerateAll: boolean): Record<string, unknown> {
   const ports = workload.ports ?? [];
@@ -18,7 +18,7 @@ function podTemplate(workload: WorkloadSpec, app: string, tolerateAll: boolean):
       containers: [
         {
           name: 'main',
-          image: DEFAULT_IMAGE,
+          image: AGNHOST_IMAGE,
           args: ['netexec', `--http-port=${ports.find((p) => p.protocol !== 'UDP')?.containerPort ?? 8080}`],
           ...(ports.length === 0 ? {} : { ports: ports.map((p) => ({ ...p })) }),
         },

@@ -14,6 +14,8 @@ export interface Account {
   readonly attempts: number;
   /** `pair * attempts + attempt` → source port of the client; null when nobody will ask. */
   readonly ports: Uint16Array | null;
+  /** A round trip of a second means that a SYN was sent again; false where programs are slow to start. */
+  readonly clock: boolean;
 }
 
 /** A TCP round trip that took this long had its SYN sent again (RFC 6298: the first retransmission comes after one second). */
@@ -61,10 +63,13 @@ export function accountBatch(account: Account, batch: ProbeBatch): void {
     }
     tally.passed++;
     table.answered[pair] = (table.answered[pair] ?? 0) | bit;
-    addLatency(tally.latency, rtt);
-    if (client !== server) addLatency(near ? table.near : table.far, rtt);
-    if (hasLatencyCells) addLatency(cellLatency(table, cellOf(cluster, client, server)), rtt);
-    if (protocol === 'tcp' && rtt > LATE_US) late(account, pair, kind);
+    // Zero: not measured.
+    if (rtt !== 0) {
+      addLatency(tally.latency, rtt);
+      if (client !== server) addLatency(near ? table.near : table.far, rtt);
+      if (hasLatencyCells) addLatency(cellLatency(table, cellOf(cluster, client, server)), rtt);
+    }
+    if (account.clock && protocol === 'tcp' && rtt > LATE_US) late(account, pair, kind);
     if (role !== null && kind === 'node-to-pod') role[near ? 'near' : 'far']++;
     const ttl = batch.seenTtl[row] ?? 0;
     if (ttl !== 0 && kind === 'pod-to-pod') countHops(table, ttl, near);

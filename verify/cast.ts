@@ -3,8 +3,10 @@
  * node asks a share of the others. Without a cast every end asks and answers all.
  */
 export interface Cast {
-  /** Identities of the pods that send probes. */
+  /** Identities of the pods that send probes to the ones that answer. */
   readonly asks: ReadonlySet<string>;
+  /** Those of them that also ask themselves, nodes, closed ports and addresses that nobody has, and that stream. */
+  readonly asksAll: ReadonlySet<string>;
   /** Identities of the pods that answer them; one that is in neither set takes no part. */
   readonly answers: ReadonlySet<string>;
   /** Node i asks the ends of the nodes (i + offset) modulo their number, counted in the order of the plan. */

@@ -20,6 +20,8 @@ export interface End {
   readonly pod: PodPlan | null;
   /** Sends probes; answers them. Both, without a cast. */
   readonly asks: boolean;
+  /** Takes part in more than the mesh of pods: itself, nodes, controls, streams. */
+  readonly asksAll: boolean;
   readonly answers: boolean;
 }
 
@@ -52,9 +54,9 @@ export function podsOnNode(cluster: ClusterEnds, node: number): readonly number[
   return cluster.pods.filter((pod) => cluster.ends[pod]?.node === node);
 }
 
-/** Those of some ends that send probes. */
-export function askers(cluster: ClusterEnds, ends: readonly number[]): readonly number[] {
-  return ends.filter((index) => cluster.ends[index]?.asks === true);
+/** Those of some ends that send probes to pods, and those that send all kinds of probes. */
+export function askers(cluster: ClusterEnds, ends: readonly number[], kind: 'asks' | 'asksAll'): readonly number[] {
+  return ends.filter((index) => cluster.ends[index]?.[kind] === true);
 }
 
 /** Those of some ends that answer probes. */
@@ -102,6 +104,7 @@ function podEnd(pod: PodPlan, node: number, plan: ClusterPlan, cast: Cast | null
     nodeId: plan.nodes[node]?.id ?? '',
     pod,
     asks: cast?.asks.has(pod.id) ?? true,
+    asksAll: cast?.asksAll.has(pod.id) ?? true,
     answers: cast?.answers.has(pod.id) ?? true,
     mtuBytes: pod.interface?.mtuBytes ?? 0,
     endpoint: { id: pod.id, kind: 'pod', netns: pod.netns, node: plan.nodes[node]?.netns ?? '', addresses },
@@ -118,7 +121,7 @@ function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan): End {
   if (node.bridge !== null) add(node.bridge.addresses, `bridge ${node.bridge.name}`);
   for (const device of node.vxlans) add(device.addresses, `vtep ${device.name}`);
   // What an author's own plugins make on a node is theirs; the gateway that the plan hands to them is what its pods must route to.
-  if (plan.cni.type === 'raw' || plan.cni.type === 'kindnet')
+  if (plan.cni.type === 'raw' || plan.cni.type === 'kindnet' || plan.cni.type === 'observed')
     add(
       node.gateways.map((address) => ({ address })),
       'gateway of its pods',
@@ -131,6 +134,7 @@ function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan): End {
     nodeId: node.id,
     pod: null,
     asks: true,
+    asksAll: true,
     answers: true,
     roles,
     mtuBytes: node.interfaces[0]?.mtuBytes ?? 0,

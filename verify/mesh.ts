@@ -49,7 +49,7 @@ async function probeSet(run: Run, table: PairTable, pairs: Pairs, protocol: Prob
   const ports = width * width * attempts <= PORTS_KEPT ? new Uint16Array(width * width * attempts) : null;
   if (ports === null) run.notLookedAt.push(`connection tracking of ${protocol}: too many probes to tell them apart by source port`);
   const conntrack = crossedNamespaces(run.plan, cluster);
-  const account = { table, protocol, family, attempts, ports };
+  const account = { table, protocol, family, attempts, ports, clock: run.session.sight.clock };
   const summary = await run.probe(probeRequest(cluster, protocol, family, pairs, { attempts, deadlineMs, conntrack }), cluster.plan.name, (batch) =>
     accountBatch(account, batch),
   );

@@ -3,7 +3,7 @@ import { LabError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import type { Family } from '../topology/spec.ts';
 import type { Cast } from './cast.ts';
-import type { Profile } from './report.ts';
+import type { Profile, RequirementId } from './report.ts';
 import { profiles } from './requirements.ts';
 
 export interface VerifyOptions {
@@ -22,12 +22,16 @@ export interface VerifyOptions {
   /** Regular expression over the ids of checks: these do not run. */
   readonly skip?: string | RegExp;
   /** At most about that many pairs per kind of pairs, spread over all pairs of nodes. @default all pairs */
-  readonly sample?: number;
+  readonly sample?: number | undefined;
   /** Who asks and who answers, where that is not everybody. @default every end both */
   readonly cast?: Cast;
   readonly onProgress?: OnEvent;
   /** Stops between two sets of probes. */
   readonly signal?: AbortSignal;
+  /** What was not looked at, known before. */
+  readonly notes?: readonly string[];
+  /** What should have been probed and was not: a requirement that would pass without it is inconclusive. */
+  readonly missing?: readonly { readonly requirement: RequirementId; readonly reason: string }[];
   /** Name of the engine, for the report. @default the one in `fidelity` */
   readonly engine?: string;
   /** What the engine says it cannot show, for the report. */
@@ -45,6 +49,8 @@ export interface SettledOptions {
   readonly skip: RegExp | null;
   readonly sample: number | null;
   readonly cast: Cast | null;
+  readonly notes: readonly string[];
+  readonly missing: readonly { readonly requirement: RequirementId; readonly reason: string }[];
   readonly onProgress: OnEvent;
   readonly signal: AbortSignal | null;
   readonly engine: string;
@@ -95,6 +101,8 @@ export function settleOptions(
     engine,
     sample: options.sample === undefined ? null : numberBetween('sample', options.sample, 1, Number.MAX_SAFE_INTEGER),
     cast: options.cast ?? null,
+    notes: options.notes ?? [],
+    missing: options.missing ?? [],
     onProgress: options.onProgress ?? (() => {}),
     signal: options.signal ?? null,
     fidelity: options.fidelity ?? { engine, real: [], sameMechanism: [], absent: [] },

@@ -56,7 +56,8 @@ export function planPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlyS
 function castPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlySet<PairClass>, options: Pick<SettledOptions, 'profile'>): PairPlan {
   const { cast, nodeIds } = cluster;
   const speaking = (index: number): boolean => speaks(cluster.ends[index], family);
-  const asking = askers(cluster, cluster.pods).filter(speaking);
+  const asking = askers(cluster, cluster.pods, 'asks').filter(speaking);
+  const asksAll = askers(cluster, asking, 'asksAll');
   const answering = answerers(cluster, cluster.pods).filter(speaking);
   const nodes = cluster.nodes.filter(speaking);
   const nodeOf = (index: number): number => cluster.ends[index]?.node ?? 0;
@@ -66,10 +67,10 @@ function castPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlySet<Pair
   const sampled = (client: number, server: number): boolean => isAsked(cast, client, server, nodeIds.length);
   const toPods = [
     ...(kinds.has('pod-to-pod') ? pairsOf(asking, answering, sampled) : []),
-    ...(kinds.has('self') ? asking.map((pod): Pair => [pod, pod]) : []),
+    ...(kinds.has('self') ? asksAll.map((pod): Pair => [pod, pod]) : []),
     ...(kinds.has('node-to-pod') ? pairsOf(nodes, answering, own ? (client, server) => client === server : sampled) : []),
   ];
-  const toNodes = kinds.has('pod-to-node') ? pairsOf(asking, nodes, sampled) : [];
+  const toNodes = kinds.has('pod-to-node') ? pairsOf(asksAll, nodes, sampled) : [];
   const left =
     cast === null || cast.offsets === 'all'
       ? []

@@ -30,6 +30,7 @@ export function buildReport(
   }));
   const sum = (key: 'ok' | 'failed' | 'inconclusive'): number => outcomes.reduce((total, outcome) => total + outcome.counts[key], 0);
   const totals = { ok: sum('ok'), failed: sum('failed'), inconclusive: sum('inconclusive') };
+  const judged = (['R1', 'R2', 'R3'] as const).map((id) => withMissing(judgeRequirement(id, checks), options.missing));
   observeMesh(run, tables);
   noteUntouched(run);
   return {
@@ -39,8 +40,8 @@ export function buildReport(
     profile: options.profile,
     startedAt: started.at.toISOString(),
     elapsedMs: started.elapsedMs,
-    verdict: worst(checks.map((check) => check.verdict)) ?? 'inconclusive',
-    requirements: (['R1', 'R2', 'R3'] as const).map((id) => judgeRequirement(id, checks)),
+    verdict: worst([...checks, ...judged].map((one) => one.verdict)) ?? 'inconclusive',
+    requirements: judged,
     checks,
     diagnoses: causes.diagnoses,
     matrix: buildMatrix(tables),
@@ -65,6 +66,13 @@ function judgeRequirement(id: RequirementId, checks: readonly CheckResult[]): Re
   const controls = checks.find((check) => check.id === 'controls');
   if (verdict === 'pass' && controls?.verdict === 'inconclusive') return { id, title, verdict: 'inconclusive', detail: `controls: ${controls.reason}` };
   return { id, title, verdict, detail };
+}
+
+/** What was not probed proves nothing: a pass of the rest is inconclusive. */
+function withMissing(judged: Report['requirements'][number], missing: Run['options']['missing']): Report['requirements'][number] {
+  const [first, ...others] = missing.filter((one) => one.requirement === judged.id);
+  if (judged.verdict !== 'pass' || first === undefined) return judged;
+  return { ...judged, verdict: 'inconclusive', detail: `${first.reason}${others.length > 0 ? `; and ${others.length} more` : ''}` };
 }
 
 function describeCheck(check: CheckResult): string {

@@ -47,6 +47,10 @@ function noteBlindness({ session, notLookedAt }: Run): void {
   if (!sight.icmp) notLookedAt.push('ICMP: the probes of this engine have no raw sockets');
   if (!sight.df)
     notLookedAt.push('sizes up to the MTU with DF: they need raw sockets; 64 KiB over TCP were streamed both ways, which a small MTU can pass by segmenting');
+  if (!sight.clock)
+    notLookedAt.push(
+      'the time of single packets, and SYNs that were sent again: round trips are those of programs (curl, nc) that share their node with the rest',
+    );
   if (!sight.destination)
     notLookedAt.push(
       "the destination as the server's own socket saw it: the server says its name and the client's address; a translation that ends at the same pod is left to connection tracking",

@@ -44,7 +44,7 @@ export function createRun(session: EngineSession, plan: LabPlan, options: Settle
     kinds,
     session,
     observations: [],
-    notLookedAt: [],
+    notLookedAt: [...options.notes],
     conntrack: [],
     mesh: () => (mesh ??= probeMesh(run)),
     podSnapshot: () =>

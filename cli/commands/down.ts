@@ -1,4 +1,6 @@
 import { duration } from '../../report/layout.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { existingCluster } from './verify.ts';
 import { flag, usageError, type RunCommand } from '../invocation.ts';
 
 interface Removed {
@@ -10,6 +12,15 @@ interface Removed {
 /** Takes labs down. One that fails does not keep the others up; its error is what the command ends with. */
 export const run: RunCommand = async (invocation) => {
   const { lab, operands, output, progress, signal } = invocation;
+  const cluster = existingCluster(invocation);
+  if (cluster !== null) {
+    if (operands.length > 0 || flag(invocation, 'all')) throw usageError('--kubeconfig and --context are of no lab', 'name labs, or a cluster');
+    const namespaces = await lab.removeLeftovers(cluster);
+    progress.stop();
+    output.note(namespaces.length === 0 ? 'no verification left anything there' : `removed ${namespaces.join(', ')}`);
+    output.document({ namespaces });
+    return exitCodes.ok;
+  }
   const all = flag(invocation, 'all');
   if (all === operands.length > 0)
     throw usageError(all ? '--all and names exclude each other' : 'no lab named', 'name labs, or say --all; `cnilab ls` lists them');

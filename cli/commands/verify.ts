@@ -1,18 +1,26 @@
 import { dirname, resolve } from 'node:path';
 import { renderJunit } from '../../report/junit.ts';
 import { renderTerminal } from '../../report/terminal.ts';
+import type { VerifyLabOptions } from '../../lab/verify.ts';
+import type { ExistingCluster } from '../../lab/verify-existing.ts';
 import type { Profile, Report } from '../../verify/report.ts';
 import { exitCodeOfVerdict } from '../exit-codes.ts';
-import { flag, given, listOption, numberOption, operand, textOption, usageError, type Invocation, type RunCommand } from '../invocation.ts';
+import { flag, given, listOption, numberOption, textOption, usageError, type Invocation, type RunCommand } from '../invocation.ts';
 import { canWriteInto, writeWhole } from '../write-whole.ts';
 import { isFileOperand, openLabFile } from './open-lab-file.ts';
 
 /** Proves the requirements on a running lab. */
 export const run: RunCommand = async (invocation) => {
-  const { lab, output, streams } = invocation;
-  const word = operand(invocation, 0);
-  const name = isFileOperand(word, streams.cwd) ? (await lab.planLabFile(await openLabFile(invocation, word))).name : word;
-  const report = await verifyLab(invocation, name);
+  const { lab, operands, output, streams } = invocation;
+  const cluster = existingCluster(invocation);
+  const [word] = operands;
+  if ((cluster === null) === (word === undefined)) {
+    throw word === undefined
+      ? usageError('nothing to verify', 'name a running lab or its file, or a cluster by --kubeconfig; `cnilab ls` lists the labs')
+      : usageError(`${word} and --kubeconfig or --context exclude each other`, 'name a lab, or a cluster');
+  }
+  const name = word !== undefined && isFileOperand(word, streams.cwd) ? (await lab.planLabFile(await openLabFile(invocation, word))).name : word;
+  const report = await verifyWith(invocation, name === undefined ? { cluster: cluster ?? {} } : { name });
   output.document(report);
   showReport(report, invocation);
   return exitCodeOfVerdict(report.verdict);
@@ -20,8 +28,20 @@ export const run: RunCommand = async (invocation) => {
 
 const profiles: readonly Profile[] = ['classic', 'current', 'strict'];
 
-/** Verifies, and writes the JUnit file when one is asked for. */
+/** The cluster that --kubeconfig and --context name; null without them. */
+export function existingCluster(invocation: Invocation): ExistingCluster | null {
+  const kubeconfig = textOption(invocation, 'kubeconfig');
+  const context = textOption(invocation, 'context');
+  if (kubeconfig === undefined && context === undefined) return null;
+  return { ...given('kubeconfig', kubeconfig === undefined ? undefined : resolve(invocation.streams.cwd, kubeconfig)), ...given('context', context) };
+}
+
+/** Verifies a lab, and writes the JUnit file when one is asked for. */
 export async function verifyLab(invocation: Invocation, name: string): Promise<Report> {
+  return await verifyWith(invocation, { name });
+}
+
+async function verifyWith(invocation: Invocation, what: { readonly name: string } | { readonly cluster: ExistingCluster }): Promise<Report> {
   const { lab, output, progress, signal, streams } = invocation;
   const junit = textOption(invocation, 'junit');
   // Found out before the work, not after it.
@@ -30,7 +50,7 @@ export async function verifyLab(invocation: Invocation, name: string): Promise<R
   const profile = profiles.find((known) => known === textOption(invocation, 'profile'));
   const only = textOption(invocation, 'only');
   const skip = textOption(invocation, 'skip');
-  const report = await lab.verify(name, {
+  const options: VerifyLabOptions = {
     ...given('profile', profile),
     ...given('attempts', numberOption(invocation, 'attempts')),
     ...given('deadlineMs', numberOption(invocation, 'deadline')),
@@ -47,7 +67,11 @@ export async function verifyLab(invocation: Invocation, name: string): Promise<R
     ...given('sample', numberOption(invocation, 'sample')),
     onProgress: progress.onEvent,
     signal,
-  });
+  };
+  const report =
+    'name' in what
+      ? await lab.verify(what.name, options)
+      : await lab.verifyExisting(what.cluster, { ...options, ...given('image', textOption(invocation, 'probe-image')) });
   progress.stop();
   if (junit !== undefined) {
     await writeWhole(resolve(streams.cwd, junit), renderJunit(report));

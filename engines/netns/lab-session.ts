@@ -7,7 +7,7 @@ import { compile } from './compile.ts';
 
 export function labSession(agent: AgentSession, plan: LabPlan): EngineSession {
   return {
-    sight: { icmp: true, df: true, kernel: true, destination: true },
+    sight: { icmp: true, df: true, kernel: true, clock: true, destination: true },
     probe: async (request, onBatch) => await agent.request('probe', request, (batch) => onBatch(decodeBatch(batch))),
     snapshot: async (namespaces, { rules }) => await agent.request('snapshot', { namespaces, rules }),
     run: async (netns, argv, options = {}) => await agent.request('run', { netns, argv, ...options }),

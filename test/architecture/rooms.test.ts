@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Room → rooms and packages it may import at run time. Types of engines/port.ts and verify/report.ts are allowed where `types` says so. */
 const rooms: Readonly<Record<string, { readonly rooms: readonly string[]; readonly types: readonly string[]; readonly packages: readonly string[] }>> = {
   topology: { rooms: [], types: [], packages: ['zod', 'semver'] },
-  constructs: { rooms: ['topology'], types: [], packages: ['constructs'] },
+  constructs: { rooms: ['topology'], types: [], packages: ['constructs', 'cdk8s'] },
   engines: { rooms: ['topology'], types: [], packages: ['koffi', 'execa'] },
   verify: { rooms: ['topology'], types: ['engines/port.ts'], packages: ['vitest'] },
   report: { rooms: ['topology'], types: ['verify/', 'engines/port.ts'], packages: [] },

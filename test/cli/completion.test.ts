@@ -52,7 +52,7 @@ describe('completion', () => {
     const script = completionScript(shell);
     for (const name of commandNames) {
       for (const word of name.split(' ')) expect(script).toContain(word);
-      for (const option of commands[name].options) expect(script).toContain(option.flags.replace(/ .*/, '').replace('--', ''));
+      for (const option of commands[name].options) expect(script).toContain(option.flags.replace(/ <.*/, '').replace(/.*--/, ''));
     }
   });
 
@@ -68,8 +68,9 @@ describe('completion', () => {
     mkdirSync(join(directory, 'state/cnilab/labs/three'), { recursive: true });
     expect(offered('v')).toEqual(['validate', 'verify']);
     expect(offered('fault', '')).toEqual(['inject', 'list', 'undo']);
-    expect(offered('verify', '--pro')).toEqual(['--profile', '--protocol']);
+    expect(offered('verify', '--pro')).toEqual(['--probe-image', '--profile', '--protocol']);
     expect(offered('verify', 'three', '--profile', '')).toEqual(['classic', 'current', 'strict']);
+    expect(offered('up', 'lab.ts', '--engine', '')).toEqual(['kind', 'netns']);
     expect(offered('down', '')).toEqual(['three']);
     expect(offered('fault', 'inject', 'th')).toEqual(['three']);
     expect(offered('completion', '')).toEqual(['bash', 'fish', 'zsh']);

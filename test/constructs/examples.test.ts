@@ -20,7 +20,8 @@ function examplesOf(file: string): readonly string[] {
 }
 
 const files = readdirSync(rooms, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
+  // synth/ is made of plans, not by authors.
+  .filter((file) => file.endsWith('.ts') && !file.startsWith('synth/'))
   .sort();
 const examples = files.flatMap((file) => examplesOf(join(rooms, file)).map((code) => ({ file, code })));
 

@@ -26,6 +26,7 @@ describe('written pages', () => {
       'topology/schema-diagnostics.ts',
       'topology/cidr.ts',
       'topology/plan-cluster.ts',
+      'topology/kind-refusals.ts',
       'lab/lab-yaml.ts',
       'lab/data-findings.ts',
     ];

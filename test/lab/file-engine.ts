@@ -118,7 +118,7 @@ export class FileEngine implements Engine {
   open(): Promise<EngineSession> {
     this.sessions += 1;
     return Promise.resolve({
-      sight: { icmp: true, df: true, kernel: true, destination: true },
+      sight: { icmp: true, df: true, kernel: true, clock: true, destination: true },
       checkAttachments: () => Promise.resolve(0),
       probe: () => Promise.reject(new Error('a file has no network')),
       snapshot: (namespaces) => Promise.resolve({ takenAt: '', namespaces: Object.fromEntries(namespaces.map((netns) => [netns, emptyNamespace(netns)])) }),

@@ -1049,6 +1049,35 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       lab({ cni: { type: 'weave' }, podCIDR: ['10.244.0.0/16'] }),
     ],
   ],
+  'cni-release': [
+    [
+      'a tag instead of a version',
+      lab({ cni: { type: 'flannel', version: 'v0.28.9' } }),
+      'CNI_RELEASE_INVALID',
+      'clusters.c1.cni.version',
+      '"v0.28.9" is no release of flannel',
+      'without the v: 0.28.9',
+      lab({ cni: { type: 'flannel', version: '0.28.9' } }),
+    ],
+    [
+      'a moving tag',
+      lab({ cni: { type: 'calico', version: 'latest' } }),
+      'CNI_RELEASE_INVALID',
+      'clusters.c1.cni.version',
+      '"latest" is no release of Calico',
+      'leave version out',
+      lab({ cni: { type: 'calico' } }),
+    ],
+    [
+      'a path',
+      lab({ cni: { type: 'weave', version: '2.9.0/../..' }, kubernetesVersion: '1.32' }),
+      'CNI_RELEASE_INVALID',
+      'clusters.c1.cni.version',
+      'numbered x.y.z',
+      'all three numbers, like 2.9.0',
+      lab({ cni: { type: 'weave', version: '2.9.0' }, kubernetesVersion: '1.32' }),
+    ],
+  ],
   'cni-options': [
     [
       'host-gw across segments',
@@ -1373,6 +1402,24 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
     ],
   ],
   'kube-proxy': [
+    [
+      'no kube-proxy',
+      lab({ kubeProxy: { mode: 'none' } }),
+      'SERVICES_UNSERVED',
+      'clusters.c1.kubeProxy.mode',
+      'no Service of cluster c1 can be reached, cluster DNS included: flannel does not stand in for it',
+      'nftables',
+      lab({ kubeProxy: { mode: 'nftables' } }),
+    ],
+    [
+      'calico before its nftables',
+      lab({ cni: { type: 'calico', version: '3.28.5' }, kubeProxy: { mode: 'nftables' } }),
+      'PROXY_MODE_UNSUPPORTED',
+      'clusters.c1.kubeProxy.mode',
+      'Calico 3.28.5 writes iptables rules only',
+      'version 3.29.0 or newer',
+      lab({ cni: { type: 'calico', version: '3.29.0' }, kubeProxy: { mode: 'nftables' } }),
+    ],
     [
       'ipvs deprecated',
       lab({ kubernetesVersion: '1.35', kubeProxy: { mode: 'ipvs' } }),

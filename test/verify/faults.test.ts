@@ -112,7 +112,7 @@ function record(plan: LabPlan, failing = '', rules: Readonly<Record<string, stri
     throw new Error('not a part of this test');
   };
   const session: EngineSession = {
-    sight: { icmp: true, df: true, kernel: true, destination: true },
+    sight: { icmp: true, df: true, kernel: true, clock: true, destination: true },
     probe: refuse,
     checkAttachments: refuse,
     snapshot: async (namespaces) => ({

@@ -51,7 +51,7 @@ export function modelSession(plan: LabPlan, model: Model = {}): ModelSession {
   const snapshots: ModelSession['snapshots'][number][] = [];
   let port = 40_000;
   return {
-    sight: { icmp: true, df: true, kernel: true, destination: true },
+    sight: { icmp: true, df: true, kernel: true, clock: true, destination: true },
     requests,
     snapshots,
     probe: (request, onBatch): Promise<ProbeSummary> => {

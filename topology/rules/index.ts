@@ -5,6 +5,7 @@ import { cidrReserved } from './cidr-reserved.ts';
 import { cidrSyntax } from './cidr-syntax.ts';
 import { cniFamilies } from './cni-families.ts';
 import { cniOptions } from './cni-options.ts';
+import { cniRelease } from './cni-release.ts';
 import { dualStackPairing } from './dual-stack-pairing.ts';
 import { gatewayIsNetworkAddress } from './gateway-is-network-address.ts';
 import { hostAddresses } from './host-addresses.ts';
@@ -54,6 +55,7 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
   mtu,
   'cni-families': cniFamilies,
   'cni-options': cniOptions,
+  'cni-release': cniRelease,
   weave,
   'raw-conflist': rawConflist,
   'kubernetes-version': kubernetesVersion,
@@ -83,6 +85,7 @@ export type RuleName =
   | 'mtu'
   | 'cni-families'
   | 'cni-options'
+  | 'cni-release'
   | 'weave'
   | 'raw-conflist'
   | 'kubernetes-version'

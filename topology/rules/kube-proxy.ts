@@ -1,9 +1,13 @@
+import { isCniAtLeast, parseCniVersion } from '../cni-version.ts';
 import { cniNames, traitsOf } from '../cni/index.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { DEFAULTS } from '../draft.ts';
 import { isAtLeast, parseKubernetesVersion } from '../kubernetes-version.ts';
 import type { ClusterSpec, LabSpec } from '../spec.ts';
 import { caution, problem, type Path } from './findings.ts';
+
+/** The first Calico with rules as nftables (technical preview). */
+const CALICO_NFTABLES = '3.29.0';
 
 function ofVersion(cluster: ClusterSpec, path: Path): readonly Diagnostic[] {
   const text = cluster.kubernetesVersion ?? DEFAULTS.kubernetesVersion;
@@ -80,6 +84,27 @@ function ofCni(cluster: ClusterSpec, path: Path): readonly Diagnostic[] {
         path,
         'calico works with kube-proxy mode nftables from Kubernetes 1.31 on',
         'use iptables, or kubernetesVersion 1.31 or newer',
+      ),
+    );
+  }
+  const release = 'version' in cluster.cni ? parseCniVersion(cluster.cni.version ?? '') : null;
+  if (cluster.cni.type === 'calico' && mode === 'nftables' && release !== null && !isCniAtLeast(release.version, CALICO_NFTABLES)) {
+    found.push(
+      problem(
+        'PROXY_MODE_UNSUPPORTED',
+        path,
+        `Calico ${release.version} writes iptables rules only, which kube-proxy mode nftables does not go with; its nftables data plane came with ${CALICO_NFTABLES}`,
+        `use iptables, or version ${CALICO_NFTABLES} or newer`,
+      ),
+    );
+  }
+  if (mode === 'none') {
+    found.push(
+      caution(
+        'SERVICES_UNSERVED',
+        path,
+        `without kube-proxy no Service of cluster ${cluster.name} can be reached, cluster DNS included: ${traits.title} does not stand in for it, nor does any CNI here`,
+        'use iptables or nftables, or address pods directly',
       ),
     );
   }

@@ -60,7 +60,7 @@ function controlPairs(cluster: ClusterEnds, family: Family): readonly Pair[] {
   return pods.flatMap((own, node): Pair[] => {
     const server = answerers(cluster, own)[0];
     if (server === undefined) return [];
-    const near = askers(cluster, own).find((pod) => pod !== server) ?? cluster.nodes[node];
+    const near = askers(cluster, own, 'asksAll').find((pod) => pod !== server) ?? cluster.nodes[node];
     const far = otherAsker(cluster, pods, node);
     return [near, far].flatMap((client): Pair[] => (client === undefined || client === server ? [] : [[client, server]]));
   });
@@ -70,7 +70,7 @@ function controlPairs(cluster: ClusterEnds, family: Family): readonly Pair[] {
 function otherAsker(cluster: ClusterEnds, pods: readonly (readonly number[])[], node: number): number | undefined {
   for (let step = 1; step < pods.length; step++) {
     const other = (node + step) % pods.length;
-    const [asker] = askers(cluster, pods[other] ?? []);
+    const [asker] = askers(cluster, pods[other] ?? [], 'asksAll');
     if (asker !== undefined && isAsked(cluster.cast, other, node, pods.length)) return asker;
   }
   return undefined;
@@ -146,7 +146,7 @@ async function unassigned(run: Run, cluster: ClusterEnds, family: Family, found:
   const nodeOf: number[] = [];
   cluster.plan.nodes.forEach((node, index) => {
     const address = unassignedAddress(cluster, node, family);
-    const client = otherAsker(cluster, pods, index) ?? askers(cluster, pods[index] ?? [])[0];
+    const client = otherAsker(cluster, pods, index) ?? askers(cluster, pods[index] ?? [], 'asksAll')[0];
     if (address === null || client === undefined) return;
     endpoints.push({ id: `nobody on ${node.id}`, kind: 'pod', netns: node.netns, addresses: [{ family, address }] });
     pairs.push([client, endpoints.length - 1]);

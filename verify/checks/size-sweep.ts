@@ -90,13 +90,12 @@ function choosePairs(cluster: ClusterEnds, family: Family, snapshot: Snapshot): 
   const add = (client: number | undefined, server: number | undefined): void => {
     if (client !== undefined && server !== undefined && client !== server) pairs.set(`${client}>${server}`, [client, server]);
   };
-  const asking = pods.map((own) => askers(cluster, own));
+  const asking = pods.map((own) => askers(cluster, own, 'asksAll'));
   const answering = pods.map((own) => answerers(cluster, own));
   asking.forEach((clients, from) =>
     answering.forEach((servers, to) => {
       if (!isAsked(cluster.cast, from, to, pods.length)) return;
-      // In a cast the first one does what is not the mesh.
-      const client = clients[cluster.cast === null ? to % Math.max(1, clients.length) : 0];
+      const client = clients[to % Math.max(1, clients.length)];
       const at = from % Math.max(1, servers.length);
       add(client, servers[at] === client ? servers[(at + 1) % servers.length] : servers[at]);
     }),

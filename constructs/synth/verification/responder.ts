@@ -1,0 +1,52 @@
+import type { DaemonSet } from '../kubernetes-types.ts';
+import { ownerLabels, type Owner } from './labels.ts';
+import { PROBE_PORT } from './probe-port.ts';
+import { UNPRIVILEGED_CONTAINER, UNPRIVILEGED_POD } from './unprivileged.ts';
+
+export interface ResponderProps extends Owner {
+  /** agnhost */
+  readonly image: string;
+  /** In the network of the node: what pods reach when they call a node. A port that is taken there shows as a crash. */
+  readonly hostNetwork: boolean;
+}
+
+/**
+ * One pod on every node that says who called it: agnhost's netexec, by TCP and UDP.
+ *
+ * A UDP socket that listens on all addresses answers from the one that the route back gives, which on a node need not be the one that was asked:
+ * the network of a node is therefore listened to by address. The pod's addresses are the node's there.
+ */
+export function responder(props: ResponderProps): DaemonSet {
+  const { image, hostNetwork, namespace } = props;
+  const name = hostNetwork ? 'host-responder' : 'responder';
+  const labels = { ...ownerLabels(props), 'cnilab.dev/role': name };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name, namespace, labels },
+    spec: {
+      selector: { matchLabels: { 'cnilab.dev/role': name } },
+      // All nodes at once: nothing is served that would have to stay up.
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%' } },
+      template: {
+        metadata: { labels },
+        spec: {
+          ...UNPRIVILEGED_POD,
+          ...(hostNetwork ? { hostNetwork, dnsPolicy: 'Default' } : {}),
+          containers: [
+            {
+              ...UNPRIVILEGED_CONTAINER,
+              name: 'netexec',
+              image,
+              args: ['netexec', `--http-port=${PROBE_PORT}`, `--udp-port=${PROBE_PORT}`, ...(hostNetwork ? ['--udp-listen-addresses=$(POD_IPS)'] : [])],
+              ...(hostNetwork ? { env: [{ name: 'POD_IPS', valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } } }] } : {}),
+              // healthz is 412 until UDP listens too.
+              readinessProbe: { httpGet: { path: '/healthz', port: PROBE_PORT }, periodSeconds: 1 },
+              resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
+            },
+          ],
+        },
+      },
+    },
+  };
+}

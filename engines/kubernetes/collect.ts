@@ -1,0 +1,258 @@
+/** The run of a verification in a cluster: its objects are created, their evidence is read, and everything is removed again. */
+import { EngineError, LabError } from '../../topology/errors.ts';
+import type { KubernetesObject } from '../../topology/spec.ts';
+import type { KubernetesAccess, OnEvent } from '../port.ts';
+import { nodeOf, type PodObject } from './api-objects.ts';
+import { awaitJobs, awaitResponders, reasonsFor, type NotRun, type Waiting } from './await-pods.ts';
+import { conntrackReadings, conntrackScript, conntrackUnread, type RecordedConntrack } from './conntrack-text.ts';
+import { parseEvidence, type ParsedEvidence } from './evidence.ts';
+import type { ClusterFacts } from './facts.ts';
+import { kubectlFor, type Kubectl } from './kubectl.ts';
+import { removeNamespace } from './namespaces.ts';
+import { recordedPods, REQUIREMENTS, roleOf, type RecordedPod, type Requirement } from './recorded-pods.ts';
+import { targetLines, type TargetLine } from './targets.ts';
+
+/** The objects of a verification, as `constructs` makes them. */
+export interface VerificationObjectsLike {
+  readonly namespace: KubernetesObject;
+  readonly responders: readonly KubernetesObject[];
+  readonly script: KubernetesObject;
+  readonly jobs: readonly KubernetesObject[];
+}
+
+export interface CollectInput {
+  readonly access: KubernetesAccess;
+  readonly facts: ClusterFacts;
+  /** Round 0 is for all nodes; later ones are for nodes that did not report, with other names for the Jobs. */
+  readonly objects: (round: { readonly onlyNodes?: readonly string[]; readonly round?: number }) => VerificationObjectsLike;
+  readonly targets: (lines: readonly TargetLine[]) => KubernetesObject;
+  /** Time for the responders to come up. @default 60000 */
+  readonly respondersMs?: number;
+  /** Time for the Jobs of one round to report. */
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+  readonly onEvent: OnEvent;
+  /** @default kubectl of this machine */
+  readonly kubectl?: Kubectl;
+}
+
+/** What a verification found, before it is judged. JSON but for `cleanup`. */
+export interface Collected {
+  readonly namespace: string;
+  readonly evidence: ParsedEvidence;
+  /** Responders that have an address, and one pod for each requirement and node: the one whose evidence counts. */
+  readonly pods: readonly RecordedPod[];
+  readonly targets: readonly TargetLine[];
+  /** Flows to the probed port as the nodes track them; empty where nodes cannot be entered. */
+  readonly conntrack: readonly RecordedConntrack[];
+  /** What is missing, and why: pairs of it prove nothing. */
+  readonly notRun: readonly NotRun[];
+  /** The removal of the namespace, under way. Await it before the command ends. @throws {EngineError} CLEANUP_FAILED */
+  readonly cleanup: Promise<void>;
+}
+
+/** TCP and UDP port of the responders. */
+const PROBE_PORT = 7000;
+const RESPONDERS_MS = 60_000;
+/** kubectl processes that read logs at once. */
+const LANES = 3;
+
+/**
+ * Runs a verification: creates its namespace and responders, gives the Jobs the responders' addresses, waits for the Jobs, reads their logs and the
+ * nodes' connection tracking. A node that does not take part is in `notRun`, and the others go on. The namespace is removed whatever happens; after
+ * an error it is gone when this rejects.
+ *
+ * @throws {LabError} FORBIDDEN_BY_CLUSTER, NOT_READY when no responder comes up, INTERRUPTED, and what kubectl throws
+ * @throws {EngineError} CLEANUP_FAILED, with the first error as its cause
+ */
+export async function collectVerification(input: CollectInput): Promise<Collected> {
+  const kubectl = input.kubectl ?? kubectlFor(input.access);
+  const first = input.objects({});
+  const namespace = first.namespace.metadata.name;
+  try {
+    const found = await run(input, kubectl, namespace, first);
+    const cleanup = step(input, `remove namespace ${namespace}`, () => removeNamespace(kubectl, namespace));
+    // Whoever awaits it learns of a failure; until then it is no unhandled rejection.
+    cleanup.catch(() => {});
+    return { namespace, ...found, cleanup };
+  } catch (error) {
+    await step(input, `remove namespace ${namespace}`, () => removeNamespace(kubectl, namespace)).catch((problem: unknown) => {
+      if (!(problem instanceof LabError)) throw problem;
+      const { code, hint, details } = problem;
+      throw new EngineError({
+        code,
+        hint,
+        details,
+        message: `${problem.message}; before that: ${error instanceof Error ? error.message : String(error)}`,
+        cause: error,
+      });
+    });
+    throw error;
+  }
+}
+
+async function run(
+  input: CollectInput,
+  kubectl: Kubectl,
+  namespace: string,
+  first: VerificationObjectsLike,
+): Promise<Omit<Collected, 'namespace' | 'cleanup'>> {
+  const { access, facts, signal } = input;
+  const waiting = (what: string, deadlineMs: number): Waiting => ({
+    kubectl,
+    namespace,
+    nodes: facts.nodes,
+    deadlineMs,
+    signal,
+    onProgress: (detail) => input.onEvent({ step: what, phase: 'progress', detail }),
+  });
+  await step(input, 'create responders', () => kubectl.create([first.namespace, ...first.responders, first.script], { signal }));
+  const responders = await step(input, 'wait for responders', () => awaitResponders(waiting('wait for responders', input.respondersMs ?? RESPONDERS_MS)));
+  const unfit = new Set(responders.missing.filter((one) => one.requirement === 'responder').map((one) => one.node));
+  const up = recordedPods(responders.pods).filter((pod) => !responders.missing.some((one) => one.node === pod.node && one.requirement === pod.role));
+  const targets = targetLines(
+    facts,
+    up.filter((pod) => pod.role === 'responder'),
+  );
+  if (targets.every((line) => line.pod === '')) throw noResponder(access, responders.missing);
+  const fit = facts.nodes.filter((node) => node.ready && !unfit.has(node.name)).map((node) => node.name);
+  const probe = async (objects: readonly KubernetesObject[], jobs: readonly KubernetesObject[], nodes: readonly string[], what: string): Promise<Round> => {
+    const pods = await step(input, what, async () => {
+      await kubectl.create([...objects, ...jobs], { signal });
+      return await awaitJobs(waiting(what, input.deadlineMs), requirementsOf(jobs), nodes);
+    });
+    const [log, conntrack] = await step(input, 'read evidence', () => Promise.all([readLogs(kubectl, namespace, jobs, signal), readConntrack(access, nodes)]));
+    return { pods, conntrack, evidence: parseEvidence(log) };
+  };
+  let round = await probe([input.targets(targets)], first.jobs, fit, 'wait for Jobs');
+  const again = toRunAgain(round, fit);
+  if (again.length > 0) {
+    const { jobs } = input.objects({ onlyNodes: again, round: 1 });
+    round = joined(round, await probe([], jobs, again, 'wait for Jobs once more'));
+  }
+  const { pods, rejected } = choosePods(round);
+  const wanted = facts.nodes.flatMap((node) => REQUIREMENTS.map((role) => ({ node: node.name, role })));
+  const reported = reportedPods(round.evidence);
+  const silent = await reasonsFor(waiting('', 0), round.pods, wanted, (pod) => reported.has(pod.metadata.name));
+  return {
+    evidence: {
+      ...round.evidence,
+      views: round.evidence.views.filter((line) => !rejected.has(line.pod)),
+      probes: round.evidence.probes.filter((line) => !rejected.has(line.pod)),
+    },
+    pods: [...recordedPods(responders.pods).filter((pod) => pod.ips.length > 0), ...pods],
+    targets,
+    conntrack: round.conntrack,
+    notRun: [...responders.missing, ...silent],
+  };
+}
+
+interface Round {
+  readonly pods: readonly PodObject[];
+  readonly conntrack: readonly RecordedConntrack[];
+  readonly evidence: ParsedEvidence;
+}
+
+/** The API lists the pods of both rounds in the second one; a node that was asked twice is known by its second answer. */
+function joined(first: Round, second: Round): Round {
+  const { evidence: a } = first;
+  const { evidence: b } = second;
+  const asked = new Set(second.conntrack.map((one) => one.netns));
+  return {
+    pods: second.pods,
+    conntrack: [...first.conntrack.filter((one) => !asked.has(one.netns)), ...second.conntrack],
+    evidence: { views: [...a.views, ...b.views], probes: [...a.probes, ...b.probes], done: [...a.done, ...b.done], problems: [...a.problems, ...b.problems] },
+  };
+}
+
+/** Pods whose Job went through to its end. */
+function reportedPods(evidence: ParsedEvidence): ReadonlySet<string> {
+  return new Set(evidence.done.filter((line) => line.complete).map((line) => line.pod));
+}
+
+/** Nodes that can run pods and have not reported, without those where a pod waits to start: another one would wait as well. */
+function toRunAgain({ pods, evidence }: Round, nodes: readonly string[]): readonly string[] {
+  const done = new Set(evidence.done.filter((line) => line.complete).map((line) => `${line.requirement} ${line.node}`));
+  const waiting = new Set(pods.filter((pod) => pod.status?.phase === 'Pending').map((pod) => `${roleOf(pod) ?? ''} ${nodeOf(pod)}`));
+  return nodes.filter((node) => REQUIREMENTS.some((one) => !done.has(`${one} ${node}`) && !waiting.has(`${one} ${node}`)));
+}
+
+/** One pod for each requirement and node: the last that reported all, else the last. */
+function choosePods({ pods, evidence }: Round): { readonly pods: readonly RecordedPod[]; readonly rejected: ReadonlySet<string> } {
+  const done = reportedPods(evidence);
+  const jobs = recordedPods(pods).filter((pod) => REQUIREMENTS.some((one) => one === pod.role));
+  const chosen = new Map<string, RecordedPod>();
+  for (const pod of jobs) {
+    const known = chosen.get(`${pod.role} ${pod.node}`);
+    if (known === undefined || done.has(pod.name) || !done.has(known.name)) chosen.set(`${pod.role} ${pod.node}`, pod);
+  }
+  const kept = [...chosen.values()];
+  return { pods: kept, rejected: new Set(jobs.filter((pod) => !kept.includes(pod)).map((pod) => pod.name)) };
+}
+
+function requirementsOf(jobs: readonly KubernetesObject[]): readonly Requirement[] {
+  return REQUIREMENTS.filter((one) => jobs.some((job) => job.metadata.name.startsWith(`${one}-`)));
+}
+
+/** The logs of all pods of these Jobs. As few processes as keep one output small: one for each requirement, or for each Job that has many pods. */
+async function readLogs(kubectl: Kubectl, namespace: string, jobs: readonly KubernetesObject[], signal: AbortSignal): Promise<string> {
+  const names = jobs.map((job) => job.metadata.name);
+  const sharded = jobs.some((job) => (job['spec'] as { readonly completionMode?: string } | undefined)?.completionMode === 'Indexed');
+  const selectors = sharded
+    ? names.map((name) => `job-name=${name}`)
+    : REQUIREMENTS.map((one) => `cnilab.dev/requirement=${one},job-name in (${names.filter((name) => name.startsWith(`${one}-`)).join(',')})`);
+  const logs: string[] = [];
+  const rest = selectors.values();
+  await Promise.all(
+    Array.from({ length: LANES }, async () => {
+      for (const selector of rest) {
+        const { stdout } = await kubectl.run(
+          ['logs', '--namespace', namespace, `--selector=${selector}`, '--tail=-1', '--ignore-errors', '--max-log-requests=64'],
+          { signal },
+        );
+        logs.push(stdout);
+      }
+    }),
+  );
+  return logs.join('\n');
+}
+
+async function readConntrack(access: KubernetesAccess, nodes: readonly string[]): Promise<readonly RecordedConntrack[]> {
+  const { onNode } = access;
+  if (onNode === null) return [];
+  const readings = await Promise.all(
+    nodes.map(async (node) => {
+      try {
+        const { exitCode, stdout, stderr } = await onNode(node, ['sh', '-c', conntrackScript(PROBE_PORT)], { timeoutMs: 10_000 });
+        return exitCode === 0 ? conntrackReadings(node, stdout, PROBE_PORT) : conntrackUnread(node, stderr.trim() || `exit code ${exitCode}`);
+      } catch (error) {
+        return conntrackUnread(node, error instanceof Error ? error.message : String(error));
+      }
+    }),
+  );
+  return readings.flat();
+}
+
+function noResponder(access: KubernetesAccess, missing: readonly NotRun[]): EngineError {
+  const reasons = missing.filter((one) => one.requirement === 'responder').map((one) => one.reason);
+  return new EngineError({
+    code: 'NOT_READY',
+    message: `no responder came up in ${access.cluster}, so nothing can be probed: ${reasons.slice(0, 5).join('\n  ')}`,
+    hint: 'mend the first reason; if pods cannot start at all, the CNI does not work',
+    details: { cluster: access.cluster, reasons },
+  });
+}
+
+/** Runs one step as an event of progress. */
+async function step<T>(input: Pick<CollectInput, 'onEvent'>, name: string, work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  input.onEvent({ step: name, phase: 'start' });
+  try {
+    const result = await work();
+    input.onEvent({ step: name, phase: 'end', ms: performance.now() - started });
+    return result;
+  } catch (error) {
+    input.onEvent({ step: name, phase: 'failed', ms: performance.now() - started });
+    throw error;
+  }
+}

@@ -1,0 +1,164 @@
+/** The one way to a Kubernetes API: kubectl, so that every kubeconfig and every credential plugin works. */
+import { CommandError, EnvironmentError, LabError } from '../../topology/errors.ts';
+import type { KubernetesObject } from '../../topology/spec.ts';
+import type { CommandResult, KubernetesAccess } from '../port.ts';
+import { runCommand, type FinishedCommand } from '../run-command.ts';
+
+export interface KubectlOptions {
+  readonly input?: string;
+  /** @default 60000 */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Kubectl {
+  readonly access: KubernetesAccess;
+  /**
+   * Runs kubectl with the flags of the access. What the API answers with an error is returned, with kubectl's exit code.
+   * @throws {LabError} CLUSTER_UNREACHABLE, FORBIDDEN_BY_CLUSTER, KUBECONFIG_INVALID, ENVIRONMENT_LACKS, INTERRUPTED, COMMAND_FAILED when it took too long
+   */
+  run(args: readonly string[], options?: KubectlOptions): Promise<CommandResult>;
+  /**
+   * The standard output.
+   * @throws {LabError} as {@link Kubectl.run}, and COMMAND_FAILED when kubectl failed
+   */
+  text(args: readonly string[], options?: KubectlOptions): Promise<string>;
+  /**
+   * The standard output, parsed. The caller says what `-o json` or `--raw` prints.
+   * @throws {LabError} as {@link Kubectl.text}
+   */
+  json<T>(args: readonly string[], options?: KubectlOptions): Promise<T>;
+  /**
+   * Applies objects in one call, by the server. An object that is there already and differs is changed.
+   * @throws {LabError} as {@link Kubectl.text}
+   */
+  apply(objects: readonly KubernetesObject[], options?: KubectlOptions): Promise<void>;
+  /**
+   * Creates objects in one call, in their order; faster than apply, for objects of names that nobody else uses.
+   * @throws {LabError} as {@link Kubectl.text}
+   */
+  create(objects: readonly KubernetesObject[], options?: KubectlOptions): Promise<void>;
+}
+
+/** What tests put in the place of a process. */
+export interface KubectlDeps {
+  readonly run: (argv: readonly [string, ...string[]], options: KubectlOptions) => Promise<FinishedCommand>;
+}
+
+const TIMEOUT_MS = 60_000;
+/** Of one request; a kubectl call makes several. */
+const REQUEST_TIMEOUT = '20s';
+
+/** kubectl for one cluster. Starts nothing yet. */
+export function kubectlFor(access: KubernetesAccess, deps: KubectlDeps = { run: runCommand }): Kubectl {
+  const flags = [
+    ...(access.kubeconfig === null ? [] : [`--kubeconfig=${access.kubeconfig}`]),
+    ...(access.context === null ? [] : [`--context=${access.context}`]),
+    `--request-timeout=${REQUEST_TIMEOUT}`,
+  ];
+  const run: Kubectl['run'] = async (args, options = {}) => {
+    const argv: readonly [string, ...string[]] = ['kubectl', ...flags, ...args];
+    const result = await deps.run(argv, { timeoutMs: TIMEOUT_MS, ...options });
+    if (options.signal?.aborted === true) throw interrupted();
+    if (result.failure !== '' && result.exitCode === 127) {
+      throw new EnvironmentError({
+        code: 'ENVIRONMENT_LACKS',
+        message: 'kubectl is not installed',
+        hint: 'install kubectl: https://kubernetes.io/docs/tasks/tools/',
+      });
+    }
+    if (result.failure !== '') throw commandFailed(argv, { ...result, stderr: `${result.stderr}${result.failure}` });
+    if (result.exitCode !== 0) {
+      const error = accessError(access, result.stderr);
+      if (error !== null) throw error;
+    }
+    return result;
+  };
+  const text: Kubectl['text'] = async (args, options) => {
+    const result = await run(args, options);
+    if (result.exitCode !== 0) throw commandFailed(['kubectl', ...flags, ...args], result);
+    return result.stdout;
+  };
+  const send = async (args: readonly string[], objects: readonly KubernetesObject[], options: KubectlOptions = {}): Promise<void> => {
+    if (objects.length === 0) return;
+    await text([...args, '--filename=-'], { ...options, input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
+  };
+  return {
+    access,
+    run,
+    text,
+    json: async <T>(args: readonly string[], options?: KubectlOptions) => JSON.parse(await text(args, options)) as T,
+    apply: (objects, options) => send(['apply', '--server-side', '--force-conflicts', '--field-manager=cnilab', '--output=name'], objects, options),
+    create: (objects, options) => send(['create', '--output=name'], objects, options),
+  };
+}
+
+/** How an interrupted command ends. */
+export function interrupted(): LabError {
+  return new LabError({ code: 'INTERRUPTED', message: 'interrupted', hint: 'what was begun in the cluster was removed; run the command again' });
+}
+
+/** What stands in kubectl's way, by the words it uses; the first that fits. */
+const REFUSALS: readonly { readonly says: RegExp; readonly error: (name: string, line: string) => LabError }[] = [
+  {
+    says: /context .* does not exist|context was not found|error loading config file|no configuration has been provided|stat .*: no such file|invalid configuration/i,
+    error: (name, line) =>
+      new LabError({ code: 'KUBECONFIG_INVALID', message: `${name}: ${line}`, hint: 'name the file by --kubeconfig and one of its contexts by --context' }),
+  },
+  {
+    says: /executable .* not found|exec plugin|getting credentials: exec/i,
+    error: (name, line) =>
+      new EnvironmentError({ code: 'ENVIRONMENT_LACKS', message: `${name}: ${line}`, hint: 'install the credential plugin that the kubeconfig names' }),
+  },
+  {
+    says: /\(Unauthorized\)|must be logged in|asked for the client to provide credentials/i,
+    error: (name, line) =>
+      new EnvironmentError({
+        code: 'FORBIDDEN_BY_CLUSTER',
+        message: `${name} does not accept the credentials: ${line}`,
+        hint: 'log in again, or choose another context',
+      }),
+  },
+  {
+    says: /\(Forbidden\)|is forbidden: User/i,
+    error: (name, line) =>
+      new EnvironmentError({
+        code: 'FORBIDDEN_BY_CLUSTER',
+        message: `${name} refuses: ${line}`,
+        hint: 'ask an administrator for the rule that the message names',
+      }),
+  },
+  {
+    // What the API server itself reports begins with "Error from server" and says that it can be reached.
+    says: /^(?!.*Error from server)(.*(Unable to connect to the server|connection to the server .* was refused|dial (tcp|unix)|no such host|i\/o timeout|TLS handshake|x509:|connection reset|: EOF|context deadline exceeded|network is unreachable|proxyconnect))/im,
+    error: (name, line) =>
+      new EnvironmentError({
+        code: 'CLUSTER_UNREACHABLE',
+        message: `${name} does not answer: ${line}`,
+        hint: 'check that the cluster runs and that the address in the kubeconfig can be reached from here',
+      }),
+  },
+];
+
+/** The error that a failed kubectl call stands for, when it is one of access; null for every other failure. Pure. */
+export function accessError(access: Pick<KubernetesAccess, 'cluster'>, stderr: string): LabError | null {
+  for (const { says, error } of REFUSALS) {
+    const line = stderr.split('\n').find((one) => says.test(one));
+    if (line !== undefined) return error(access.cluster, line.replace(/^(E\d{4} .*?\] |error: |Error from server \(\w+\): )/, '').trim());
+  }
+  return null;
+}
+
+function commandFailed(argv: readonly string[], result: CommandResult): CommandError {
+  const tail = result.stderr.trim().split('\n').slice(-40);
+  return new CommandError({
+    code: 'COMMAND_FAILED',
+    message: `${argv.map(quoted).join(' ')} failed: ${tail.at(-1) ?? `exit code ${result.exitCode}`}`,
+    hint: 'run the command above by hand to see what it says',
+    details: { exitCode: result.exitCode, stderr: tail },
+  });
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

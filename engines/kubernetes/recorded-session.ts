@@ -1,0 +1,240 @@
+/** A session that answers from the evidence of a verification that is over: nothing is sent. */
+import { LabError } from '../../topology/errors.ts';
+import type { LabPlan } from '../../topology/plan.ts';
+import type { Endpoint, EngineSession, NamespaceSnapshot, ProbeRecord, ProbeRequest, ProbeSummary, SessionSight, Snapshot } from '../port.ts';
+import { createBatch, MAX_BATCH } from '../probe-batch.ts';
+import type { Collected } from './collect.ts';
+import { outcomeOf, type ProbeLine } from './evidence.ts';
+import { addressSnapshots, linkSnapshot } from './ip-json.ts';
+import { viewLinks } from './views.ts';
+
+/** Neither ICMP nor chosen sizes without raw sockets; a node's kernel is not read; netexec does not tell to which address it was sent. */
+const SIGHT: SessionSight = { icmp: false, df: false, kernel: false, clock: false, destination: false };
+
+/**
+ * A session over what was collected in one cluster, or in each cluster of a lab. A pair that was not probed, or not in the way asked for, is
+ * answered by a record `not-run`. What the server's socket saw as its own address is not observable: it is given as dialled where the right server
+ * answered ({@link SessionSight.destination} is false).
+ *
+ * @param plan made by `observedPlan` of the same evidence
+ */
+export function recordedSession(collected: Collected | readonly Collected[], plan: LabPlan): EngineSession {
+  const all = 'evidence' in collected ? [collected] : collected;
+  const names = nameTable(plan, all);
+  const lines = indexLines(all);
+  const recorded = (): Promise<never> =>
+    Promise.reject(
+      new LabError({
+        code: 'ENGINE_UNSUPPORTED',
+        message: 'the verification is recorded: its Jobs have ended, and nothing can be run in them',
+        hint: 'use kubectl exec on the pods of the lab',
+      }),
+    );
+  return {
+    sight: SIGHT,
+    probe: (request, onBatch): Promise<ProbeSummary> => {
+      const records: ProbeRecord[] = [];
+      const indexes = new Map(request.endpoints.map((endpoint, index) => [endpoint.id, index]));
+      for (const [client, server] of pairsOf(request)) {
+        for (let attempt = 0; attempt < request.attempts; attempt++)
+          records.push(recordOf(request, [client, server], attempt, lines, (hostname) => indexes.get(names.hostnames.get(hostname) ?? '') ?? -1));
+      }
+      for (let at = 0; at < records.length; at += MAX_BATCH) onBatch(createBatch(records.slice(at, at + MAX_BATCH)));
+      return Promise.resolve({ probes: records.length, elapsedMs: 0, conntrack: conntrackOf(all, request), unusable: unusableOf(all, request, names) });
+    },
+    snapshot: (namespaces): Promise<Snapshot> =>
+      Promise.resolve({ takenAt: new Date().toISOString(), namespaces: snapshotOf(all, names, new Set(namespaces)) }),
+    run: recorded,
+    checkAttachments: recorded,
+    close: () => Promise.resolve(),
+  };
+}
+
+interface Names {
+  /** Name of a pod of a verification → its identity. Names carry random letters: they are unique over clusters as well. */
+  readonly podIds: ReadonlyMap<string, string>;
+  /** What a responder says it is → identity of the pod or node. */
+  readonly hostnames: ReadonlyMap<string, string>;
+  /** Name of a node in Kubernetes → its identity in the plan. */
+  readonly nodeIds: ReadonlyMap<string, string>;
+}
+
+function nameTable(plan: LabPlan, all: readonly Collected[]): Names {
+  const podIds = new Map<string, string>();
+  const nodeIds = new Map<string, string>();
+  const hostnames = new Map<string, string>();
+  for (const { nodes, pods } of plan.clusters) {
+    for (const pod of pods) podIds.set(pod.name, pod.id);
+    for (const node of nodes) {
+      nodeIds.set(node.netns, node.id);
+      // A node may be registered by its full name while its own hostname is the first part, or the other way round.
+      for (const name of [node.netns.split('.')[0] ?? '', node.labels['kubernetes.io/hostname'] ?? '', node.netns])
+        if (name !== '') hostnames.set(name, node.id);
+    }
+  }
+  for (const { name, hostname } of all.flatMap((one) => one.pods)) {
+    const id = podIds.get(name);
+    if (id !== undefined) hostnames.set(hostname, id);
+  }
+  return { podIds, nodeIds, hostnames };
+}
+
+type Kind = ProbeLine['kind'];
+type Lines = ReadonlyMap<string, ProbeLine>;
+
+/** Whom a line is about, as an endpoint is: the pod that probed, or its node for what lives in the node's namespace. */
+function indexLines(all: readonly Collected[]): Lines {
+  const lines = new Map<string, ProbeLine>();
+  for (const { evidence } of all) {
+    for (const line of evidence.probes) {
+      const client = line.requirement === 'r2' ? line.node : line.pod;
+      const key = (target: string): string => keyOf(client, target, line.kind, line.protocol, line.family, line.attempt);
+      lines.set(key(line.kind === 'node' || line.kind === 'nobody' ? line.targetNode : line.target), line);
+    }
+  }
+  return lines;
+}
+
+function keyOf(client: string, target: string, kind: Kind, protocol: string, family: string, attempt: number): string {
+  return `${client} ${target} ${kind} ${protocol} ${family} ${attempt}`;
+}
+
+function* pairsOf({ pairs }: ProbeRequest): Generator<readonly [client: number, server: number]> {
+  if (pairs.kind === 'list') yield* pairs.pairs;
+  else for (const client of pairs.clients) for (const server of pairs.servers) if (client !== server || pairs.self) yield [client, server];
+}
+
+/** Name in Kubernetes: of a pod, or of a node by its namespace. */
+function nameOf(endpoint: Endpoint): string {
+  return endpoint.kind === 'pod' ? (endpoint.id.split('/').at(-1) ?? '') : endpoint.netns;
+}
+
+function kindOf(request: ProbeRequest, client: number, server: number): { readonly kind: Kind; readonly target: string } {
+  const endpoint = request.endpoints[server];
+  if (endpoint === undefined) return { kind: 'mesh', target: '' };
+  if (isNobody(endpoint)) return { kind: 'nobody', target: endpoint.netns };
+  const target = nameOf(endpoint);
+  if (request.responders === 'none') return { kind: 'closed', target };
+  if (request.streamBytes !== undefined) return { kind: 'stream', target };
+  if (endpoint.kind === 'node') return { kind: 'node', target };
+  return { kind: client === server ? 'self' : 'mesh', target };
+}
+
+/** An address of a node's share that nobody has, as the controls dial it. */
+function isNobody(endpoint: Endpoint): boolean {
+  return endpoint.id.startsWith('nobody');
+}
+
+/** Was that ever sent? Sizes and ICMP are not, and of the addresses that nobody has on a node there is one. */
+function lineOf(request: ProbeRequest, client: number, server: number, attempt: number, lines: Lines): ProbeLine | null {
+  const from = request.endpoints[client];
+  if (from === undefined || request.protocol === 'icmp' || request.df === true || request.dial !== undefined) return null;
+  const { kind, target } = kindOf(request, client, server);
+  const line = lines.get(keyOf(nameOf(from), target, kind, request.protocol, request.family, attempt));
+  return line === undefined || line.port !== request.port ? null : line;
+}
+
+const NOTHING = {
+  outcome: 'not-run',
+  errno: 0,
+  rttUs: 0,
+  localAddress: '',
+  localPort: 0,
+  seenSourceAddress: '',
+  seenSourcePort: 0,
+  seenDestinationAddress: '',
+  seenDestinationPort: 0,
+  seenTtl: 0,
+  answeredBy: -1,
+  replyFromAddress: '',
+  nonceThere: false,
+  nonceBack: false,
+} as const satisfies Partial<ProbeRecord>;
+
+function recordOf(
+  request: ProbeRequest,
+  [client, server]: readonly [client: number, server: number],
+  attempt: number,
+  lines: Lines,
+  whoIs: (hostname: string) => number,
+): ProbeRecord {
+  const line = lineOf(request, client, server, attempt, lines);
+  if (line === null) {
+    const dialled = request.endpoints[server]?.addresses.find((one) => one.family === request.family)?.address ?? '';
+    return { ...NOTHING, client, server, attempt, dialledAddress: dialled, dialledPort: request.port };
+  }
+  const base = { client, server, attempt, dialledAddress: line.address, dialledPort: line.port };
+  const { outcome, errno } = outcomeOf(line);
+  // More than one connection: the port that the server told of the first is not the one that the client tells of the last.
+  if (outcome === 'ok' && line.protocol === 'tcp' && line.connects > 1) return { ...NOTHING, ...base };
+  const answeredBy = whoIs(line.hostname);
+  const seen = placeOf(line.seen);
+  const nonce = line.nonce !== '' && line.echo === line.nonce;
+  return {
+    ...NOTHING,
+    ...base,
+    outcome,
+    errno,
+    // The handshake of TCP is one round trip; the time of a UDP exchange is that of programs that look for the answer every so often.
+    rttUs: line.protocol === 'tcp' ? Math.round(line.connectMs * 1000) : 0,
+    localAddress: line.localAddress,
+    localPort: line.localPort,
+    seenSourceAddress: seen.address,
+    seenSourcePort: seen.port,
+    seenDestinationAddress: answeredBy === server ? line.address : '',
+    seenDestinationPort: answeredBy === server ? line.port : 0,
+    answeredBy,
+    nonceThere: nonce,
+    nonceBack: nonce,
+  };
+}
+
+/** `10.244.0.5:43210` or `[fd00::5]:43210`. */
+export function placeOf(text: string): { readonly address: string; readonly port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
+  // A socket of both families shows an IPv4 peer as mapped.
+  return { address: (match?.[1] ?? match?.[2] ?? '').replace(/^::ffff:(?=\d+\.)/, ''), port: Number(match?.[3] ?? 0) };
+}
+
+function conntrackOf(all: readonly Collected[], request: ProbeRequest): ProbeSummary['conntrack'] {
+  const asked = new Set(request.conntrack);
+  return all.flatMap((one) => one.conntrack).filter((one) => one.protocol === request.protocol && asked.has(one.netns));
+}
+
+/** Responders that did not come up. One on the host network concerns only those who ask the node, not what the node asks. */
+function unusableOf(all: readonly Collected[], request: ProbeRequest, names: Names): Readonly<Record<string, string>> {
+  const servers = new Set([...pairsOf(request)].map(([, server]) => request.endpoints[server]?.id));
+  const unusable: Record<string, string> = {};
+  for (const { notRun, pods } of all) {
+    for (const { node, requirement, reason } of notRun) {
+      const pod = pods.find((one) => one.role === requirement && one.node === node);
+      const id = requirement === 'host-responder' ? names.nodeIds.get(node) : requirement === 'responder' ? names.podIds.get(pod?.name ?? '') : undefined;
+      if (id !== undefined && servers.has(id)) unusable[id] = reason;
+    }
+  }
+  return unusable;
+}
+
+function snapshotOf(all: readonly Collected[], names: Names, asked: ReadonlySet<string>): Snapshot['namespaces'] {
+  const found: Record<string, NamespaceSnapshot> = {};
+  for (const { evidence } of all) {
+    for (const view of evidence.views) {
+      const links = viewLinks(view);
+      const netns = view.requirement === 'r2' ? view.node : (names.podIds.get(view.pod) ?? '');
+      if (links === null || !asked.has(netns)) continue;
+      found[netns] = {
+        netns,
+        links: links.map(linkSnapshot),
+        addresses: links.flatMap(addressSnapshots),
+        routes: [],
+        neighbours: [],
+        fdb: [],
+        sysctls: {},
+        rules: { iptables: '', ip6tables: '', nft: '' },
+        counters: {},
+        listening: [],
+      };
+    }
+  }
+  return found;
+}

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RolloutTarget } from '../../topology/artifacts.ts';
+import { EngineError } from '../../topology/errors.ts';
+import { isReady, type EventObject, type NodeObject, type ObjectList, type PodObject, type WorkloadObject } from './api-objects.ts';
+import { interrupted, type Kubectl } from './kubectl.ts';
+import { reasonsNotReady, type Reason, type RolloutState } from './rollout-state.ts';
+
+export interface WaitReadyOptions {
+  /** Every node has to be ready, too. */
+  readonly nodes: boolean;
+  /** Pods of nobody's: ready, or ended well. */
+  readonly pods?: readonly { readonly namespace: string; readonly name: string }[];
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+  /** What is not ready yet, in words; called when it changes. */
+  readonly onProgress: (reason: string) => void;
+}
+
+const POLL_MS = 250;
+/** What time hardly ever mends is waited for this long. */
+const STUCK_MS = 20_000;
+/** Warnings are read again only every so often: a cluster has many. */
+const EVENTS_MS = 3_000;
+const LOG_LINES = 10;
+const LOGS = 3;
+
+/**
+ * Waits until all targets are rolled out and, when asked, all nodes are ready. One kubectl call per poll. What is stuck (an image that cannot be
+ * pulled, a container that keeps crashing) ends the wait after {@link STUCK_MS}, not at the deadline.
+ *
+ * @throws {EngineError} NOT_READY with every reason
+ * @throws {LabError} INTERRUPTED, and what kubectl throws
+ */
+export async function waitReady(kubectl: Kubectl, targets: readonly RolloutTarget[], options: WaitReadyOptions): Promise<void> {
+  const { signal, deadlineMs } = options;
+  const kinds = ['nodes', 'pods', ...new Set(targets.filter(({ kind }) => kind !== 'Pod').map(({ kind }) => `${kind.toLowerCase()}s.apps`))].join(',');
+  const namespaces = new Set([...targets, ...(options.pods ?? [])].map((one) => one.namespace));
+  const scope = namespaces.size === 1 ? ['--namespace', [...namespaces][0] ?? ''] : ['--all-namespaces'];
+  const started = performance.now();
+  let told = '';
+  let stuckSince: number | null = null;
+  let events: readonly EventObject[] = [];
+  let eventsAt = started;
+  for (;;) {
+    if (signal.aborted) throw interrupted();
+    const asked = performance.now();
+    const list = await kubectl.json<ObjectList<NodeObject | PodObject | WorkloadObject>>(['get', kinds, ...scope, '--output=json'], { signal });
+    if (asked - eventsAt > EVENTS_MS) {
+      eventsAt = asked;
+      events = await readWarnings(kubectl, signal);
+    }
+    const state = stateOf(list.items, events, {});
+    const reasons = reasonsNotReady(state, targets, options);
+    if (reasons.length === 0) return;
+    const now = performance.now();
+    if (!reasons.some((one) => one.stuck)) stuckSince = null;
+    else stuckSince ??= now;
+    if (now - started >= deadlineMs || (stuckSince !== null && now - stuckSince >= STUCK_MS)) {
+      throw await notReady(kubectl, state, targets, options, Math.round((now - started) / 1000));
+    }
+    const text = describe(reasons);
+    if (text !== told) options.onProgress(text);
+    told = text;
+    await sleep(Math.max(0, POLL_MS - (now - asked)), undefined, { signal }).catch(() => {});
+  }
+}
+
+/** The most precise reason, and how many there are besides. */
+function describe(reasons: readonly Reason[]): string {
+  const most = reasons.find((one) => one.stuck) ?? reasons[0];
+  return `${most?.text ?? ''}${reasons.length > 1 ? ` (and ${reasons.length - 1} more)` : ''}`;
+}
+
+function stateOf(items: readonly (NodeObject | PodObject | WorkloadObject)[], events: RolloutState['events'], logs: RolloutState['logs']): RolloutState {
+  const of = <T extends { readonly kind?: string }>(accepts: (kind: string) => boolean): T[] =>
+    items.filter((one) => accepts(one.kind ?? '')) as unknown as T[];
+  return {
+    nodes: of<NodeObject>((kind) => kind === 'Node'),
+    pods: of<PodObject>((kind) => kind === 'Pod'),
+    workloads: of<WorkloadObject>((kind) => kind !== 'Node' && kind !== 'Pod'),
+    events,
+    logs,
+  };
+}
+
+async function readWarnings(kubectl: Kubectl, signal: AbortSignal): Promise<readonly EventObject[]> {
+  const result = await kubectl.run(['get', 'events', '--all-namespaces', '--field-selector=type=Warning', '--output=json'], { signal });
+  return result.exitCode === 0 ? (JSON.parse(result.stdout) as ObjectList<EventObject>).items : [];
+}
+
+async function notReady(
+  kubectl: Kubectl,
+  last: RolloutState,
+  targets: readonly RolloutTarget[],
+  options: WaitReadyOptions,
+  seconds: number,
+): Promise<EngineError> {
+  const { signal } = options;
+  const events = await readWarnings(kubectl, signal);
+  const logs = await crashLogs(kubectl, last.pods, signal);
+  const reasons = reasonsNotReady({ ...last, events, logs }, targets, options).map((one) => one.text);
+  return new EngineError({
+    code: 'NOT_READY',
+    message: `not ready after ${seconds} s: ${reasons.join('\n  ')}`,
+    hint: 'mend the first reason; the others often follow from it',
+    details: { cluster: kubectl.access.cluster, reasons },
+  });
+}
+
+/** The last lines of containers that crash, of a few pods. */
+async function crashLogs(kubectl: Kubectl, pods: readonly PodObject[], signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+  const crashing = pods.flatMap((pod) => {
+    const container = isReady(pod)
+      ? undefined
+      : [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].find(
+          (one) => (one.restartCount ?? 0) > 0 || (one.state?.terminated?.exitCode ?? 0) !== 0,
+        );
+    return container === undefined ? [] : [{ pod, container }];
+  });
+  const read = await Promise.all(
+    crashing.slice(0, LOGS).map(async ({ pod, container }) => {
+      const { namespace = '', name } = pod.metadata;
+      const args = ['logs', '--namespace', namespace, name, '--container', container.name, `--tail=${LOG_LINES}`];
+      const previous = (container.restartCount ?? 0) > 0 && container.state?.running === undefined ? ['--previous'] : [];
+      const result = await kubectl.run([...args, ...previous], { signal, timeoutMs: 5000 });
+      return [`${namespace}/${name}`, result.exitCode === 0 ? result.stdout : ''] as const;
+    }),
+  );
+  return Object.fromEntries(read);
+}

@@ -1,0 +1,87 @@
+/** Every manifest of every CNI, and the objects of a verification, as a real API server reads them. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { verificationObjects, targetsConfigMap } from '../../constructs/synth/verification/index.ts';
+import type { KubernetesObject } from '../../topology/spec.ts';
+import { AGNHOST_IMAGE } from '../../topology/workloads.ts';
+import { everyCni, manifestsOf } from '../every-cni.ts';
+import { Place } from '../integration/cnilab.ts';
+import { lacking } from '../requires.ts';
+import { noUpstream, upstreamHere } from '../upstream-here.ts';
+import { RealLab } from './real.ts';
+
+const why = lacking('kind', 'plugins');
+const UPSTREAM: ReadonlySet<string> = new Set(['calico', 'weave']);
+
+describe.skipIf(why !== null)(`manifests before a real API server${why === null ? '' : ` (skipped: ${why})`}`, () => {
+  let place: Place;
+  let kubeconfig: string;
+
+  beforeAll(async () => {
+    place = new Place();
+    const { lab } = await RealLab.up(place, 'real-manifests', 'name: real-manifests\nclusters:\n  - name: c1\n    workers: 0\n    cni: { type: bridge }\n');
+    kubeconfig = await lab.kubeconfig();
+  });
+  afterAll(async () => {
+    await place?.[Symbol.asyncDispose]();
+  });
+
+  const kubectl = (words: readonly string[], objects: readonly KubernetesObject[]): string => {
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+    const { status, stdout, stderr } = spawnSync('kubectl', ['--kubeconfig', kubeconfig, ...words, '--filename', '-'], {
+      input,
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return status === 0 ? '' : `${stdout}${stderr}`;
+  };
+  /** What a dry run cannot do without is made for real: namespaces, and the types of what follows. */
+  const accepted = (objects: readonly KubernetesObject[]): string => {
+    const real = objects.filter((object) => object.kind === 'Namespace' || object.kind === 'CustomResourceDefinition');
+    const rest = objects.filter((object) => !real.includes(object));
+    const made = real.length === 0 ? '' : kubectl(['apply', '--server-side', '--force-conflicts'], real);
+    const crds = real.filter((object) => object.kind === 'CustomResourceDefinition').map((object) => `crd/${object.metadata.name}`);
+    if (crds.length > 0) execFileSync('kubectl', ['--kubeconfig', kubeconfig, 'wait', '--for=condition=Established', '--timeout=60s', ...crds]);
+    return made + (rest.length === 0 ? '' : kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server'], rest));
+  };
+
+  const here = everyCni.filter(({ plan }) => noUpstream === null || !UPSTREAM.has(plan.clusters[0]?.cni.type ?? ''));
+
+  it.each(here)('$name', async ({ plan }) => {
+    const { files } = manifestsOf(plan, await upstreamHere([plan]));
+    const objects = files.flatMap((file) => file.objects);
+    expect(objects.length).toBeGreaterThan(plan.clusters[0]?.cni.type === 'kindnet' ? -1 : 0);
+    expect(accepted(objects)).toBe('');
+  });
+
+  it.skipIf(noUpstream === null)(`calico and weave are skipped: ${noUpstream ?? ''}`, () => {});
+
+  it('refuses what is wrong', () => {
+    expect(accepted([{ apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'wrong', namespace: 'default' }, spec: { template: {} } }])).toMatch(
+      /invalid|required/i,
+    );
+  });
+
+  it.each([
+    { name: 'one Job for each requirement and node', nodes: 3, perNode: null, shardSize: null },
+    { name: 'Indexed Jobs', nodes: 120, perNode: 12, shardSize: 50 },
+  ])('the objects of a verification: $name', ({ nodes, perNode, shardSize }) => {
+    const namespace = 'cnilab-verify-dry';
+    const names = Array.from({ length: nodes }, (_, i) => `node-${i}`);
+    const made = verificationObjects({
+      lab: 'dry',
+      namespace,
+      nodes: names,
+      families: ['ipv4', 'ipv6'],
+      attempts: 3,
+      deadlineMs: 1000,
+      image: AGNHOST_IMAGE,
+      profile: 'classic',
+      perNode,
+      shardSize,
+    });
+    const lines = names.map((node, index) => ({ index, node, pod: `responder-${index}`, podIPs: ['10.244.0.9'], nodeIPs: ['172.18.0.9'], nobody: [] }));
+    const objects = [made.namespace, ...made.permissions, ...made.responders, made.script, targetsConfigMap({ lab: 'dry', namespace, lines }), ...made.jobs];
+    expect(accepted(objects)).toBe('');
+  });
+});
