@@ -8,7 +8,10 @@ import type { LabState } from './lab/lab-state.ts';
 import type { DownOptions, DownResult } from './lab/down.ts';
 import type { LabSummary, ReadLab } from './lab/read.ts';
 import type { UpOptions, UpResult } from './lab/up.ts';
+import type { SynthOptions } from './lab/synth.ts';
 import type { VerifyLabOptions } from './lab/verify.ts';
+import type { ExistingCluster, VerifyExistingOptions } from './lab/verify-existing.ts';
+import type { ArtifactSet } from './topology/artifacts.ts';
 import type { Diagnostic } from './topology/diagnostic.ts';
 import type { PlanDiff } from './topology/diff.ts';
 import type { LabPlan } from './topology/plan.ts';
@@ -26,7 +29,10 @@ export type { DownOptions, DownResult } from './lab/down.ts';
 export type { LabState } from './lab/lab-state.ts';
 export type { LabStatus, LabSummary, ReadLab } from './lab/read.ts';
 export type { UpOptions, UpResult } from './lab/up.ts';
+export type { SynthOptions } from './lab/synth.ts';
 export type { VerifyLabOptions } from './lab/verify.ts';
+export type { ExistingCluster, VerifyExistingOptions } from './lab/verify-existing.ts';
+export type * from './topology/artifacts.ts';
 export type * from './verify/report.ts';
 
 /**
@@ -89,6 +95,27 @@ export async function list(): Promise<readonly LabSummary[]> {
 export async function verify(name: string, options: VerifyLabOptions = {}): Promise<Report> {
   const { verify: verifyRunning } = await import('./lab/verify.ts');
   return verifyRunning(name, options);
+}
+
+/**
+ * Proves the requirements on any cluster, from inside and by its API alone. Creates one namespace, removes it, and proves that it is gone.
+ *
+ * @throws LabError KUBECONFIG_INVALID, CLUSTER_UNREACHABLE, FORBIDDEN_BY_CLUSTER with the rules to grant, NOT_READY, CLEANUP_FAILED
+ */
+export async function verifyCluster(cluster: ExistingCluster = {}, options: VerifyExistingOptions = {}): Promise<Report> {
+  const { verifyExisting } = await import('./lab/verify-existing.ts');
+  return verifyExisting(cluster, options);
+}
+
+/**
+ * Every file that an engine with an API is given for a lab.
+ *
+ * @throws SpecError with every problem of the lab, and everything that the engine cannot do; LabError UPSTREAM_MISSING, UPSTREAM_DIGEST, UPSTREAM_UNPINNED
+ */
+export async function synth(lab: LabInput, options: SynthOptions & { readonly engine?: ArtifactSet['engine'] } = {}): Promise<ArtifactSet> {
+  const [{ synthesizeLab }, { asLoaded }] = await Promise.all([import('./lab/synth.ts'), import('./lab/api.ts')]);
+  const { engine = 'kind', ...rest } = options;
+  return (await synthesizeLab(await asLoaded(lab), engine, rest)).artifacts;
 }
 
 /**

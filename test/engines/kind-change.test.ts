@@ -104,7 +104,7 @@ describe.skipIf(process.platform !== 'linux')('processes of a run that was kille
   const started = async (argv: readonly [string, ...string[]]): Promise<string> => {
     const directory = mkdtempSync(join(tmpdir(), 'cnilab-test-'));
     folders.push(directory);
-    await once(spawn(argv[0], argv.slice(1), { cwd: directory, env: markedEnvironment(directory), stdio: 'ignore' }), 'spawn');
+    await once(spawn(argv[0], argv.slice(1), { cwd: directory, env: markedEnvironment(directory, 'docker'), stdio: 'ignore' }), 'spawn');
     return directory;
   };
   it('are found by their environment, children too, and ended', async () => {

@@ -22,6 +22,21 @@ describe('runCommand', () => {
     const { stdout } = await runCommand(['/usr/bin/env'], { env: { ONLY: 'this' } });
     expect(stdout).toBe('ONLY=this\n');
   });
+  it('tells each line of the error output when it is written, and captures it all the same', async () => {
+    const seen: string[] = [];
+    const result = await runCommand(['sh', '-c', 'echo a >&2; read go; printf b >&2; echo out'], {
+      input: 'go\n',
+      onStderrLine: (line) => seen.push(line),
+    });
+    expect(seen).toEqual(['a', 'b']);
+    expect(result).toMatchObject({ exitCode: 0, stdout: 'out\n', stderr: expect.stringMatching(/^a\nb\n?$/) as string });
+  });
+  it('runs in a session of its own when asked to', async () => {
+    const session = async (detached: boolean): Promise<string> => (await runCommand(['sh', '-c', 'ps -o sid= -p $$'], { detached })).stdout.trim();
+    const [own, apart] = [await session(false), await session(true)];
+    expect(own).not.toBe('');
+    expect(apart).not.toBe(own);
+  });
 });
 
 describe('lineReader', () => {

@@ -80,7 +80,7 @@ current-context: guest
     const refused = await place.cnilab(['verify', '--kubeconfig', guest]);
     expect(refused.code).toBe(3);
     expect(refused.stderr).toContain('errors.md#forbidden_by_cluster');
-    expect(refused.stderr).toContain('rules:\n- {apiGroups: [""], resources: ["nodes"], verbs: [');
+    expect(refused.stderr).toContain('- {apiGroups: [""], resources: ["nodes"], verbs: ["get", "list"]}');
     expect(verifications()).toBe('');
 
     // What the lab's files offer for reading is enough.
@@ -92,11 +92,8 @@ current-context: guest
       .split('\n');
     expect(files).toHaveLength(1);
     kubectl(['apply', '--filename', files[0] ?? '']);
-    const role =
-      kubectl(['get', '--filename', files[0] ?? '', '--output', 'jsonpath={.metadata.name}{.items[*].metadata.name}'])
-        .trim()
-        .split(/\s+/)[0] ?? '';
-    kubectl(['create', 'clusterrolebinding', 'guest', '--clusterrole', role, '--serviceaccount', 'default:guest']);
+    const roles = kubectl(['get', '--filename', files[0] ?? '', '--output', 'jsonpath={.items[*].metadata.name}']).split(/\s+/);
+    for (const role of roles) kubectl(['create', 'clusterrolebinding', role, '--clusterrole', role, '--serviceaccount', 'default:guest']);
     const allowed = await place.cnilab(['verify', '--kubeconfig', guest, '--json']);
     expect(allowed.stderr).not.toContain('FORBIDDEN');
     expect(allowed.code).toBe(0);
@@ -137,7 +134,7 @@ current-context: guest
     const dead = join(place.directory, 'dead.kubeconfig');
     writeFileSync(
       dead,
-      'apiVersion: v1\nkind: Config\nclusters: [{ name: c, cluster: { server: "https://127.0.0.1:9" } }]\nusers: [{ name: u, user: {} }]\ncontexts: [{ name: dead, context: { cluster: c, user: u } }]\ncurrent-context: dead\n',
+      'apiVersion: v1\nkind: Config\nclusters: [{ name: c, cluster: { server: "https://127.0.0.1:9" } }]\nusers: [{ name: u, user: { token: none } }]\ncontexts: [{ name: dead, context: { cluster: c, user: u } }]\ncurrent-context: dead\n',
     );
     const unreachable = await place.cnilab(['verify', '--kubeconfig', dead]);
     expect(unreachable.stderr).toContain('errors.md#cluster_unreachable');

@@ -35,14 +35,17 @@ describe.skipIf(why !== null)(`manifests before a real API server${why === null 
     });
     return status === 0 ? '' : `${stdout}${stderr}`;
   };
-  /** What a dry run cannot do without is made for real: namespaces, and the types of what follows. */
+  const made = new Set<string>();
+  /** What a dry run cannot do without is made for real, once: namespaces, and the types of what follows. */
   const accepted = (objects: readonly KubernetesObject[]): string => {
-    const real = objects.filter((object) => object.kind === 'Namespace' || object.kind === 'CustomResourceDefinition');
-    const rest = objects.filter((object) => !real.includes(object));
-    const made = real.length === 0 ? '' : kubectl(['apply', '--server-side', '--force-conflicts'], real);
+    const needed = objects.filter((object) => object.kind === 'Namespace' || object.kind === 'CustomResourceDefinition');
+    const rest = objects.filter((object) => !needed.includes(object));
+    const real = needed.filter((object) => !made.has(JSON.stringify(object)));
+    const problems = real.length === 0 ? '' : kubectl(['apply', '--server-side', '--force-conflicts'], real);
+    for (const object of real) made.add(JSON.stringify(object));
     const crds = real.filter((object) => object.kind === 'CustomResourceDefinition').map((object) => `crd/${object.metadata.name}`);
     if (crds.length > 0) execFileSync('kubectl', ['--kubeconfig', kubeconfig, 'wait', '--for=condition=Established', '--timeout=60s', ...crds]);
-    return made + (rest.length === 0 ? '' : kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server'], rest));
+    return problems + (rest.length === 0 ? '' : kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server'], rest));
   };
 
   const here = everyCni.filter(({ plan }) => noUpstream === null || !UPSTREAM.has(plan.clusters[0]?.cni.type ?? ''));

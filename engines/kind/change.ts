@@ -1,0 +1,57 @@
+/** A running lab that becomes another in place: its Kubernetes objects. What its nodes are made of is refused before (`replace-reasons.ts`). */
+import type { ArtifactSet, ClusterArtifacts } from '../../topology/artifacts.ts';
+import type { LabPlan } from '../../topology/plan.ts';
+import { kubectlFor } from '../kubernetes/kubectl.ts';
+import type { EngineHandle, UpContext } from '../port.ts';
+import { applyManifests } from './apply-manifests.ts';
+import { clusterOf, loadNeeded, rollout } from './create.ts';
+import { accessTo, kindHandle } from './handle.ts';
+import type { KindDeps } from './kind-deps.ts';
+import { given, readArtifacts, writeArtifacts } from './materials.ts';
+import { interrupted } from './run-kind.ts';
+import { step } from './step.ts';
+import { removedObjects, workloadTargets } from './targets.ts';
+
+/** Deleting waits for what it deletes to be gone. */
+const DELETE_MS = 120_000;
+
+/**
+ * Removes the objects that the lab has no more, applies the files that differ from those on disk, and waits for the workloads.
+ *
+ * @throws CommandError with what the API server said; EngineError NOT_READY; LabError INTERRUPTED
+ */
+export async function changeClusters(deps: KindDeps, handle: EngineHandle, from: LabPlan, to: LabPlan, context: UpContext): Promise<void> {
+  const { directory, materials, onEvent, signal } = context;
+  const running = kindHandle(handle);
+  const artifacts = given(materials.artifacts, to.name);
+  const previous = await readArtifacts(directory);
+  await writeArtifacts(directory, artifacts);
+  try {
+    for (const files of artifacts.clusters) {
+      const kubectl = kubectlFor(accessTo(deps, running, files.name, files.engineName), deps);
+      const cluster = clusterOf(to, files);
+      const gone = removedObjects(clusterOf(from, files).objects, cluster.objects);
+      const paths = changedPaths(previous, artifacts, files);
+      if (gone.length === 0 && paths.length === 0) continue;
+      await loadNeeded({ deps, artifacts, files, provider: running.provider, context });
+      if (gone.length > 0) {
+        const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: gone });
+        const names = gone.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ');
+        await step(onEvent, 'delete objects', names, () =>
+          kubectl.text(['delete', '--ignore-not-found', '--wait=true', '--filename=-'], { input, signal, timeoutMs: DELETE_MS }),
+        );
+      }
+      if (paths.length > 0) await step(onEvent, 'apply changes', paths.join(', '), () => applyManifests(kubectl, { artifacts, directory, paths, signal }));
+      await rollout({ deps, context }, kubectl, 'workloads ready', [...files.cniRollouts, ...workloadTargets(cluster)], false);
+    }
+  } catch (error) {
+    throw signal.aborted ? interrupted(error) : error;
+  }
+}
+
+/** Manifests of a cluster whose text was not applied before, in their order. The text decides: a file's number moves when another is taken out. */
+export function changedPaths(previous: ArtifactSet, next: ArtifactSet, { cni, workloads }: Pick<ClusterArtifacts, 'cni' | 'workloads'>): readonly string[] {
+  const before = new Set(previous.files.map(({ sha256 }) => sha256));
+  const digests = new Map(next.files.map(({ path, sha256 }) => [path, sha256]));
+  return [...cni, ...workloads].filter((path) => !before.has(digests.get(path) ?? ''));
+}

@@ -1,0 +1,59 @@
+/** How a lab on kind is found again, and the names of things in it. */
+import type { EngineHandle, KubernetesAccess } from '../port.ts';
+import { join } from 'node:path';
+import type { ClusterArtifacts } from '../../topology/artifacts.ts';
+import type { KindDeps } from './kind-deps.ts';
+import { PROVIDERS, type Provider } from './container-engine.ts';
+
+export const NAME = 'kind';
+
+export interface KindHandle {
+  readonly directory: string;
+  readonly provider: Provider;
+  /** Name in the plan → name for kind. */
+  readonly clusters: Readonly<Record<string, string>>;
+  /** Nodes of all clusters. */
+  readonly nodes: number;
+}
+
+export function handleOf({ directory, provider, clusters, nodes }: KindHandle): EngineHandle {
+  return { engine: NAME, directory, provider, nodes, clusters: JSON.stringify(clusters) };
+}
+
+export function kindHandle(handle: EngineHandle): KindHandle {
+  return {
+    directory: String(handle['directory']),
+    provider: PROVIDERS.find((provider) => provider === handle['provider']) ?? 'docker',
+    clusters: JSON.parse(String(handle['clusters'] ?? '{}')) as Readonly<Record<string, string>>,
+    nodes: Number(handle['nodes']),
+  };
+}
+
+export function handleFor(directory: string, provider: Provider, clusters: readonly ClusterArtifacts[]): KindHandle {
+  return {
+    directory,
+    provider,
+    clusters: Object.fromEntries(clusters.map(({ name, engineName }) => [name, engineName])),
+    nodes: clusters.reduce((sum, { nodes }) => sum + nodes.length, 0),
+  };
+}
+
+/** The kubeconfig of one cluster, 0600, in the incarnation's directory: the user's own is never touched. */
+export function kubeconfigPath(directory: string, engineName: string): string {
+  return join(directory, `${engineName}.kubeconfig`);
+}
+
+/** Access to the API of one cluster, and to its nodes, which are containers. */
+export function accessTo(
+  deps: Pick<KindDeps, 'run'>,
+  { directory, provider }: Pick<KindHandle, 'directory' | 'provider'>,
+  cluster: string,
+  engineName: string,
+): KubernetesAccess {
+  return {
+    cluster,
+    kubeconfig: kubeconfigPath(directory, engineName),
+    context: `kind-${engineName}`,
+    onNode: async (node, argv, options = {}) => await deps.run([provider, 'exec', node, ...argv], options),
+  };
+}

@@ -1,0 +1,113 @@
+/** Images: those of this machine, those of a node, and the way from one to the other. A node pulls what it lacks by itself. */
+import { EngineError, EnvironmentError } from '../../topology/errors.ts';
+import type { CommandOptions } from '../run-command.ts';
+import { lastLine, type Provider } from './container-engine.ts';
+import type { KindDeps } from './kind-deps.ts';
+import { markedEnvironment } from './leftover-processes.ts';
+
+type Options = Pick<CommandOptions, 'signal'>;
+
+/** `docker.io/library/busybox:latest` for `busybox`: the one name that everything agrees on. */
+export function canonicalImage(image: string): string {
+  const [name = '', digest] = image.split('@');
+  const first = name.split('/')[0] ?? '';
+  const host = name.includes('/') && (/[.:]/.test(first) || first === 'localhost');
+  const full = host ? name : `docker.io/${name.includes('/') ? '' : 'library/'}${name}`;
+  const tagged = /:[^/]+$/.test(full) || digest !== undefined ? full : `${full}:latest`;
+  return digest === undefined ? tagged : `${tagged}@${digest}`;
+}
+
+/** Those among them that are on this machine. */
+export async function localImages(
+  deps: Pick<KindDeps, 'run'>,
+  provider: Provider,
+  images: readonly string[],
+  options: Options = {},
+): Promise<readonly string[]> {
+  const found = await Promise.all(
+    images.map(async (image) =>
+      (await deps.run([provider, 'image', 'inspect', '--format', '{{.Id}}', image], { timeoutMs: ANSWER_MS, ...options })).exitCode === 0 ? [image] : [],
+    ),
+  );
+  return found.flat();
+}
+
+/** Names of the images that a node has. */
+async function nodeImages(deps: Pick<KindDeps, 'run'>, provider: Provider, node: string, options: Options): Promise<ReadonlySet<string>> {
+  const listed = await deps.run([provider, 'exec', node, 'ctr', '--namespace=k8s.io', 'images', 'list', '--quiet'], { timeoutMs: ANSWER_MS, ...options });
+  return new Set(listed.stdout.split('\n').map((line) => line.trim()));
+}
+
+/**
+ * The node image, pulled when it is not here. Kind would do so as well, and say less when it fails.
+ * @throws EnvironmentError IMAGE_MISSING
+ */
+export async function pullNodeImage(deps: Pick<KindDeps, 'run'>, provider: Provider, image: string, options: Options): Promise<void> {
+  const pulled = await deps.run([provider, 'pull', '--quiet', image], options);
+  if (pulled.exitCode === 0 || options.signal?.aborted === true) return;
+  throw missing(
+    [image],
+    `cannot be pulled: ${lastLine(pulled)}`,
+    'check its name and that its registry can be reached, or choose one that is here: --node-image IMAGE',
+  );
+}
+
+export function missing(images: readonly string[], why: string, hint: string): EnvironmentError {
+  return new EnvironmentError({
+    code: 'IMAGE_MISSING',
+    message: `${images.length === 1 ? 'image' : 'images'} ${images.join(', ')} ${why}`,
+    hint,
+    details: { images },
+  });
+}
+
+export interface LoadRequest {
+  /** Of the incarnation. */
+  readonly directory: string;
+  readonly provider: Provider;
+  /** Name of the cluster for kind, and one of its nodes: all have the same image, so the same images in it. */
+  readonly cluster: string;
+  readonly node: string;
+  /** What the lab needs: loaded when it is on this machine and not in the node. */
+  readonly needed: readonly string[];
+  /** What the user wants loaded, whether the node has one of that name or not. */
+  readonly wanted: readonly string[];
+  readonly offline: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings images of this machine into the nodes of a cluster. Resolves to those that were loaded.
+ * @throws EnvironmentError IMAGE_MISSING when nothing may be fetched and an image is nowhere; EngineError when kind cannot load one
+ */
+export async function loadImages(deps: Pick<KindDeps, 'run'>, request: LoadRequest): Promise<readonly string[]> {
+  const { directory, provider, cluster, node, needed, wanted, offline, signal } = request;
+  const inNode = await nodeImages(deps, provider, node, { signal });
+  const lacking = needed.filter((image) => !inNode.has(canonicalImage(image)) && !wanted.includes(image));
+  const here = await localImages(deps, provider, lacking, { signal });
+  const nowhere = lacking.filter((image) => !here.includes(image));
+  if (offline && nowhere.length > 0) {
+    throw missing(
+      nowhere,
+      'cannot be used: found neither in the node image nor on this machine, and nothing may be fetched',
+      `${provider} pull ${nowhere.join(' ')}, or leave --offline out`,
+    );
+  }
+  const loading = [...new Set([...wanted, ...here])];
+  if (loading.length === 0) return [];
+  const loaded = await deps.run(['kind', 'load', 'docker-image', '--name', cluster, ...loading], { env: markedEnvironment(directory, provider), signal });
+  if (loaded.exitCode === 0 || signal.aborted) return loading;
+  throw new EngineError({
+    code: 'ENGINE_STEP_FAILED',
+    message: `kind cannot load ${loading.join(', ')} into ${cluster}: ${lastLine(loaded)}`,
+    hint: `\`kind load docker-image --name ${cluster} ${loading.join(' ')}\` says more`,
+    details: { stderr: loaded.stderr },
+  });
+}
+
+/** Images whose tag makes Kubernetes pull them even when they were loaded. */
+export function alwaysPulled(images: readonly string[]): readonly string[] {
+  return images.filter((image) => canonicalImage(image).endsWith(':latest'));
+}
+
+const ANSWER_MS = 30_000;

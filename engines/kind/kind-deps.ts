@@ -1,0 +1,49 @@
+/** The lowest layer of the engine, passed in so that tests can put another one under it. Files are real in tests too. */
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import type { PortMappingPlan } from '../../topology/plan.ts';
+import { findPlugin } from '../netns/find-executable.ts';
+import { endMarkedProcesses } from './leftover-processes.ts';
+import { ownPluginFolder } from './plugins.ts';
+import { runCommand, type CommandOptions, type FinishedCommand } from '../run-command.ts';
+
+export interface KindDeps {
+  readonly run: (argv: readonly [string, ...string[]], options?: CommandOptions) => Promise<FinishedCommand>;
+  /** Text of a file of /proc; null where there is none. */
+  readonly readText: (path: string) => Promise<string | null>;
+  /** Path of a CNI plugin of this machine. */
+  readonly findPlugin: (name: string) => string | null;
+  /** Why a port of this machine cannot be listened on; '' when it can. */
+  readonly portProblem: (mapping: PortMappingPlan) => Promise<string>;
+  /** Ends what an interrupted run of an incarnation left working; see `leftover-processes.ts`. */
+  readonly endProcesses: typeof endMarkedProcesses;
+  /** Folder that keeps the evidence of failures, one folder per lab. */
+  readonly evidenceDirectory: () => string;
+  /** How long an answer of the cluster is waited for at most, in milliseconds. */
+  readonly readyWithinMs: number;
+}
+
+export const kindDeps: KindDeps = {
+  run: runCommand,
+  readText: async (path) => await readFile(path, 'utf8').catch(() => null),
+  findPlugin: (name) => findPlugin(name, [ownPluginFolder()]),
+  portProblem,
+  endProcesses: endMarkedProcesses,
+  evidenceDirectory: () => {
+    const base = process.env['XDG_STATE_HOME'];
+    return join(base !== undefined && isAbsolute(base) ? base : join(homedir(), '.local', 'state'), 'cnilab', 'evidence');
+  },
+  readyWithinMs: 300_000,
+};
+
+/** Only TCP ports are tried: UDP ports are rarely in use, and the container engine says so in time. */
+async function portProblem({ hostPort, listenAddress, protocol }: PortMappingPlan): Promise<string> {
+  if (hostPort === 0 || protocol !== 'TCP') return '';
+  const server = createServer();
+  return await new Promise((resolve) => {
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ port: hostPort, host: listenAddress, exclusive: true }, () => server.close(() => resolve('')));
+  });
+}
