@@ -74,8 +74,13 @@ async function bringUp(job: UpJob): Promise<UpOutcome> {
 async function materialsFor(engine: Engine, plan: LabPlan, source: string, options: UpOptions): Promise<Materials> {
   if (engine.artifacts === null) return NO_MATERIALS;
   const offline = options.offline ?? false;
-  const { lockOf, synthesize } = await import('./synth.ts');
-  return { artifacts: await synthesize(plan, engine.artifacts, { offline, ...lockOf(source) }), load: options.loadImages ?? [], offline };
+  const [{ lockOf, synthesize }, { providePlugins }] = await Promise.all([import('./synth.ts'), import('./provide-plugins.ts')]);
+  const given = { offline, ...lockOf(source) };
+  const [artifacts] = await Promise.all([
+    synthesize(plan, engine.artifacts, given),
+    providePlugins(plan, { ...given, ...(options.signal === undefined ? {} : { signal: options.signal }) }),
+  ]);
+  return { artifacts, load: options.loadImages ?? [], offline };
 }
 
 /** What a stop, asked for or by the clock, is called. */

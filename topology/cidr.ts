@@ -272,3 +272,10 @@ function familyName(family: Family): string {
 function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
 }
+
+/** Addresses of a range from its end, at most 1023; network and broadcast addresses of IPv4 (RFC 950; /31 and /32 have none: RFC 3021) left out. */
+export function* addressesFromTheEnd(range: Cidr): Generator<string> {
+  const size = cidrSize(range);
+  const edge = range.family === 'ipv4' && range.prefixLength < 31 ? 1n : 0n;
+  for (let step = 1n + edge; step <= size - edge && step < 1024n; step++) yield formatAddress(range.family, range.base + size - step);
+}

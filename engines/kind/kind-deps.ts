@@ -4,9 +4,8 @@ import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { PortMappingPlan } from '../../topology/plan.ts';
-import { findPlugin } from '../netns/find-executable.ts';
 import { endMarkedProcesses } from './leftover-processes.ts';
-import { ownPluginFolder } from './plugins.ts';
+import { findNodePlugin } from './plugins.ts';
 import { runCommand, type CommandOptions, type FinishedCommand } from '../run-command.ts';
 
 export interface KindDeps {
@@ -28,7 +27,7 @@ export interface KindDeps {
 export const kindDeps: KindDeps = {
   run: runCommand,
   readText: async (path) => await readFile(path, 'utf8').catch(() => null),
-  findPlugin: (name) => findPlugin(name, [ownPluginFolder()]),
+  findPlugin: findNodePlugin,
   portProblem,
   endProcesses: endMarkedProcesses,
   evidenceDirectory: () => {

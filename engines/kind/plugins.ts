@@ -1,22 +1,25 @@
 /** CNI plugins that kind's node images lack: looked for on this machine, copied into the incarnation's folder, mounted from there. */
 import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CniName, LabPlan } from '../../topology/plan.ts';
+import type { LabPlan } from '../../topology/plan.ts';
+import { pluginsLacking } from '../../topology/upstream.ts';
 import { cacheDirectory } from '../netns/agent-environment.ts';
-import { pluginFolders } from '../netns/find-executable.ts';
+import { findPlugin, pluginFolders } from '../netns/find-executable.ts';
 import type { Finding } from './trials.ts';
 import type { KindDeps } from './kind-deps.ts';
-
-/** What is needed beside host-local, loopback, portmap and ptp, which every node image has (kind images/base/Dockerfile). */
-const NEEDED: Readonly<Partial<Record<CniName | 'observed', readonly string[]>>> = { bridge: ['bridge'], flannel: ['bridge'] };
 
 /** Where plugins can be put for cnilab alone. */
 export function ownPluginFolder(): string {
   return join(cacheDirectory(), 'cni');
 }
 
+/** Path of a plugin of this machine, $CNI_PATH first; null when it has none. */
+export function findNodePlugin(name: string): string | null {
+  return findPlugin(name) ?? findPlugin(name, [ownPluginFolder()]);
+}
+
 export function pluginsNeeded(plan: LabPlan): readonly string[] {
-  return [...new Set(plan.clusters.flatMap((cluster) => NEEDED[cluster.cni.type] ?? []))];
+  return [...new Set(plan.clusters.flatMap(({ cni }) => pluginsLacking(cni)))];
 }
 
 /** Is a plugin on this machine? */
@@ -27,7 +30,7 @@ export function judgePlugin(deps: Pick<KindDeps, 'findPlugin'>, name: string): F
   return {
     ok: false,
     detail: `not in ${[...pluginFolders(), folder].join(', ')}`,
-    remedy: `mkdir -p ${folder} && curl -fsSL https://github.com/containernetworking/plugins/releases/download/v1.9.1/cni-plugins-linux-$(dpkg --print-architecture)-v1.9.1.tgz | tar -xzC ${folder} ./${name}   # or your distribution's containernetworking-plugins, or CNI_PATH`,
+    remedy: `cnilab lock FILE   # pins the release of containernetworking, which \`up\` then fetches; or install containernetworking-plugins; or put it into ${folder}`,
   };
 }
 

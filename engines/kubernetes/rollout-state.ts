@@ -101,7 +101,7 @@ export function podReason(pod: PodObject, events: readonly EventObject[] = [], l
   for (const container of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {
     const { waiting, terminated } = container.state ?? {};
     const reason = waiting?.reason ?? '';
-    if (IMAGE.has(reason)) return said(`image of container ${container.name} cannot be pulled: ${waiting?.message ?? reason}`, reason !== 'ErrImagePull');
+    if (IMAGE.has(reason)) return said(`image of container ${container.name} cannot be pulled: ${waiting?.message ?? reason}`, true);
     const ended = container.lastState?.terminated ?? terminated;
     const crashed = reason === 'CrashLoopBackOff' || (terminated !== undefined && terminated.exitCode !== 0);
     if (crashed) {

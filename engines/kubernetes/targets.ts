@@ -1,5 +1,5 @@
 /** Whom the Jobs of a verification probe: one line for each node. */
-import { cidrSize, formatAddress, parseCidr, tryParseCidr, type Cidr } from '../../topology/cidr.ts';
+import { addressesFromTheEnd, parseCidr, tryParseCidr } from '../../topology/cidr.ts';
 import type { ClusterFacts, NodeFacts } from './facts.ts';
 
 export interface TargetLine {
@@ -37,14 +37,7 @@ export function targetLines(
 function nobodyOn(node: NodeFacts, taken: ReadonlySet<string>): readonly string[] {
   return node.podCIDRs.flatMap((text) => {
     if (!tryParseCidr(text).ok) return [];
-    for (const address of fromTheTop(parseCidr(text))) if (!taken.has(address)) return [address];
+    for (const address of addressesFromTheEnd(parseCidr(text))) if (!taken.has(address)) return [address];
     return [];
   });
-}
-
-/** Addresses of a range from its end, at most 1024; network and broadcast addresses of IPv4 left out. */
-function* fromTheTop(range: Cidr): Generator<string> {
-  const size = cidrSize(range);
-  const edge = range.family === 'ipv4' && range.prefixLength < 31 ? 1n : 0n;
-  for (let step = 1n + edge; step <= size - edge && step < 1024n; step++) yield formatAddress(range.family, range.base + size - step);
 }

@@ -22,7 +22,7 @@ describe.skipIf(why !== null)(`a cluster that exists${why === null ? '' : ` (ski
 
   beforeAll(async () => {
     place = new Place();
-    const { lab } = await RealLab.up(place, 'real-existing', YAML);
+    const lab = await RealLab.create(place, 'real-existing', YAML);
     kubeconfig = await lab.kubeconfig();
   });
   afterAll(async () => {

@@ -46,7 +46,8 @@ describe.skipIf(why !== null).each(LABS)(`$name, kube-proxy $proxy${why === null
 
   beforeAll(async () => {
     place = new Place();
-    ({ lab, report } = await RealLab.up(place, row.name, yamlOf(row)));
+    lab = await RealLab.create(place, row.name, yamlOf(row));
+    ({ report } = await lab.verify());
   });
   afterAll(async () => {
     await place?.[Symbol.asyncDispose]();

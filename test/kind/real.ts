@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Report } from '../../verify/report.ts';
-import { Place, type Outcome } from '../integration/cnilab.ts';
+import type { Outcome, Place } from '../integration/cnilab.ts';
 
 /** Images that the tests' node image holds, instead of the newest ones. */
 const IMAGES = ['--image', 'ghcr.io/flannel-io/flannel=ghcr.io/flannel-io/flannel:v0.28.4'];
@@ -33,20 +33,12 @@ export class RealLab {
     this.file = file;
   }
 
-  /** Brings a YAML lab up; the outcome of `up --verify --json` is what it printed. */
-  static async up(
-    place: Place,
-    name: string,
-    yaml: string,
-    more: readonly string[] = [],
-  ): Promise<{ readonly lab: RealLab; readonly report: Report; readonly elapsedMs: number }> {
-    const file = join(place.directory, `${name}.yaml`);
-    writeFileSync(file, yaml);
-    const lab = new RealLab(place, name, file);
-    const { code, stdout, stderr } = await place.cnilab(['up', file, '--engine', 'kind', ...IMAGES, '--verify', '--json', ...more]);
+  /** Brings a YAML lab up. */
+  static async create(place: Place, name: string, yaml: string, more: readonly string[] = []): Promise<RealLab> {
+    const lab = new RealLab(place, name, join(place.directory, `${name}.yaml`));
+    const { code, stdout, stderr } = await lab.up(yaml, ...more);
     if (code !== 0) throw new Error(`up ended with ${String(code)}:\n${stderr}\n${stdout.slice(0, 4000)}`);
-    const document = JSON.parse(stdout) as { readonly report: Report; readonly elapsedMs: number };
-    return { lab, report: document.report, elapsedMs: document.elapsedMs };
+    return lab;
   }
 
   /** Brings the lab up again, with another text in its file. */

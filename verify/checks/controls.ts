@@ -1,5 +1,5 @@
 import type { Endpoint, Outcome, ProbeProtocol, ProbeRecord } from '../../engines/port.ts';
-import { cidrSize, formatAddress, parseCidr, type Cidr } from '../../topology/cidr.ts';
+import { addressesFromTheEnd, parseCidr } from '../../topology/cidr.ts';
 import type { NodePlan } from '../../topology/plan.ts';
 import type { Family } from '../../topology/spec.ts';
 import { answerers, askers, podsOnNode, speaks, type ClusterEnds } from '../endpoints.ts';
@@ -197,14 +197,7 @@ function unassignedAddress(cluster: ClusterEnds, node: NodePlan, family: Family)
   const texts = node.blocks.length > 0 ? node.blocks : node.podCIDRs;
   const taken = new Set([...cluster.byAddress.keys(), ...node.gateways]);
   for (const range of texts.map(parseCidr).filter((one) => one.family === family)) {
-    for (const address of fromTheTop(range)) if (!taken.has(address)) return address;
+    for (const address of addressesFromTheEnd(range)) if (!taken.has(address)) return address;
   }
   return null;
-}
-
-/** Addresses of a range from its end; network and broadcast addresses of IPv4 left out. */
-function* fromTheTop(range: Cidr): Generator<string> {
-  const size = cidrSize(range);
-  const edge = range.family === 'ipv4' && range.prefixLength < 31 ? 1n : 0n;
-  for (let step = 1n + edge; step <= size - edge && step < 1024n; step++) yield formatAddress(range.family, range.base + size - step);
 }
