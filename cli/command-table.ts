@@ -170,7 +170,7 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
       'cnilab up labs/flannel-vxlan.ts --engine kind --verify',
     ],
     details:
-      'A second `up` of the same file changes nothing. Pods, workloads and nodes are added and removed in place; what is not possible in place is refused (exit 6) with the reason, unless --replace is given.',
+      'A second `up` of the same file changes nothing. Pods, workloads and nodes are added and removed in place (kind: workloads alone); what is not possible in place is refused (exit 6) with the reason, unless --replace is given.',
     graceMs: CLEANUP_GRACE_MS,
   },
   verify: {
@@ -181,7 +181,11 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
       { flags: '--attempts <n>', value: 'integer', summary: 'fresh connections per pair and protocol, all must pass (default: 3)' },
       { flags: '--protocol <list>', value: 'list', choices: ['tcp', 'udp', 'icmp'], summary: 'protocols, comma-separated (default: all)' },
       { flags: '--family <list>', value: 'list', choices: ['ipv4', 'ipv6'], summary: 'address families, comma-separated (default: those of the lab)' },
-      { flags: '--deadline <ms>', value: 'milliseconds', summary: 'how long unanswered probes are waited for, all together (default: 1000)' },
+      {
+        flags: '--deadline <ms>',
+        value: 'milliseconds',
+        summary: 'how long unanswered probes are waited for, all together (default: 1000; inside of clusters 3000)',
+      },
       {
         flags: '--sample <n>',
         value: 'integer',
@@ -234,10 +238,15 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
   down: {
     summary: 'take labs down; needs no lab file',
     arguments: [{ ...LAB, name: '[labs...]' }],
-    options: [{ flags: '--all', summary: 'every lab of this user' }, KUBECONFIG, CONTEXT],
+    options: [
+      { flags: '--all', summary: 'every lab of this user' },
+      KUBECONFIG,
+      CONTEXT,
+      { flags: '--force', summary: 'with --kubeconfig or --context: also what verifications use that may still run' },
+    ],
     examples: ['cnilab down flannel-vxlan', 'cnilab down --all', 'cnilab down --kubeconfig ~/.kube/config'],
     details:
-      'Taking down what is not up is fine. With --kubeconfig or --context nothing is a lab: what a killed verification left in that cluster is removed, and nothing else.',
+      'Taking down what is not up is fine. With --kubeconfig or --context nothing is a lab: what a killed verification left in that cluster is removed, and nothing else; until its deadline is over (minutes) it may be one that still runs, and is left.',
     graceMs: CLEANUP_GRACE_MS,
   },
   doctor: {

@@ -65,7 +65,7 @@ export function createProgress(stream: OutStream, { json, quiet, verbose, style 
     if (event.phase === 'end') say(spinning ? style.pass(style.symbols.pass) : style.symbols.step, event);
     else if (event.phase === 'failed') say(style.fail(style.symbols.fail), event);
     else if (spinning) {
-      text = event.step + (event.detail === undefined ? '' : ` ${event.detail}`);
+      text = event.step + (event.detail === undefined || event.detail === '' ? '' : ` ${event.detail}`);
       timer ??= setInterval(draw, FRAME_MS).unref();
       draw();
     } else if (verbose && event.phase === 'progress') say(style.symbols.step, event);

@@ -15,8 +15,6 @@ export interface PodProps extends PodTemplateProps {
   readonly image?: string;
 }
 
-
-
 /**
  * A single pod, at will on a given node.
  *

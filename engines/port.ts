@@ -299,7 +299,9 @@ export interface KubernetesAccess {
   readonly kubeconfig: string | null;
   readonly context: string | null;
   /** Runs a program on a node (as root, in its network namespace); null where nodes cannot be entered. */
-  readonly onNode: ((node: string, argv: readonly string[], options?: { readonly timeoutMs?: number }) => Promise<CommandResult>) | null;
+  readonly onNode:
+    | ((node: string, argv: readonly string[], options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }) => Promise<CommandResult>)
+    | null;
 }
 
 /** What an engine is given besides the plan. */

@@ -5,7 +5,7 @@ import { writeIncarnation } from './incarnation.ts';
 import { cnilabVersion } from './installation.ts';
 import type { LabState } from './lab-state.ts';
 import { writeState } from './state-file.ts';
-import { clear, contextOf, planFrom, sourceOf, type UpJob, type UpOutcome } from './up-job.ts';
+import { clear, contextOf, planFrom, rememberFailed, sourceOf, type UpJob, type UpOutcome } from './up-job.ts';
 
 const now = (): string => new Date().toISOString();
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -21,7 +21,9 @@ async function change(job: UpJob, running: LabState, handle: EngineHandle, wante
   try {
     await job.engine.change(handle, running.plan, wanted, await contextOf(job, wanted, running.directory, onHandle));
   } catch (error) {
-    await writeState({ ...running, phase: 'failed', updatedAt: now(), handle: current });
+    // Where nothing but images was to come, the lab is what it was.
+    const phase = running.writtenBy === cnilabVersion() && same(running.plan, wanted) ? 'up' : 'failed';
+    await rememberFailed(job, { ...running, phase, updatedAt: now(), handle: current });
     throw error;
   }
   const observed = await job.engine.observe(current, wanted);
@@ -40,15 +42,15 @@ async function change(job: UpJob, running: LabState, handle: EngineHandle, wante
   return changed;
 }
 
-/** Makes a running lab what is asked for: not at all when nothing differs, in place where that is possible, else by replacing it when that is wanted. */
+/** Makes a running lab what is asked for: not at all when nothing differs and no images are to be loaded, in place where that is possible, else by replacing it when that is wanted. */
 export async function changeLab(job: UpJob, running: LabState, handle: EngineHandle): Promise<UpOutcome> {
   const settled = { ...running, source: sourceOf(job.input), spec: job.spec };
-  if (running.engine === job.engine.name && running.writtenBy === cnilabVersion() && same(running.spec, job.spec)) {
+  if (!job.wantsImages && running.engine === job.engine.name && running.writtenBy === cnilabVersion() && same(running.spec, job.spec)) {
     if (!same(running.source, settled.source)) await writeState(settled);
     return { state: settled, outcome: 'unchanged' };
   }
   const wanted = await planFrom(job, running.plan);
-  if (running.engine === job.engine.name && same(running.plan, wanted)) {
+  if (!job.wantsImages && running.engine === job.engine.name && same(running.plan, wanted)) {
     await writeState(settled);
     return { state: settled, outcome: 'unchanged' };
   }

@@ -5,18 +5,25 @@ import { writeIncarnation } from './incarnation.ts';
 import { cnilabVersion } from './installation.ts';
 import { STATE_SCHEMA, type LabState } from './lab-state.ts';
 import { makeRunDirectory, removeLabDirectory, writeState } from './state-file.ts';
-import { contextOf, sourceOf, type UpJob } from './up-job.ts';
+import { contextOf, rememberFailed, sourceOf, type UpJob } from './up-job.ts';
 
 /** After a failure: takes down what was created, or keeps it and says so in the state. The failure itself is what is thrown. */
 async function clearFailed(job: UpJob, failed: LabState): Promise<void> {
-  if (job.retain) return writeState(failed);
+  if (job.retain) return await retained(job, failed);
   try {
     await job.engine.destroy(failed.handle, failed.directory);
     await removeLabDirectory(failed.name);
   } catch (error) {
     job.onEvent({ step: 'clear', phase: 'failed', detail: `${(error as Error).message}; \`cnilab down ${failed.name}\` tries again` });
-    await writeState(failed);
+    await rememberFailed(job, failed);
   }
+}
+
+/** To be looked at: with the names that its nodes and pods really have, as far as the lab can say. */
+async function retained(job: UpJob, failed: LabState): Promise<void> {
+  const { handle, plan } = failed;
+  const observed = handle === null ? null : await job.engine.observe(handle, plan).catch(() => null);
+  await rememberFailed(job, { ...failed, ...(observed === null ? {} : { observed }) });
 }
 
 /**

@@ -3,7 +3,7 @@ import { FABRIC_NETNS } from '../topology/plan.ts';
 import type { LabState } from './lab-state.ts';
 import { loadEngine, type LoadEngine } from './load-engine.ts';
 import { readLab } from './read.ts';
-import { requireUp } from './require-up.ts';
+import { requireUp, TO_BE_LOOKED_AT } from './require-up.ts';
 
 /** A place of a lab in which programs can be run. */
 export interface Target {
@@ -68,7 +68,7 @@ export function resolveTarget(state: LabState, target: string): Target {
 }
 
 /**
- * The argument vector that runs a program in a place of a running lab, to be started with inherited stdio.
+ * The argument vector that runs a program in a place of a lab that runs, or that failed and was kept, to be started with inherited stdio.
  *
  * @throws LabError LAB_UNKNOWN, LAB_LOST, TARGET_UNKNOWN
  */
@@ -80,7 +80,7 @@ export async function enterArgv(
 ): Promise<readonly string[]> {
   const state = await readLab(name, options);
   const { netns } = resolveTarget(state, target);
-  const handle = requireUp(state);
+  const handle = requireUp(state, TO_BE_LOOKED_AT);
   const engine = await (options.loadEngine ?? loadEngine)(state.engine);
   return await engine.enter(handle, netns, argv);
 }

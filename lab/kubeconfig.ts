@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { LabError } from '../topology/errors.ts';
 import { loadEngine, type LoadEngine } from './load-engine.ts';
 import { readLab } from './read.ts';
-import { requireUp } from './require-up.ts';
+import { requireUp, TO_BE_LOOKED_AT } from './require-up.ts';
 
 export interface KubeconfigOptions {
   /** Name of the cluster. @default the lab's only one */
@@ -19,13 +19,13 @@ export interface Kubeconfig {
 }
 
 /**
- * The kubeconfig of a cluster of a running lab, with the credentials of an administrator.
+ * The kubeconfig of a cluster of a lab that runs, or that failed and was kept, with the credentials of an administrator.
  *
- * @throws LabError LAB_UNKNOWN, LAB_LOST; ENGINE_UNSUPPORTED where clusters have no API; TARGET_UNKNOWN listing the clusters
+ * @throws LabError LAB_UNKNOWN, LAB_LOST, also when the file is gone; ENGINE_UNSUPPORTED where clusters have no API; TARGET_UNKNOWN listing the clusters
  */
 export async function kubeconfigOf(name: string, { cluster, loadEngine: load = loadEngine }: KubeconfigOptions = {}): Promise<Kubeconfig> {
   const lab = await readLab(name, { loadEngine: load });
-  const handle = requireUp(lab);
+  const handle = requireUp(lab, TO_BE_LOOKED_AT);
   const engine = await load(lab.engine);
   const accesses = engine.kubernetes(handle, lab.plan);
   if (accesses === null) {
@@ -45,5 +45,19 @@ export async function kubeconfigOf(name: string, { cluster, loadEngine: load = l
       details: { candidates: names },
     });
   }
-  return { cluster: found.cluster, context: found.context, text: await readFile(found.kubeconfig, 'utf8') };
+  return { cluster: found.cluster, context: found.context, text: await textOf(found.kubeconfig, name, found.cluster) };
+}
+
+async function textOf(file: string, lab: string, cluster: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new LabError({
+      code: 'LAB_LOST',
+      message: `the kubeconfig of cluster ${cluster} of lab ${lab} cannot be read: ${(cause as Error).message}`,
+      hint: `\`cnilab down ${lab}\` cleans up, \`cnilab up\` rebuilds it`,
+      details: { file },
+      cause,
+    });
+  }
 }

@@ -20,7 +20,7 @@ export interface Pinned {
 }
 
 /** Go's name of this machine's architecture, as releases are named. */
-function architecture(): string {
+export function architecture(): string {
   return process.arch === 'x64' ? 'amd64' : process.arch;
 }
 

@@ -1,3 +1,4 @@
+import { architecture } from './pin-upstream.ts';
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { UpstreamFile } from '../topology/artifacts.ts';
@@ -31,7 +32,7 @@ export async function providePlugins(plan: LabPlan, { offline, lockFile, signal,
   if (lacking.length === 0) return [];
   const { findNodePlugin, ownPluginFolder } = await import('../engines/kind/plugins.ts');
   const missing = lacking.filter((name) => !(isHere?.(name) ?? findNodePlugin(name) !== null));
-  const archive = missing.length === 0 ? null : pluginArchive(plan, process.arch === 'x64' ? 'amd64' : process.arch);
+  const archive = missing.length === 0 ? null : pluginArchive(plan, architecture());
   const lock = archive === null || lockFile === undefined ? null : await readLock(lockFile);
   if (archive === null || pinnedDigest(archive, lock) === null) return [];
   const bytes = await fetchUpstreamFile(archive, { lock, offline, cacheDirectory: cacheDirectory(), ...(signal === undefined ? {} : { signal }) });

@@ -55,7 +55,8 @@ async function withHandle(state: LabState): Promise<LabState> {
 /**
  * The state of a lab, and whether it runs.
  *
- * @throws LabError LAB_UNKNOWN listing the known labs; STATE_BROKEN; STATE_NEWER naming the version that reads it
+ * @throws LabError LAB_UNKNOWN listing the known labs; STATE_BROKEN; STATE_NEWER naming the version that reads it; EngineError when the engine does
+ * not say whether the lab runs
  */
 export async function readLab(name: string, options: ReadOptions = {}): Promise<ReadLab> {
   const found = await readStateFile(name);
@@ -72,6 +73,11 @@ export async function readLab(name: string, options: ReadOptions = {}): Promise<
   return { ...state, status: await statusOf(state, options.loadEngine ?? loadEngine) };
 }
 
+/** For a list, which is no place for the error of one lab: where its engine does not answer, the state that was written last. */
+async function listedStatus(state: LabState, load: LoadEngine): Promise<LabStatus> {
+  return await statusOf(state, load).catch(() => state.phase);
+}
+
 async function summarize(name: string, found: StateFile, load: LoadEngine): Promise<LabSummary> {
   if (found.kind !== 'state')
     return { name, engine: '', status: found.kind === 'partial' ? 'creating' : 'broken', nodes: 0, pods: 0, cnis: [], createdAt: '', source: '' };
@@ -80,7 +86,7 @@ async function summarize(name: string, found: StateFile, load: LoadEngine): Prom
   return {
     name,
     engine: state.engine,
-    status: await statusOf(state, load),
+    status: await listedStatus(state, load),
     nodes: clusters.reduce((sum, cluster) => sum + cluster.nodes.length, 0),
     pods: clusters.reduce((sum, cluster) => sum + cluster.pods.length, 0),
     cnis: [...new Set(clusters.map((cluster) => cluster.cni.type))],
@@ -89,7 +95,7 @@ async function summarize(name: string, found: StateFile, load: LoadEngine): Prom
   };
 }
 
-/** All labs, in the order of their names. One whose state cannot be read is listed as `broken`. */
+/** All labs, in the order of their names. One whose state cannot be read is listed as `broken`, one whose engine does not answer as it was left. */
 export async function listLabs(options: ReadOptions = {}): Promise<readonly LabSummary[]> {
   const names = await labNames();
   const all = await Promise.all(

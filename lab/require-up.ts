@@ -1,14 +1,18 @@
 import type { EngineHandle } from '../engines/port.ts';
 import { LabError } from '../topology/errors.ts';
-import type { ReadLab } from './read.ts';
+import type { LabStatus, ReadLab } from './read.ts';
+
+/** What can be looked at: also a lab that failed to come up and was kept for that. */
+export const TO_BE_LOOKED_AT: readonly LabStatus[] = ['up', 'failed'];
 
 /**
  * The handle of a lab that runs.
  *
+ * @param accepted the states that will do
  * @throws LabError LAB_LOST when it does not, with the way back
  */
-export function requireUp(lab: ReadLab): EngineHandle {
-  if (lab.status === 'up' && lab.handle !== null) return lab.handle;
+export function requireUp(lab: ReadLab, accepted: readonly LabStatus[] = ['up']): EngineHandle {
+  if (accepted.includes(lab.status) && lab.handle !== null) return lab.handle;
   const why = lab.status === 'lost' ? 'its processes are gone (a reboot ends every lab)' : `a run left it ${lab.status}`;
   throw new LabError({
     code: 'LAB_LOST',

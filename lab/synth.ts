@@ -14,6 +14,8 @@ export interface SynthOptions {
   readonly offline?: boolean;
   /** Where the digests of upstream files are pinned that this package does not know. @default none */
   readonly lockFile?: string;
+  /** Stops fetching. */
+  readonly signal?: AbortSignal;
 }
 
 /** How the files of each engine that takes files are made. */
@@ -39,7 +41,8 @@ export async function synthesize(plan: LabPlan, engine: ArtifactSet['engine'], o
 async function fetched(files: readonly UpstreamFile[], options: SynthOptions): Promise<UpstreamObjects> {
   const { fetchUpstream } = await import('./upstream.ts');
   const lock = options.lockFile === undefined ? null : await readLock(options.lockFile);
-  return fetchUpstream(files, { lock, offline: options.offline ?? false, cacheDirectory: cacheDirectory() });
+  const { offline = false, signal } = options;
+  return fetchUpstream(files, { lock, offline, cacheDirectory: cacheDirectory(), ...(signal === undefined ? {} : { signal }) });
 }
 
 /** The lock file beside a lab file; none for a lab that comes from no file. */

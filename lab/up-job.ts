@@ -9,7 +9,7 @@ import { incarnationsOf } from './incarnation.ts';
 import type { LabState } from './lab-state.ts';
 import type { LoadEngine } from './load-engine.ts';
 import type { LoadedLab } from './load-lab.ts';
-import { removeLabDirectory } from './state-file.ts';
+import { removeLabDirectory, writeState } from './state-file.ts';
 
 /** Everything that one call of `up` works with. */
 export interface UpJob {
@@ -23,6 +23,8 @@ export interface UpJob {
   readonly signal: AbortSignal;
   readonly retain: boolean;
   readonly replace: boolean;
+  /** Images are to be loaded, into a lab that runs already, too. */
+  readonly wantsImages: boolean;
   /** Gives the engine what it needs besides the plan. */
   readonly materialsFor: (plan: LabPlan) => Promise<Materials>;
 }
@@ -56,6 +58,15 @@ export async function contextOf(job: UpJob, plan: LabPlan, directory: string, on
     onHandle,
     signal: job.signal,
   };
+}
+
+/** Keeps the state of a failed lab. When even that cannot be written it is said, and the failure itself stays what is thrown. */
+export async function rememberFailed(job: UpJob, failed: LabState): Promise<void> {
+  try {
+    await writeState(failed);
+  } catch (error) {
+    job.onEvent({ step: 'keep state', phase: 'failed', detail: `${(error as Error).message}; \`cnilab down ${failed.name}\` cleans up all the same` });
+  }
 }
 
 /** Takes down whatever is there of the lab. */

@@ -4,6 +4,8 @@ import { LabError, SpecError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import { changeLab } from './change-lab.ts';
 import { createLab } from './create-lab.ts';
+import { labDirectory } from './directories.ts';
+import { refusedByDisk } from './disk.ts';
 import type { LabState } from './lab-state.ts';
 import { DEFAULT_ENGINE, loadEngine, type LoadEngine } from './load-engine.ts';
 import type { LoadedLab } from './load-lab.ts';
@@ -75,11 +77,8 @@ async function materialsFor(engine: Engine, plan: LabPlan, source: string, optio
   if (engine.artifacts === null) return NO_MATERIALS;
   const offline = options.offline ?? false;
   const [{ lockOf, synthesize }, { providePlugins }] = await Promise.all([import('./synth.ts'), import('./provide-plugins.ts')]);
-  const given = { offline, ...lockOf(source) };
-  const [artifacts] = await Promise.all([
-    synthesize(plan, engine.artifacts, given),
-    providePlugins(plan, { ...given, ...(options.signal === undefined ? {} : { signal: options.signal }) }),
-  ]);
+  const given = { offline, ...lockOf(source), ...(options.signal === undefined ? {} : { signal: options.signal }) };
+  const [artifacts] = await Promise.all([synthesize(plan, engine.artifacts, given), providePlugins(plan, given)]);
   return { artifacts, load: options.loadImages ?? [], offline };
 }
 
@@ -91,10 +90,12 @@ function stopped(error: unknown, name: string, options: UpOptions, deadline: Abo
       : new LabError({ code: 'INTERRUPTED', message: `bringing ${name} up was interrupted`, hint: '`cnilab up` starts anew', cause: error });
   }
   if (deadline?.aborted !== true) return error;
+  const evidence = error instanceof LabError ? error.details['evidence'] : undefined;
   return new LabError({
     code: 'TIMEOUT',
     message: `lab ${name} was not up after ${(options.timeoutMs ?? 0) / 1000} s`,
-    hint: 'allow it more time, or look at the last step',
+    hint: `allow it more time, or look at the last step${typeof evidence === 'string' ? `; what the cluster said is kept in ${evidence}` : ''}`,
+    ...(evidence === undefined ? {} : { details: { evidence } }),
     cause: error,
   });
 }
@@ -133,6 +134,7 @@ export async function up(file: LoadedLab, options: UpOptions = {}): Promise<UpRe
         signal,
         retain: options.retain ?? false,
         replace: options.replace ?? false,
+        wantsImages: engine.artifacts !== null && (options.loadImages ?? []).length > 0,
         materialsFor: (wanted) => materialsFor(engine, wanted, input.path, options),
       };
       return { ...(await bringUp(job)), findings, elapsedMs: performance.now() - startedAt };
@@ -140,6 +142,6 @@ export async function up(file: LoadedLab, options: UpOptions = {}): Promise<UpRe
       await lock.release();
     }
   } catch (error) {
-    throw stopped(error, spec.name, options, deadline);
+    throw stopped(refusedByDisk(error, labDirectory(spec.name)), spec.name, options, deadline);
   }
 }

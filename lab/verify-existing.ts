@@ -1,3 +1,4 @@
+import type { Leftovers } from '../engines/kubernetes/namespaces.ts';
 import type { KubernetesAccess } from '../engines/port.ts';
 import type { VerifyOptions } from '../verify/options.ts';
 import type { Report } from '../verify/report.ts';
@@ -39,16 +40,17 @@ export async function verifyExisting(cluster: ExistingCluster, options: VerifyEx
 }
 
 /**
- * Removes what a verification left that was killed, and proves that it is gone.
+ * Removes what verifications left that were killed, and proves that it is gone. One whose deadline is ahead may still run, and is left.
  *
- * @returns the namespaces that were removed
+ * @param options `force` removes those as well
+ * @returns the namespaces that were removed, and those that were left
  * @throws {LabError} as {@link verifyExisting}
  */
-export async function removeLeftovers(cluster: ExistingCluster): Promise<readonly string[]> {
+export async function removeLeftovers(cluster: ExistingCluster, options: { readonly force?: boolean } = {}): Promise<Leftovers> {
   const [access, { kubectlFor }, namespaces] = await Promise.all([
     accessOf(cluster),
     import('../engines/kubernetes/kubectl.ts'),
     import('../engines/kubernetes/namespaces.ts'),
   ]);
-  return await namespaces.removeLeftovers(kubectlFor(access));
+  return await namespaces.removeLeftovers(kubectlFor(access), options);
 }

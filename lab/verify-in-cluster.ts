@@ -6,6 +6,7 @@ import type { ClusterFacts } from '../engines/kubernetes/facts.ts';
 import type { EngineSession, FidelityStatement, KubernetesAccess } from '../engines/port.ts';
 import { LabError } from '../topology/errors.ts';
 import type { ClusterPlan, LabPlan } from '../topology/plan.ts';
+import { ATTEMPTS, CLUSTER_DEADLINE_MS, targetsPerNode } from '../topology/probing.ts';
 import type { Cast } from '../verify/cast.ts';
 import type { VerifyOptions } from '../verify/options.ts';
 import type { Report, RequirementId } from '../verify/report.ts';
@@ -23,27 +24,14 @@ export interface InClusterTarget {
   readonly image?: string;
 }
 
-/** Up to that many nodes every node asks every other. */
-const ALL_NODES = 40;
-/** Above it, each node asks itself and that many others, unless `sample` says more. */
-const SAMPLED_PER_NODE = 12;
-
-/** How many nodes each node asks; null: all. `sample` counts ordered pairs of nodes. */
-export function targetsPerNode(nodes: number, sample: number | undefined): number | null {
-  if (sample === undefined) return nodes <= ALL_NODES ? null : SAMPLED_PER_NODE;
-  const perNode = Math.max(2, Math.ceil(sample / Math.max(1, nodes)));
-  return perNode >= nodes ? null : perNode;
-}
-
-/** Machines that carry whole clusters are busy: an answer that comes after a second is late, not lost. */
-const DEADLINE_MS = 3000;
-
 interface Verified {
   readonly facts: ClusterFacts;
   readonly collected: Collected;
   readonly plan: LabPlan;
   readonly session: EngineSession;
   readonly cast: Cast;
+  /** Nodes that track no connection, though they take part. */
+  readonly untracked: readonly string[];
 }
 
 /**
@@ -53,7 +41,13 @@ interface Verified {
  * @throws {LabError} USAGE, CLUSTER_UNREACHABLE, FORBIDDEN_BY_CLUSTER with the rules to grant, NOT_READY, CLEANUP_FAILED, INTERRUPTED
  */
 export async function verifyInCluster(target: InClusterTarget, options: VerifyOptions = {}): Promise<Report> {
-  const { verifyLab } = await import('../verify/run-verification.ts');
+  const [{ verifyLab }, { settleOptions }, { checks }] = await Promise.all([
+    import('../verify/run-verification.ts'),
+    import('../verify/options.ts'),
+    import('../verify/checks/index.ts'),
+  ]);
+  // What makes no sense is said before anything is created.
+  settleOptions({ families: ['ipv4', 'ipv6'], clusters: [] }, options, Object.keys(checks), { icmp: false });
   const at = new Date();
   const started = performance.now();
   const parts: Verified[] = [];
@@ -66,18 +60,24 @@ export async function verifyInCluster(target: InClusterTarget, options: VerifyOp
     const { onProgress: _told, ...judged } = options;
     const report = await verifyLab(together(parts), plan, {
       ...judged,
-      deadlineMs: options.deadlineMs ?? DEADLINE_MS,
+      deadlineMs: options.deadlineMs ?? CLUSTER_DEADLINE_MS,
       sample: undefined,
       engine: target.engine,
       fidelity: target.fidelity(plan),
-      cast: castOf(parts),
+      casts: new Map(parts.map((part) => [part.facts.cluster, part.cast])),
       notes: parts.flatMap(notesOf),
       missing: parts.flatMap(missingOf),
     });
     return { ...report, startedAt: at.toISOString(), elapsedMs: Math.round(performance.now() - started) };
   } finally {
-    await Promise.all(parts.map((part) => part.collected.cleanup));
+    await removed(parts);
   }
+}
+
+/** Waits for all removals, whatever becomes of one; throws the first failure. */
+async function removed(parts: readonly Verified[]): Promise<void> {
+  const ended = await Promise.allSettled(parts.map((part) => part.collected.cleanup));
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
 }
 
 async function verifyOne(target: InClusterTarget, access: KubernetesAccess, options: VerifyOptions): Promise<Verified> {
@@ -91,6 +91,7 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
     synth,
     { requirePermissions },
     permissions,
+    { untrackedNodes },
   ] = await Promise.all([
     import('../engines/kubernetes/kubectl.ts'),
     import('../engines/kubernetes/facts.ts'),
@@ -101,6 +102,7 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
     import('../constructs/synth/verification/index.ts'),
     import('../engines/kubernetes/permissions.ts'),
     import('../constructs/synth/verification/permissions.ts'),
+    import('../engines/kubernetes/conntrack-text.ts'),
   ]);
   const onEvent = options.onProgress ?? (() => {});
   const signal = options.signal ?? new AbortController().signal;
@@ -110,10 +112,14 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
   await requirePermissions(kubectl, permissions.VERIFICATION_PERMISSIONS, { signal });
   const planned = target.plan?.clusters.find((cluster) => cluster.name === access.cluster) ?? null;
   const facts = inOrder(await readFacts(kubectl, { signal }), planned);
+  const families = facts.families.filter((family) => options.families?.includes(family) ?? true);
+  if (families.length === 0) {
+    throw new LabError({ code: 'USAGE', message: 'no address family is left to probe', hint: `${access.cluster} has ${facts.families.join(' and ')}` });
+  }
   const perNode = targetsPerNode(facts.nodes.length, options.sample);
   const namespace = `cnilab-verify-${randomBytes(4).toString('hex')}`;
-  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
-  const attempts = options.attempts ?? 3;
+  const deadlineMs = options.deadlineMs ?? CLUSTER_DEADLINE_MS;
+  const attempts = options.attempts ?? ATTEMPTS;
   const common = { lab: target.lab, namespace };
   const collected = await collectVerification({
     access,
@@ -124,7 +130,7 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
         ...common,
         ...round,
         nodes: facts.nodes.map((node) => node.name),
-        families: facts.families.filter((family) => options.families?.includes(family) ?? true),
+        families,
         attempts,
         deadlineMs,
         image: target.image ?? AGNHOST_IMAGE,
@@ -133,20 +139,32 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
         shardSize: null,
       }),
     targets: (lines) => synth.targetsConfigMap({ ...common, lines }),
-    deadlineMs: 60_000 + attempts * deadlineMs * 4,
     signal,
     onEvent,
   });
-  const nodes = planned?.nodes.map((node) => ({ plan: node.name, name: node.netns }));
-  const plan = observedPlan({
-    lab: target.lab,
-    cluster: access.cluster,
-    facts,
-    collected,
-    ...(target.plan === null ? {} : { plan: target.plan }),
-    ...(nodes === undefined ? {} : { nodes }),
-  });
-  return { facts, collected, plan, session: recordedSession(collected, plan), cast: castOfOne(collected, plan, synth.offsetsFor(facts.nodes.length, perNode)) };
+  try {
+    const nodes = planned?.nodes.map((node) => ({ plan: node.name, name: node.netns }));
+    const plan = observedPlan({
+      lab: target.lab,
+      cluster: access.cluster,
+      facts,
+      collected,
+      ...(target.plan === null ? {} : { plan: target.plan }),
+      ...(nodes === undefined ? {} : { nodes }),
+    });
+    return {
+      facts,
+      collected,
+      plan,
+      session: recordedSession(collected, plan),
+      cast: castOfOne(collected, plan, synth.offsetsFor(facts.nodes.length, perNode)),
+      untracked: untrackedNodes(collected.conntrack, collected.evidence.probes),
+    };
+  } catch (error) {
+    // Whoever awaits the removal of a part does not know of this one.
+    await collected.cleanup;
+    throw error;
+  }
 }
 
 /** Nodes in the order of the plan, so that a report reads like the lab. */
@@ -160,28 +178,15 @@ function castOfOne(collected: Collected, plan: LabPlan, offsets: Cast['offsets']
   const cluster = plan.clusters[0];
   const ids = (roles: readonly string[]): ReadonlySet<string> =>
     new Set(collected.pods.filter((pod) => roles.includes(pod.role)).map((pod) => `${cluster?.name ?? ''}/${collected.namespace}/${pod.name}`));
+  // A pod that started later may have been given one of them.
+  const taken = new Set([...collected.pods.flatMap((pod) => pod.ips), ...collected.evidence.views.flatMap((view) => view.podIPs)]);
   const nodeIds = new Map(cluster?.nodes.map((node) => [node.netns, node.id]));
   return {
     asks: ids(['r1', 'r3']),
     asksAll: ids(['r1']),
     answers: ids(['responder']),
     offsets,
-    nobody: new Map(collected.targets.map((line) => [nodeIds.get(line.node) ?? line.node, line.nobody])),
-  };
-}
-
-/** One cast for all clusters: pairs never span two of them. */
-function castOf(parts: readonly Verified[]): Cast {
-  const [first, ...others] = parts.map((part) => part.cast);
-  if (first === undefined || others.length === 0)
-    return first ?? { asks: new Set(), asksAll: new Set(), answers: new Set(), offsets: 'all', nobody: new Map() };
-  const casts = [first, ...others];
-  return {
-    asks: new Set(casts.flatMap((cast) => [...cast.asks])),
-    asksAll: new Set(casts.flatMap((cast) => [...cast.asksAll])),
-    answers: new Set(casts.flatMap((cast) => [...cast.answers])),
-    offsets: casts.every((cast) => cast.offsets === 'all') ? 'all' : first.offsets,
-    nobody: new Map(casts.flatMap((cast) => [...cast.nobody])),
+    nobody: new Map(collected.targets.map((line) => [nodeIds.get(line.node) ?? line.node, line.nobody.filter((address) => !taken.has(address))])),
   };
 }
 
@@ -223,12 +228,13 @@ function missingOf({ facts, collected }: Verified): NonNullable<VerifyOptions['m
   );
 }
 
-function notesOf({ facts, collected }: Verified): readonly string[] {
+function notesOf({ facts, collected, untracked }: Verified): readonly string[] {
   return [
     ...facts.unread.map((line) => `${facts.cluster}: ${line}`),
     ...(collected.conntrack.length === 0
       ? [`connection tracking of ${facts.cluster}: its nodes cannot be entered, so a translation that two nodes undo for each other would not be seen`]
       : []),
+    ...untracked.map((node) => `connection tracking of ${node} (${facts.cluster}): it has no entry of probes that were answered, so it proves nothing there`),
     ...collected.notRun.map((one) => `${facts.cluster}: ${one.requirement} on ${one.node}: ${one.reason}`),
   ];
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { LabError } from '../topology/errors.ts';
 import type { ArtifactSet } from '../topology/artifacts.ts';
 
@@ -20,10 +20,16 @@ interface Mark {
 
 const digest = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 
+/** Paths inside of the folder, each with a digest: a mark that names anything else was not written here. */
+function isOwnFiles(value: unknown): value is Mark['files'] {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).every(([path, written]) => typeof written === 'string' && !isAbsolute(path) && !path.split(/[\\/]/).includes('..'));
+}
+
 async function readMark(directory: string): Promise<Mark | null> {
   try {
     const value = JSON.parse(await readFile(join(directory, ARTIFACTS_MARK), 'utf8')) as Partial<Mark>;
-    return typeof value.lab === 'string' && typeof value.files === 'object' ? { lab: value.lab, files: value.files } : null;
+    return typeof value.lab === 'string' && isOwnFiles(value.files) ? { lab: value.lab, files: value.files } : null;
   } catch {
     return null;
   }
@@ -59,7 +65,8 @@ async function requireOurs(artifacts: ArtifactSet, directory: string, mark: Mark
 
 async function writeAll(artifacts: ArtifactSet, directory: string): Promise<void> {
   for (const folder of new Set(artifacts.files.map((file) => dirname(file.path)))) await mkdir(join(directory, folder), { recursive: true });
-  for (const file of artifacts.files) await writeFile(join(directory, file.path), file.content);
+  // A manifest may hold a Secret.
+  for (const file of artifacts.files) await writeFile(join(directory, file.path), file.content, { mode: 0o600 });
   const mark: Mark = { lab: artifacts.lab, files: Object.fromEntries(artifacts.files.map((file) => [file.path, file.sha256])) };
   await writeFile(join(directory, ARTIFACTS_MARK), `${JSON.stringify(mark, null, 2)}\n`);
 }
@@ -71,7 +78,11 @@ async function moveInto(artifacts: ArtifactSet, staging: string, directory: stri
     await mkdir(join(directory, dirname(path)), { recursive: true });
     if (path !== ARTIFACTS_MARK) await rename(join(staging, path), join(directory, path));
   }
-  for (const path of Object.keys(mark?.files ?? {}).filter((old) => !paths.includes(old))) {
+  for (const [path, written] of Object.entries(mark?.lab === artifacts.lab ? mark.files : {})) {
+    if (paths.includes(path)) continue;
+    // What was changed since is somebody's own.
+    const found = await readFile(join(directory, path)).catch(() => null);
+    if (found !== null && digest(found) !== written) continue;
     await rm(join(directory, path), { force: true });
     await rmdir(join(directory, dirname(path))).catch(() => undefined); // holds something still
   }
@@ -105,7 +116,8 @@ export async function writeArtifacts(artifacts: ArtifactSet, directory: string, 
   });
   const mark = exists ? await readMark(target) : null;
   if (exists && options.force !== true) await requireOurs(artifacts, target, mark);
-  const staging = join(dirname(target), `.${randomBytes(6).toString('hex')}.cnilab`);
+  // Inside of a folder that is there: it may be a mount, and the one around it somebody else's.
+  const staging = join(exists ? target : dirname(target), `.${randomBytes(6).toString('hex')}.cnilab`);
   let parents: string | undefined;
   try {
     parents = await mkdir(dirname(target), { recursive: true });

@@ -21,7 +21,19 @@ const gates = [
   { name: 'lint', argv: [bin('oxlint'), '--type-aware', '--quiet'] },
   { name: 'format', argv: [bin('biome'), 'format', '.'] },
   { name: 'unused code', argv: [bin('knip')] },
-  { name: 'tests', argv: [bin('vitest'), 'run', ...(testsOnly ? [] : ['--coverage']), '--reporter=default', '--reporter=json', `--outputFile.json=${results}`, ...projects, ...chosen] },
+  {
+    name: 'tests',
+    argv: [
+      bin('vitest'),
+      'run',
+      ...(testsOnly ? [] : ['--coverage']),
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${results}`,
+      ...projects,
+      ...chosen,
+    ],
+  },
 ].filter(({ name }) => !testsOnly || name === 'tests');
 
 let failed = [];

@@ -12,6 +12,10 @@ export const KIND_NODE_IMAGES: Readonly<Record<string, string>> = {
 /** What kind 0.33 puts in front of several control planes (pkg/cluster/internal/loadbalancer/const.go). */
 export const KIND_BALANCER_IMAGE = 'docker.io/envoyproxy/envoy:v1.36.2';
 
+/** The file of a lab's folder that says whose the nodes are, and where they show it: kind.yaml mounts the first as the second. */
+export const OWNER_FILE = 'owner';
+export const OWNER_MOUNT = '/etc/cnilab-owner';
+
 /** `1.34.4` of `kindest/node:v1.34.4@sha256:…`; null where the tag is no version. */
 export function versionOfImage(image: string): string | null {
   return /:v?(\d+\.\d+\.\d+)(?:@|$)/.exec(image)?.[1] ?? null;

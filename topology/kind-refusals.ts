@@ -136,7 +136,17 @@ function image(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
     ];
   }
   const tagged = versionOfImage(chosen);
-  return tagged === null || minorOf(tagged) === minorOf(cluster.kubernetesVersion)
+  if (tagged === null) {
+    return [
+      caution(
+        'NODE_IMAGE_VERSION',
+        [...path, 'nodeImage'],
+        `the tag of the node image ${chosen} is no Kubernetes version: kubeadm is configured as for ${cluster.kubernetesVersion}, and kind ignores a configuration for another version`,
+        'give kubernetesVersion the version of the image',
+      ),
+    ];
+  }
+  return minorOf(tagged) === minorOf(cluster.kubernetesVersion)
     ? []
     : [
         problem(

@@ -45,8 +45,8 @@ export interface ClusterEnds {
  * The ends of every cluster of a lab. A pod with `hostNetwork` has its node's namespace and address: no packet can tell it from its
  * node, so it is not an end of its own; as a server it belongs to pod-to-node, as a client to node-to-pod.
  */
-export function clusterEnds(plan: LabPlan, cast: Cast | null = null): readonly ClusterEnds[] {
-  return plan.clusters.map((cluster) => endsOfCluster(cluster, cast));
+export function clusterEnds(plan: LabPlan, casts: ReadonlyMap<string, Cast> = new Map()): readonly ClusterEnds[] {
+  return plan.clusters.map((cluster) => endsOfCluster(cluster, casts.get(cluster.name) ?? null));
 }
 
 /** The pods with an interface of their own that stand on a node (index into `nodeIds`). */

@@ -4,7 +4,7 @@ import type { Family } from '../topology/spec.ts';
 import { accountBatch } from './account-batch.ts';
 import type { ClusterEnds } from './endpoints.ts';
 import { describeTranslation, translatedFlows } from './hidden-nat.ts';
-import { PROBE_PORT } from './options.ts';
+import { PROBE_PORT } from '../topology/probing.ts';
 import { bitOf, classOf, createPairTable, deviationKey, keepDeviation, noteReason, type PairTable } from './pair-table.ts';
 import { crossedNamespaces, eachPair, planPairs, probeRequest, type Pairs } from './probe-plan.ts';
 import { profiles } from './requirements.ts';

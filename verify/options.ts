@@ -23,8 +23,8 @@ export interface VerifyOptions {
   readonly skip?: string | RegExp;
   /** At most about that many pairs per kind of pairs, spread over all pairs of nodes. @default all pairs */
   readonly sample?: number | undefined;
-  /** Who asks and who answers, where that is not everybody. @default every end both */
-  readonly cast?: Cast;
+  /** By cluster: who asks and who answers, where that is not everybody. @default every end both */
+  readonly casts?: ReadonlyMap<string, Cast>;
   readonly onProgress?: OnEvent;
   /** Stops between two sets of probes. */
   readonly signal?: AbortSignal;
@@ -48,7 +48,7 @@ export interface SettledOptions {
   readonly only: RegExp | null;
   readonly skip: RegExp | null;
   readonly sample: number | null;
-  readonly cast: Cast | null;
+  readonly casts: ReadonlyMap<string, Cast>;
   readonly notes: readonly string[];
   readonly missing: readonly { readonly requirement: RequirementId; readonly reason: string }[];
   readonly onProgress: OnEvent;
@@ -57,11 +57,6 @@ export interface SettledOptions {
   readonly fidelity: FidelityStatement;
 }
 
-/** TCP and UDP port of the responders: below the ephemeral range (32768) and the NodePort range (30000), used by nothing a lab runs. */
-export const PROBE_PORT = 7000;
-/** A port on which nothing listens, for the control that must be refused. */
-export const CLOSED_PORT = 7001;
-
 const PROTOCOLS: readonly ProbeProtocol[] = ['tcp', 'udp', 'icmp'];
 
 /**
@@ -69,7 +64,7 @@ const PROTOCOLS: readonly ProbeProtocol[] = ['tcp', 'udp', 'icmp'];
  * @throws {LabError} USAGE
  */
 export function settleOptions(
-  plan: LabPlan,
+  plan: Pick<LabPlan, 'families' | 'clusters'>,
   options: VerifyOptions,
   checkIds: readonly string[],
   sight: Pick<SessionSight, 'icmp'> = { icmp: true },
@@ -100,7 +95,7 @@ export function settleOptions(
     skip,
     engine,
     sample: options.sample === undefined ? null : numberBetween('sample', options.sample, 1, Number.MAX_SAFE_INTEGER),
-    cast: options.cast ?? null,
+    casts: options.casts ?? new Map(),
     notes: options.notes ?? [],
     missing: options.missing ?? [],
     onProgress: options.onProgress ?? (() => {}),

@@ -4,7 +4,8 @@ import type { LabPlan } from '../topology/plan.ts';
 import type { Family } from '../topology/spec.ts';
 import { isAsked } from './cast.ts';
 import { answerers, askers, podsOnNode, speaks, type ClusterEnds } from './endpoints.ts';
-import { PROBE_PORT, type SettledOptions } from './options.ts';
+import { PROBE_PORT } from '../topology/probing.ts';
+import type { SettledOptions } from './options.ts';
 import type { PairClass } from './pair-table.ts';
 import { profiles } from './requirements.ts';
 

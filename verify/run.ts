@@ -36,7 +36,7 @@ const PROGRESS_STEP = 50_000;
 export function createRun(session: EngineSession, plan: LabPlan, options: SettledOptions, kinds: ReadonlySet<PairClass>): Run {
   let mesh: Promise<Mesh> | null = null;
   let pods: Promise<Snapshot> | null = null;
-  const clusters = clusterEnds(plan, options.cast);
+  const clusters = clusterEnds(plan, options.casts);
   const run: Run = {
     plan,
     options,

@@ -15,12 +15,16 @@ export const run: RunCommand = async (invocation) => {
   const cluster = existingCluster(invocation);
   if (cluster !== null) {
     if (operands.length > 0 || flag(invocation, 'all')) throw usageError('--kubeconfig and --context are of no lab', 'name labs, or a cluster');
-    const namespaces = await lab.removeLeftovers(cluster);
+    const { removed: namespaces, left } = await lab.removeLeftovers(cluster, { force: flag(invocation, 'force') });
     progress.stop();
-    output.note(namespaces.length === 0 ? 'no verification left anything there' : `removed ${namespaces.join(', ')}`);
-    output.document({ namespaces });
+    if (namespaces.length > 0) output.note(`removed ${namespaces.join(', ')}`);
+    for (const { namespace, deadline } of left)
+      output.note(`left ${namespace}: its verification may still run, until ${deadline}; --force removes it all the same`);
+    if (namespaces.length + left.length === 0) output.note('no verification left anything there');
+    output.document({ namespaces, left });
     return exitCodes.ok;
   }
+  if (flag(invocation, 'force')) throw usageError('--force is of no lab', 'it goes with --kubeconfig or --context; labs are taken down without it');
   const all = flag(invocation, 'all');
   if (all === operands.length > 0)
     throw usageError(all ? '--all and names exclude each other' : 'no lab named', 'name labs, or say --all; `cnilab ls` lists them');

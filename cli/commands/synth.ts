@@ -10,7 +10,11 @@ export const run: RunCommand = async (invocation) => {
   const { lab, output, streams } = invocation;
   const word = operand(invocation, 0);
   const loaded = await openLabFile(invocation, word);
-  const { artifacts, findings } = await lab.synthesizeLab(loaded, 'kind', { ...imageOptions(invocation), offline: flag(invocation, 'offline') });
+  const { artifacts, findings } = await lab.synthesizeLab(loaded, 'kind', {
+    ...imageOptions(invocation),
+    offline: flag(invocation, 'offline'),
+    signal: invocation.signal,
+  });
   const out = textOption(invocation, 'out');
   const folder = out === undefined ? null : await lab.writeArtifacts(artifacts, resolve(streams.cwd, out), { force: flag(invocation, 'force') });
   output.document(artifacts);

@@ -80,10 +80,25 @@ async function verifyWith(invocation: Invocation, what: { readonly name: string 
   return report;
 }
 
+/** The command as it was typed, but for the order of its options. */
+function retyped({ command, options }: Invocation): string {
+  const words = Object.entries(options).flatMap(([name, value]) => {
+    const word = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (value === undefined || value === false) return [];
+    return value === true ? [word] : [word, Array.isArray(value) ? value.join(',') : String(value)];
+  });
+  return ['cnilab', command, ...words].map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)).join(' ');
+}
+
 /** The report as text, and the command to type next. */
 export function showReport(report: Report, invocation: Invocation): void {
   const { output } = invocation;
   output.data(renderTerminal(report, { style: output.style, columns: output.columns, pods: flag(invocation, 'pods') }));
+  // There is no lab to inspect or to enter.
+  if (existingCluster(invocation) !== null) {
+    if (report.verdict !== 'pass') output.next(`${retyped(invocation)} --json`);
+    return;
+  }
   const next = report.checks.flatMap((check) => check.failures).find((failure) => failure.next !== '')?.next;
   const mend = report.diagnoses.find((diagnosis) => diagnosis.severity === 'fail' && diagnosis.mend !== '')?.mend;
   if (report.verdict === 'pass') output.next(`cnilab inspect ${report.lab}`);

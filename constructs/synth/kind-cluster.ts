@@ -7,6 +7,7 @@ import { AGNHOST_IMAGE } from '../../topology/workloads.ts';
 import { cniManifests } from './cni/index.ts';
 import { kindConfig } from './kind-config.ts';
 import { kindApiServer, kindName, kindNodes } from './kind-names.ts';
+import { ATTEMPTS, CLUSTER_DEADLINE_MS, targetsPerNode } from '../../topology/probing.ts';
 import { manifestText } from './manifest-file.ts';
 import { imagesOf, mapImage } from './pod-spec.ts';
 import { verificationObjects } from './verification/index.ts';
@@ -14,10 +15,6 @@ import { workloadObjects } from './workloads.ts';
 
 /** The namespace of a verification that is run by hand; `cnilab verify` uses one of its own for each run. */
 export const VERIFY_NAMESPACE = 'cnilab-verify';
-
-/** Clusters of more nodes are verified by sample: each node asks, and is asked by, that many. The same numbers as those of `cnilab verify`. */
-const FULL_UP_TO_NODES = 40;
-const SAMPLED_TARGETS = 12;
 
 /** The files of one cluster, and what `up` and the README have to know of them. */
 export interface KindCluster {
@@ -50,11 +47,11 @@ export function kindCluster(plan: LabPlan, cluster: ClusterPlan, folder: string,
     namespace: VERIFY_NAMESPACE,
     nodes: nodes.map((node) => node.name),
     families: cluster.families,
-    attempts: 3,
-    deadlineMs: 1000,
+    attempts: ATTEMPTS,
+    deadlineMs: CLUSTER_DEADLINE_MS,
     image: agnhost,
     profile: 'classic',
-    perNode: nodes.length > FULL_UP_TO_NODES ? SAMPLED_TARGETS : null,
+    perNode: targetsPerNode(nodes.length),
     shardSize: null,
   });
   const config: readonly [string, readonly object[]] = [`${folder}kind.yaml`, [kindConfig(plan, cluster, cni.plugins)]];

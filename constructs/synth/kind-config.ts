@@ -1,11 +1,11 @@
 import type { ClusterPlan, LabPlan, PortMappingPlan } from '../../topology/plan.ts';
-import { kindNodeImage, kubeadmApi } from '../../topology/kind-images.ts';
+import { kindNodeImage, kubeadmApi, OWNER_FILE, OWNER_MOUNT } from '../../topology/kind-images.ts';
 import { ownedNodeLabel } from '../../topology/kind-refusals.ts';
 import { kindName } from './kind-names.ts';
 import { manifestText } from './manifest-file.ts';
 
 /** Where a node's container shows whose it is: the mount leads back to the folder of the lab's incarnation. */
-const OWNER_MOUNT = { hostPath: 'owner', containerPath: '/etc/cnilab-owner', readOnly: true } as const;
+const ownerMount = { hostPath: OWNER_FILE, containerPath: OWNER_MOUNT, readOnly: true } as const;
 
 /** A single file each, there before kubelet starts; a mount of the folder would hide the plugins that the image brings. */
 const pluginMount = (plugin: string): object => ({ hostPath: `bin/${plugin}`, containerPath: `/opt/cni/bin/${plugin}`, readOnly: true });
@@ -56,7 +56,7 @@ export function kindConfig(plan: LabPlan, cluster: ClusterPlan, plugins: readonl
         'cnilab.dev/cluster': cluster.name,
         'cnilab.dev/node': node.name,
       },
-      extraMounts: [OWNER_MOUNT, ...plugins.map(pluginMount)],
+      extraMounts: [ownerMount, ...plugins.map(pluginMount)],
       ...(mappings.length === 0 ? {} : { extraPortMappings: mappings.map(portMapping) }),
     };
   });

@@ -74,7 +74,14 @@ function clusterSection(plan: LabPlan, cluster: KindCluster): readonly string[] 
       ...(several ? [`cd ${name}`] : []),
       'export KUBECONFIG="$PWD/kubeconfig"',
       'echo "by hand" > owner',
-      ...(plugins.length === 0 ? [] : ['mkdir -p bin', ...plugins.map((plugin) => `cp "\${CNI_PATH:-/opt/cni/bin}/${plugin}" bin/`)]),
+      ...(plugins.length === 0
+        ? []
+        : [
+            'mkdir -p bin',
+            ...plugins.map(
+              (plugin) => `cp "\${CNI_PATH:-/opt/cni/bin}/${plugin}" bin/ # also found in /usr/lib/cni, and in github.com/containernetworking/plugins`,
+            ),
+          ]),
       'kind create cluster --config kind.yaml --kubeconfig "$KUBECONFIG" --retain',
     ]),
     '',

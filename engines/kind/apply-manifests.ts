@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactSet } from '../../topology/artifacts.ts';
-import { CommandError } from '../../topology/errors.ts';
+import { LabError } from '../../topology/errors.ts';
 import type { Kubectl } from '../kubernetes/kubectl.ts';
 
 const APPLY = ['apply', '--server-side', '--force-conflicts', '--field-manager=cnilab'];
 /** What passes by itself: the controllers of a young cluster have not made the accounts of a namespace yet, or the API of a definition is not served yet. */
-const PASSING = /serviceaccount|service account|no matches for kind|ensure CRDs are installed first|connection refused|etcdserver: leader changed/i;
+const PASSING = /serviceaccount|service account|no matches for kind|ensure CRDs are installed first|connection refused|was refused|etcdserver: leader changed/i;
 const PASSING_MS = 20_000;
 const DEFINED_MS = 60_000;
 
@@ -54,7 +54,8 @@ async function applied(kubectl: Kubectl, args: readonly string[], signal: AbortS
       await kubectl.text(args, { signal });
       return;
     } catch (error) {
-      const said = error instanceof CommandError ? String(error.details['stderr'] ?? error.message) : '';
+      // Also what looks like a want of rights: "pods is forbidden: error looking up service account".
+      const said = error instanceof LabError ? `${error.message}\n${String(error.details['stderr'] ?? '')}` : '';
       if (!PASSING.test(said) || performance.now() > deadline) throw error;
     }
   }

@@ -41,9 +41,8 @@ export async function containersOf(deps: Pick<KindDeps, 'run'>, provider: Provid
   );
   const ids = listed.stdout.split('\n').filter((id) => id !== '');
   if (ids.length === 0) return [];
-  // Exit code 1 when one of them is gone by now; the others are printed all the same.
-  const inspected = await deps.run([provider, 'inspect', '--type', 'container', ...ids], { timeoutMs: ANSWER_MS });
-  return parseContainers(inspected.stdout || '[]').filter(({ cluster }) => clusters.includes(cluster));
+  const inspected = answeredOfMost(provider, await deps.run([provider, 'inspect', '--type', 'container', ...ids], { timeoutMs: ANSWER_MS }));
+  return parsed(`${provider} inspect`, () => parseContainers(inspected.stdout || '[]')).filter(({ cluster }) => clusters.includes(cluster));
 }
 
 /** Reads what `docker inspect` or `podman inspect` printed. */
@@ -67,7 +66,8 @@ export async function removeContainers(deps: Pick<KindDeps, 'run'>, provider: Pr
 const ANSWER_MS = 30_000;
 const REMOVE_MS = 120_000;
 
-function answered(provider: Provider, result: FinishedCommand): FinishedCommand {
+/** @throws EngineError when a question to the container engine failed; EnvironmentError when it is not installed */
+export function answered(provider: Provider, result: FinishedCommand): FinishedCommand {
   if (result.exitCode === 0) return result;
   const init = {
     message: `${provider} does not answer: ${lastLine(result)}`,
@@ -76,6 +76,29 @@ function answered(provider: Provider, result: FinishedCommand): FinishedCommand 
   throw result.exitCode === 127
     ? new EnvironmentError({ ...init, code: 'ENVIRONMENT_LACKS' })
     : new EngineError({ ...init, code: 'ENGINE_STEP_FAILED', details: { stderr: result.stderr } });
+}
+
+/** What both engines say of a thing that was listed and is gone by now; Podman counts its complaints before. */
+const GONE = /no such (object|container|network)|network \S+ not found|errors? occurred/i;
+
+/** As {@link answered}, but fine when all that is missing went away meanwhile: the others are printed all the same. */
+export function answeredOfMost(provider: Provider, result: FinishedCommand): FinishedCommand {
+  const said = result.stderr.split('\n').filter((line) => line.trim() !== '');
+  return result.failure === '' && said.length > 0 && said.every((line) => GONE.test(line)) ? result : answered(provider, result);
+}
+
+/** Reads what a program printed. @throws EngineError that names the program when it is not what it should be */
+export function parsed<T>(program: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new EngineError({
+      code: 'ENGINE_STEP_FAILED',
+      message: `\`${program}\` printed what cannot be read: ${(cause as Error).message}`,
+      hint: 'run the command again; when it stays, run the program above by hand to see what it prints',
+      cause,
+    });
+  }
 }
 
 /** The last line that a program wrote, or why it did not run. */

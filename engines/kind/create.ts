@@ -7,16 +7,17 @@ import { waitReady } from '../kubernetes/wait-ready.ts';
 import type { EngineHandle, UpContext } from '../port.ts';
 import { applyManifests } from './apply-manifests.ts';
 import type { Provider } from './container-engine.ts';
-import { keepEvidence, withEvidence } from './failure-evidence.ts';
+import { explained } from './failure-evidence.ts';
 import { accessTo, handleFor, handleOf } from './handle.ts';
 import { alwaysPulled, loadImages, pullNodeImage } from './images.ts';
+import { throwIfInterrupted } from '../interruption.ts';
 import type { KindDeps } from './kind-deps.ts';
 import { given, writeArtifacts } from './materials.ts';
-import { writeOwner } from './owner.ts';
+import { writeOwner, type Owner } from './owner.ts';
 import { copyPlugins } from './plugins.ts';
 import { preflight } from './preflight.ts';
-import { interrupted, runKind, throwIfInterrupted } from './run-kind.ts';
-import { step } from './step.ts';
+import { runKind } from './run-kind.ts';
+import { step } from '../step.ts';
 import { CLUSTER_DNS, workloadTargets } from './targets.ts';
 
 /**
@@ -27,24 +28,31 @@ import { CLUSTER_DNS, workloadTargets } from './targets.ts';
 export async function createClusters(deps: KindDeps, plan: LabPlan, context: UpContext): Promise<EngineHandle> {
   const { directory, materials, onEvent, onHandle, signal } = context;
   const artifacts = given(materials.artifacts, plan.name);
-  const { provider, pull } = await step(onEvent, 'preflight', 'kind', () => preflight(deps, plan, artifacts, materials));
+  const { provider, pull } = await step(
+    onEvent,
+    'preflight',
+    'kind',
+    () => preflight(deps, plan, artifacts, materials),
+    ({ advice }) => ['kind', ...advice].join('; '),
+  );
   for (const image of pull) await step(onEvent, 'pull node image', image, () => pullNodeImage(deps, provider, image, { signal }));
   throwIfInterrupted(signal);
-  await writeOwner({
+  const owner: Owner = {
     lab: plan.name,
     directory,
     provider,
     clusters: artifacts.clusters.map(({ engineName }) => engineName),
     containers: plan.clusters.reduce((sum, cluster) => sum + containersWanted(cluster), 0),
     writtenAt: new Date().toISOString(),
-  });
+  };
+  await writeOwner(owner);
   await writeArtifacts(directory, artifacts);
   await copyPlugins(
     deps,
     artifacts.clusters.flatMap(({ plugins }) => plugins),
     directory,
   );
-  const handle = handleOf(handleFor(directory, provider, artifacts.clusters));
+  const handle = handleOf(handleFor(owner, artifacts.clusters));
   await onHandle(handle);
   for (const files of artifacts.clusters) await createCluster({ deps, plan, cluster: clusterOf(plan, files), artifacts, files, provider, context });
   return handle;
@@ -69,11 +77,7 @@ async function createCluster(coming: Coming): Promise<void> {
     await runKind(deps, { directory: context.directory, provider, files, output, onEvent: context.onEvent, signal: context.signal });
     await fillCluster(coming, kubectlFor(access, deps));
   } catch (error) {
-    if (context.signal.aborted) throw interrupted(error);
-    const evidence = await step(context.onEvent, 'keep evidence', files.engineName, () =>
-      keepEvidence(deps, { lab: plan.name, provider, engineName: files.engineName, access, kindOutput: output.join('\n') }),
-    );
-    throw withEvidence(error, evidence);
+    throw await explained(deps, context, { lab: plan.name, provider, engineName: files.engineName, access, kindOutput: output.join('\n') }, error);
   }
 }
 

@@ -14,12 +14,12 @@ import { kindSession } from './session.ts';
 
 /** `deps`: the lowest layer of a test. */
 export function kindEngine(deps: KindDeps = kindDeps): Engine {
-  /** Is every container of the lab there, ours, and running? A container engine that does not answer runs none. */
+  /** Is every container of the lab there, ours, and running? @throws LabError when the container engine does not answer: then nobody knows. */
   const runs = async (handle: KindHandle): Promise<boolean> => {
     const owner = await ownerOf(handle);
-    const containers = await containersOf(deps, handle.provider, owner.clusters).catch(() => []);
+    const containers = await containersOf(deps, handle.provider, owner.clusters);
     const own = ownedBy(owner, containers);
-    return own.length >= handle.nodes && own.every(({ running }) => running);
+    return own.length >= owner.containers && own.every(({ running }) => running);
   };
 
   return {
@@ -54,8 +54,8 @@ export function kindEngine(deps: KindDeps = kindDeps): Engine {
 }
 
 /** What the directory says; where it is gone, as much as the handle knows. */
-async function ownerOf({ directory, provider, clusters, nodes }: KindHandle): Promise<Owner> {
-  return (await readOwner(directory)) ?? { lab: '', directory, provider, clusters: Object.values(clusters), containers: nodes, writtenAt: '' };
+async function ownerOf({ directory, provider, clusters, containers, writtenAt }: KindHandle): Promise<Owner> {
+  return (await readOwner(directory)) ?? { lab: '', directory, provider, clusters: Object.values(clusters), containers, writtenAt };
 }
 
 function lost(lab: string): LabError {

@@ -1,13 +1,15 @@
 /** Keeps what is needed to see why a lab did not come up: one bounded folder per lab, the newest failure only. */
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError, EnvironmentError, LabError } from '../../topology/errors.ts';
-import { collectEvidence } from '../kubernetes/collect-evidence.ts';
+import { CommandError, EngineError, EnvironmentError, LabError } from '../../topology/errors.ts';
+import { collectEvidence, withoutSecrets } from '../kubernetes/collect-evidence.ts';
 import { kubectlFor } from '../kubernetes/kubectl.ts';
-import type { KubernetesAccess } from '../port.ts';
+import type { KubernetesAccess, UpContext } from '../port.ts';
 import { containersOf, type Provider } from './container-engine.ts';
+import { interrupted, timedOut } from '../interruption.ts';
 import type { KindDeps } from './kind-deps.ts';
 import type { EndedNode } from './kind-failure.ts';
+import { step } from '../step.ts';
 
 export interface Failed {
   readonly lab: string;
@@ -29,7 +31,7 @@ export async function keepEvidence(deps: KindDeps, failed: Failed): Promise<stri
   try {
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    await writeFile(join(directory, 'kind.txt'), failed.kindOutput.slice(-TEXT_BYTES), { mode: 0o600 });
+    if (failed.kindOutput !== '') await keep(directory, 'kind', failed.kindOutput);
     const { kubeconfig } = failed.access;
     const written = kubeconfig === null ? null : await stat(kubeconfig).catch(() => null);
     if (written === null) await nodeLogs(deps, failed, directory);
@@ -61,17 +63,31 @@ async function nodeLogs(deps: Pick<KindDeps, 'run'>, { provider, engineName }: F
         ? await deps.run([provider, 'exec', name, 'journalctl', '--no-pager', '--lines', LINES, '-u', 'kubelet', '-u', 'containerd'], ANSWER)
         : null;
       const text = `${logs.stdout}${logs.stderr}\n${units === null ? 'the container does not run\n' : `${units.stdout}${units.stderr}`}`;
-      await writeFile(join(directory, `${name}.txt`), text.slice(-TEXT_BYTES), { mode: 0o600 });
+      await keep(directory, name, text);
     }),
   );
 }
 
 const ANSWER = { timeoutMs: 8000 };
 
+/** The end of a text, without what must stay secret. */
+async function keep(directory: string, name: string, text: string): Promise<void> {
+  await writeFile(join(directory, `${name}.txt`), withoutSecrets(text).slice(-TEXT_BYTES), { mode: 0o600 });
+}
+
+/** What a failure is told as: with the evidence that is kept of it, unless somebody who waits stopped the work. */
+export async function explained(deps: KindDeps, { onEvent, signal }: Pick<UpContext, 'onEvent' | 'signal'>, failed: Failed, error: unknown): Promise<unknown> {
+  if (signal.aborted && !timedOut(signal)) return interrupted(error);
+  const evidence = await step(onEvent, 'keep evidence', failed.engineName, () => keepEvidence(deps, failed));
+  return withEvidence(signal.aborted ? interrupted(error) : error, evidence);
+}
+
+const CLASSES = [EnvironmentError, CommandError, EngineError] as const;
+
 /** The same error, which names the folder besides. */
 export function withEvidence(error: unknown, directory: string | null): unknown {
   if (!(error instanceof LabError) || directory === null) return error;
-  return new (error instanceof EnvironmentError ? EnvironmentError : EngineError)({
+  return new (CLASSES.find((one) => error instanceof one) ?? LabError)({
     code: error.code,
     message: error.message,
     hint: `${error.hint}\nwhat the cluster said is kept in ${directory}`,

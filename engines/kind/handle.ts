@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ClusterArtifacts } from '../../topology/artifacts.ts';
 import type { KindDeps } from './kind-deps.ts';
 import { PROVIDERS, type Provider } from './container-engine.ts';
+import type { Owner } from './owner.ts';
 
 export const NAME = 'kind';
 
@@ -12,12 +13,13 @@ export interface KindHandle {
   readonly provider: Provider;
   /** Name in the plan → name for kind. */
   readonly clusters: Readonly<Record<string, string>>;
-  /** Nodes of all clusters. */
-  readonly nodes: number;
+  /** Containers of all clusters, and when the first of them may have been made: as the owner file says it. */
+  readonly containers: number;
+  readonly writtenAt: string;
 }
 
-export function handleOf({ directory, provider, clusters, nodes }: KindHandle): EngineHandle {
-  return { engine: NAME, directory, provider, nodes, clusters: JSON.stringify(clusters) };
+export function handleOf({ directory, provider, clusters, containers, writtenAt }: KindHandle): EngineHandle {
+  return { engine: NAME, directory, provider, containers, writtenAt, clusters: JSON.stringify(clusters) };
 }
 
 export function kindHandle(handle: EngineHandle): KindHandle {
@@ -25,16 +27,18 @@ export function kindHandle(handle: EngineHandle): KindHandle {
     directory: String(handle['directory']),
     provider: PROVIDERS.find((provider) => provider === handle['provider']) ?? 'docker',
     clusters: JSON.parse(String(handle['clusters'] ?? '{}')) as Readonly<Record<string, string>>,
-    nodes: Number(handle['nodes']),
+    containers: Number(handle['containers']),
+    writtenAt: String(handle['writtenAt']),
   };
 }
 
-export function handleFor(directory: string, provider: Provider, clusters: readonly ClusterArtifacts[]): KindHandle {
+export function handleFor({ directory, provider, containers, writtenAt }: Owner, clusters: readonly ClusterArtifacts[]): KindHandle {
   return {
     directory,
     provider,
     clusters: Object.fromEntries(clusters.map(({ name, engineName }) => [name, engineName])),
-    nodes: clusters.reduce((sum, { nodes }) => sum + nodes.length, 0),
+    containers,
+    writtenAt,
   };
 }
 

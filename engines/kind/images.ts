@@ -1,4 +1,6 @@
 /** Images: those of this machine, those of a node, and the way from one to the other. A node pulls what it lacks by itself. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EngineError, EnvironmentError } from '../../topology/errors.ts';
 import type { CommandOptions } from '../run-command.ts';
 import { lastLine, type Provider } from './container-engine.ts';
@@ -35,6 +37,14 @@ export async function localImages(
 /** Names of the images that a node has. */
 async function nodeImages(deps: Pick<KindDeps, 'run'>, provider: Provider, node: string, options: Options): Promise<ReadonlySet<string>> {
   const listed = await deps.run([provider, 'exec', node, 'ctr', '--namespace=k8s.io', 'images', 'list', '--quiet'], { timeoutMs: ANSWER_MS, ...options });
+  if (listed.exitCode !== 0) {
+    throw new EngineError({
+      code: 'ENGINE_STEP_FAILED',
+      message: `node ${node} does not say which images it has: ${lastLine(listed)}`,
+      hint: `\`${provider} exec ${node} ctr --namespace=k8s.io images list\` says more`,
+      details: { stderr: listed.stderr },
+    });
+  }
   return new Set(listed.stdout.split('\n').map((line) => line.trim()));
 }
 
@@ -43,7 +53,7 @@ async function nodeImages(deps: Pick<KindDeps, 'run'>, provider: Provider, node:
  * @throws EnvironmentError IMAGE_MISSING
  */
 export async function pullNodeImage(deps: Pick<KindDeps, 'run'>, provider: Provider, image: string, options: Options): Promise<void> {
-  const pulled = await deps.run([provider, 'pull', '--quiet', image], options);
+  const pulled = await deps.run([provider, 'pull', '--quiet', image], { timeoutMs: PULL_MS, ...options });
   if (pulled.exitCode === 0 || options.signal?.aborted === true) return;
   throw missing(
     [image],
@@ -59,6 +69,12 @@ export function missing(images: readonly string[], why: string, hint: string): E
     hint,
     details: { images },
   });
+}
+
+/** @throws EnvironmentError IMAGE_MISSING that names those that are to be loaded and are not on this machine */
+export function requireLocal(provider: Provider, wanted: readonly string[], local: readonly string[]): void {
+  const gone = wanted.filter((image) => !local.includes(image));
+  if (gone.length > 0) throw missing(gone, `cannot be loaded: not on this machine (\`${provider} image ls\`)`, `${provider} pull ${gone.join(' ')}`);
 }
 
 export interface LoadRequest {
@@ -95,14 +111,31 @@ export async function loadImages(deps: Pick<KindDeps, 'run'>, request: LoadReque
   }
   const loading = [...new Set([...wanted, ...here])];
   if (loading.length === 0) return [];
-  const loaded = await deps.run(['kind', 'load', 'docker-image', '--name', cluster, ...loading], { env: markedEnvironment(directory, provider), signal });
-  if (loaded.exitCode === 0 || signal.aborted) return loading;
-  throw new EngineError({
-    code: 'ENGINE_STEP_FAILED',
-    message: `kind cannot load ${loading.join(', ')} into ${cluster}: ${lastLine(loaded)}`,
-    hint: `\`kind load docker-image --name ${cluster} ${loading.join(' ')}\` says more`,
-    details: { stderr: loaded.stderr },
-  });
+  // kind asks docker for the images of this machine, whatever runs the nodes: those of Podman go through a file.
+  const archive = join(directory, 'images.tar');
+  const commands: readonly (readonly [string, ...string[]])[] =
+    provider === 'docker'
+      ? [['kind', 'load', 'docker-image', '--name', cluster, ...loading]]
+      : [
+          ['podman', 'save', '--quiet', '--multi-image-archive', '--output', archive, ...loading],
+          ['kind', 'load', 'image-archive', '--name', cluster, archive],
+        ];
+  try {
+    for (const command of commands) {
+      const done = await deps.run(command, { env: markedEnvironment(directory, provider), signal, timeoutMs: LOAD_MS });
+      if (signal.aborted) return loading;
+      if (done.exitCode === 0) continue;
+      throw new EngineError({
+        code: 'ENGINE_STEP_FAILED',
+        message: `${loading.join(', ')} cannot be loaded into ${cluster}: ${lastLine(done)}`,
+        hint: `\`${command.join(' ')}\` says more`,
+        details: { stderr: done.stderr },
+      });
+    }
+  } finally {
+    await rm(archive, { force: true });
+  }
+  return loading;
 }
 
 /** Images whose tag makes Kubernetes pull them even when they were loaded. */
@@ -111,3 +144,5 @@ export function alwaysPulled(images: readonly string[]): readonly string[] {
 }
 
 const ANSWER_MS = 30_000;
+const PULL_MS = 600_000;
+const LOAD_MS = 300_000;

@@ -14,35 +14,41 @@ export interface KindDeps {
   readonly readText: (path: string) => Promise<string | null>;
   /** Path of a CNI plugin of this machine. */
   readonly findPlugin: (name: string) => string | null;
-  /** Why a port of this machine cannot be listened on; '' when it can. */
-  readonly portProblem: (mapping: PortMappingPlan) => Promise<string>;
+  /** Does somebody listen on a port of this machine? */
+  readonly portInUse: (mapping: PortMappingPlan) => Promise<boolean>;
   /** Ends what an interrupted run of an incarnation left working; see `leftover-processes.ts`. */
   readonly endProcesses: typeof endMarkedProcesses;
   /** Folder that keeps the evidence of failures, one folder per lab. */
   readonly evidenceDirectory: () => string;
   /** How long an answer of the cluster is waited for at most, in milliseconds. */
   readonly readyWithinMs: number;
+  /** How long kind may take for one cluster, in milliseconds. */
+  readonly createWithinMs: number;
 }
 
 export const kindDeps: KindDeps = {
   run: runCommand,
   readText: async (path) => await readFile(path, 'utf8').catch(() => null),
   findPlugin: findNodePlugin,
-  portProblem,
+  portInUse,
   endProcesses: endMarkedProcesses,
   evidenceDirectory: () => {
     const base = process.env['XDG_STATE_HOME'];
     return join(base !== undefined && isAbsolute(base) ? base : join(homedir(), '.local', 'state'), 'cnilab', 'evidence');
   },
   readyWithinMs: 300_000,
+  createWithinMs: 900_000,
 };
 
-/** Only TCP ports are tried: UDP ports are rarely in use, and the container engine says so in time. */
-async function portProblem({ hostPort, listenAddress, protocol }: PortMappingPlan): Promise<string> {
-  if (hostPort === 0 || protocol !== 'TCP') return '';
+/**
+ * Only TCP ports are tried: UDP ports are rarely in use, and the container engine says so in time. It may also do what this process may not (ports
+ * below 1024) and be on another machine, with other addresses: no other failure counts.
+ */
+async function portInUse({ hostPort, listenAddress, protocol }: PortMappingPlan): Promise<boolean> {
+  if (hostPort === 0 || protocol !== 'TCP') return false;
   const server = createServer();
   return await new Promise((resolve) => {
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    server.listen({ port: hostPort, host: listenAddress, exclusive: true }, () => server.close(() => resolve('')));
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'));
+    server.listen({ port: hostPort, host: listenAddress, exclusive: true }, () => server.close(() => resolve(false)));
   });
 }

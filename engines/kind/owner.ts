@@ -1,12 +1,9 @@
 /** Who owns a cluster: a file of the incarnation's directory that kind mounts into every node. The directory's name is random, so the mount is proof. */
 import { realpathSync } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { OWNER_FILE, OWNER_MOUNT } from '../../topology/kind-images.ts';
 import type { Container, Provider } from './container-engine.ts';
-
-/** Name of the file in the directory, and in the nodes. kind.yaml mounts the first as the second. */
-export const OWNER_FILE = 'owner';
-export const OWNER_MOUNT = '/etc/cnilab-owner';
 
 /** Written before kind runs: all that taking down needs. */
 export interface Owner {
@@ -57,10 +54,16 @@ export function ownedBy(owner: Owner, containers: readonly Container[]): readonl
   return containers.filter((one) => own.has(one) || (isBalancer(one) && ofOwn(one)));
 }
 
-/** Who a container says it belongs to, for messages. */
-export function ownerText({ mounts }: Container): string {
+/** The directory of the incarnation that a container says it belongs to; null for one that cnilab did not make. */
+export function markOf({ mounts }: Container): string | null {
   const mark = mounts[OWNER_MOUNT];
-  return mark === undefined ? 'made by kind, not by cnilab' : `another lab's: ${mark.replace(/\/owner$/, '')}`;
+  return mark === undefined ? null : dirname(mark);
+}
+
+/** Who a container says it belongs to, for messages. */
+export function ownerText(container: Container): string {
+  const mark = markOf(container);
+  return mark === null ? 'made by kind, not by cnilab' : `another lab's: ${mark}`;
 }
 
 const isBalancer = ({ role }: Container): boolean => role === 'external-load-balancer';

@@ -4,11 +4,11 @@ import { EnvironmentError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import type { Materials } from '../port.ts';
 import { collisions, collisionText, networkRanges, routeRanges, type TakenRange } from './collisions.ts';
-import { containersOf, type Provider } from './container-engine.ts';
+import { answered, answeredOfMost, containersOf, parsed, type Provider } from './container-engine.ts';
 import { hostFacts } from './host-facts.ts';
-import { localImages, missing } from './images.ts';
+import { localImages, missing, requireLocal } from './images.ts';
 import type { KindDeps } from './kind-deps.ts';
-import { ownerText } from './owner.ts';
+import { markOf, ownerText, readOwner } from './owner.ts';
 import { judgePlugin } from './plugins.ts';
 import { trials } from './trials.ts';
 
@@ -16,6 +16,8 @@ export interface Preflight {
   readonly provider: Provider;
   /** Node images that are to be pulled first. */
   readonly pull: readonly string[];
+  /** What this machine lacks that the lab may come up without, each with how it is mended. */
+  readonly advice: readonly string[];
 }
 
 /**
@@ -28,6 +30,11 @@ export async function preflight(
   { load, offline }: Pick<Materials, 'load' | 'offline'>,
 ): Promise<Preflight> {
   const [facts, ports] = await Promise.all([hostFacts(deps), portsInUse(deps, plan)]);
+  const advice = trials
+    .filter(({ required }) => !required)
+    .map((trial) => ({ what: trial.title, ...trial.judge(facts, plan) }))
+    .filter(({ ok }) => !ok)
+    .map(({ what, detail, remedy }) => `${what}: ${detail} (${remedy})`);
   const plugins = [...new Set(artifacts.clusters.flatMap((cluster) => cluster.plugins))];
   const lacks = [
     ...trials.filter(({ required }) => required).map((trial) => ({ what: trial.title, ...trial.judge(facts, plan) })),
@@ -57,11 +64,10 @@ export async function preflight(
       details: { collisions: found },
     });
   }
-  const gone = load.filter((image) => !local.includes(image));
-  if (gone.length > 0) throw missing(gone, `cannot be loaded: not on this machine (\`${provider} image ls\`)`, `${provider} pull ${gone.join(' ')}`);
+  requireLocal(provider, load, local);
   const pull = artifacts.nodeImages.filter((image) => !local.includes(image));
   if (offline && pull.length > 0) throw missing(pull, 'cannot be used: not on this machine, and nothing may be fetched', `${provider} pull ${pull.join(' ')}`);
-  return { provider, pull };
+  return { provider, pull, advice };
 }
 
 interface Lack {
@@ -71,16 +77,15 @@ interface Lack {
   readonly remedy: string;
 }
 
-async function portsInUse(deps: Pick<KindDeps, 'portProblem'>, plan: LabPlan): Promise<readonly Lack[]> {
+async function portsInUse(deps: Pick<KindDeps, 'portInUse'>, plan: LabPlan): Promise<readonly Lack[]> {
   const mappings = plan.clusters.flatMap((cluster) => cluster.portMappings);
   return await Promise.all(
     mappings.map(async (mapping) => {
-      const problem = await deps.portProblem(mapping);
       const { hostPort, listenAddress, node } = mapping;
       return {
         what: `port ${hostPort} of ${listenAddress}`,
-        ok: problem === '',
-        detail: problem === 'EADDRINUSE' ? `is in use (mapped to node ${node})` : `cannot be listened on: ${problem}`,
+        ok: !(await deps.portInUse(mapping)),
+        detail: `is in use (mapped to node ${node})`,
         remedy: `end what listens (\`ss -ltnp sport = :${hostPort}\`), or map another port (portMappings)`,
       };
     }),
@@ -89,15 +94,16 @@ async function portsInUse(deps: Pick<KindDeps, 'portProblem'>, plan: LabPlan): P
 
 async function takenRanges(deps: Pick<KindDeps, 'run'>, provider: Provider): Promise<readonly TakenRange[]> {
   const networks = async (): Promise<readonly TakenRange[]> => {
-    const names = (await deps.run([provider, 'network', 'ls', '--quiet'], QUESTION)).stdout.split('\n').filter((name) => name !== '');
+    const listed = answered(provider, await deps.run([provider, 'network', 'ls', '--quiet'], QUESTION));
+    const names = listed.stdout.split('\n').filter((name) => name !== '');
     if (names.length === 0) return [];
-    const answer = await deps.run([provider, 'network', 'inspect', ...names], QUESTION);
-    return networkRanges(answer.stdout === '' ? '[]' : answer.stdout);
+    const answer = answeredOfMost(provider, await deps.run([provider, 'network', 'inspect', ...names], QUESTION));
+    return parsed(`${provider} network inspect`, () => networkRanges(answer.stdout === '' ? '[]' : answer.stdout));
   };
   // Not there on every machine that a container engine can serve.
   const routes = async (family: '-4' | '-6'): Promise<readonly TakenRange[]> => {
     const answer = await deps.run(['ip', family, '-json', 'route'], QUESTION);
-    return answer.exitCode === 0 ? routeRanges(answer.stdout.trim(), family === '-4' ? 32 : 128) : [];
+    return answer.exitCode === 0 ? parsed(`ip ${family} -json route`, () => routeRanges(answer.stdout.trim(), family === '-4' ? 32 : 128)) : [];
   };
   return (await Promise.all([networks(), routes('-4'), routes('-6')])).flat();
 }
@@ -106,10 +112,13 @@ async function namesFree(deps: Pick<KindDeps, 'run'>, provider: Provider, artifa
   const names = artifacts.clusters.map(({ engineName }) => engineName);
   const [container] = await containersOf(deps, provider, names);
   if (container === undefined) return;
+  const mark = markOf(container);
+  const owner = mark === null ? null : await readOwner(mark);
+  const removal = owner === null ? `kind delete cluster --name ${container.cluster}` : `cnilab down ${owner.lab}`;
   throw new EnvironmentError({
     code: 'NAME_TAKEN',
     message: `kind has a cluster ${container.cluster} already (${ownerText(container)}): it is left alone`,
-    hint: `give the lab another name; or, if nobody needs that cluster: kind delete cluster --name ${container.cluster}`,
+    hint: `give the lab another name; or, if nobody needs that cluster: ${removal}`,
     details: { cluster: container.cluster, container: container.name },
   });
 }

@@ -1,12 +1,12 @@
 /** `kind create cluster`, and its end when nobody wants it any more. */
 import type { ClusterArtifacts } from '../../topology/artifacts.ts';
-import { LabError } from '../../topology/errors.ts';
 import type { OnEvent } from '../port.ts';
 import type { Provider } from './container-engine.ts';
 import { markCreating, unmarkCreating } from './creating-mark.ts';
 import { endedNodes } from './failure-evidence.ts';
 import { kubeconfigPath } from './handle.ts';
 import type { KindDeps } from './kind-deps.ts';
+import { throwIfInterrupted } from '../interruption.ts';
 import { kindFailure } from './kind-failure.ts';
 import { kindSteps } from './kind-steps.ts';
 import { markedEnvironment } from './leftover-processes.ts';
@@ -30,6 +30,11 @@ export interface KindRun {
 export async function runKind(deps: KindDeps, { directory, provider, files, output, onEvent, signal }: KindRun): Promise<void> {
   throwIfInterrupted(signal);
   await markCreating(directory);
+  if (signal.aborted) {
+    // Nobody would hear of it any more below, and nothing has begun.
+    await unmarkCreating(directory);
+    throwIfInterrupted(signal);
+  }
   const steps = kindSteps(files.engineName, onEvent);
   const end = new AbortController();
   // kind and what it runs are found and ended together; only then is it known that no container comes any more.
@@ -42,7 +47,9 @@ export async function runKind(deps: KindDeps, { directory, provider, files, outp
   const onAbort = (): void => {
     stopping = stop();
   };
-  signal.addEventListener('abort', onAbort, { once: true });
+  const late = AbortSignal.timeout(deps.createWithinMs);
+  const ending = AbortSignal.any([signal, late]);
+  ending.addEventListener('abort', onAbort, { once: true });
   const kubeconfig = kubeconfigPath(directory, files.engineName);
   const created = await deps.run(['kind', 'create', 'cluster', '--name', files.engineName, '--config', files.config, '--kubeconfig', kubeconfig, '--retain'], {
     // Paths of mounts in the configuration are relative to this folder.
@@ -56,20 +63,13 @@ export async function runKind(deps: KindDeps, { directory, provider, files, outp
       steps.onLine(line);
     },
   });
-  signal.removeEventListener('abort', onAbort);
+  ending.removeEventListener('abort', onAbort);
   await stopping;
   steps.finish();
   throwIfInterrupted(signal);
   if (created.failure === '') await unmarkCreating(directory);
   if (created.exitCode === 0) return;
   const ended = await endedNodes(deps, provider, files.engineName);
-  throw kindFailure(files.engineName, created.stderr === '' ? created.failure : created.stderr, created.exitCode, ended);
-}
-
-export function interrupted(cause?: unknown): LabError {
-  return new LabError({ code: 'INTERRUPTED', message: 'interrupted', hint: '`cnilab down` takes away what was made so far', cause });
-}
-
-export function throwIfInterrupted(signal: AbortSignal): void {
-  if (signal.aborted) throw interrupted(signal.reason);
+  const said = created.stderr === '' ? created.failure : created.stderr;
+  throw kindFailure(files.engineName, late.aborted ? `ERROR: took longer than ${deps.createWithinMs / 1000} s\n${said}` : said, created.exitCode, ended);
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isReady, nodeOf, podIPsOf, type EventObject, type ObjectList, type PodObject } from './api-objects.ts';
 import type { NodeFacts } from './facts.ts';
-import { interrupted, type Kubectl } from './kubectl.ts';
+import { interrupted, patient, type Kubectl } from './kubectl.ts';
 import { hasEnded, REQUIREMENTS, RESPONDERS, roleOf, type Requirement, type Role } from './recorded-pods.ts';
 import { podReason, type Reason } from './rollout-state.ts';
 
@@ -68,7 +68,8 @@ export async function reasonsFor(
   const missing = wanted.filter(({ node, role }) => !done.has(`${role} ${node}`));
   if (missing.length === 0) return [];
   const { kubectl, namespace, signal } = waiting;
-  const result = await kubectl.run(['get', 'events', '--namespace', namespace, '--field-selector=type=Warning', '--output=json'], { signal });
+  const args = ['get', 'events', '--namespace', namespace, '--field-selector=type=Warning', '--output=json'];
+  const result = await patient(() => kubectl.run(args, { signal }), undefined, signal);
   const events = result.exitCode === 0 ? (JSON.parse(result.stdout) as ObjectList<EventObject>).items : [];
   return missing.map(({ node, role }) => {
     const pod = pods.findLast((one) => roleOf(one) === role && nodeOf(one) === node && !isDone(one));
@@ -103,7 +104,8 @@ async function poll(waiting: Waiting, wanted: readonly Wanted[], isDone: (pod: P
   for (;;) {
     if (signal.aborted) throw interrupted();
     const asked = performance.now();
-    const { items } = await kubectl.json<ObjectList<PodObject>>(['get', '--raw', `/api/v1/namespaces/${namespace}/pods`], { signal });
+    const ask = (): Promise<ObjectList<PodObject>> => kubectl.json(['get', '--raw', `/api/v1/namespaces/${namespace}/pods`], { signal });
+    const { items } = await patient(ask, undefined, signal);
     const done = keysOf(items.filter(isDone));
     const missing = wanted.filter(({ node, role }) => !done.has(`${role} ${node}`));
     const now = performance.now();

@@ -111,8 +111,8 @@ function nodeParts(access: KubernetesAccess, nodes: readonly NodeObject[]): read
   const part = (node: string, what: string, script: string): Part => ({
     file: `node-${node}-${what}.txt`,
     keep: what === 'kubelet' ? 'tail' : 'head',
-    read: async () => {
-      const result = await onNode(node, ['sh', '-c', script], { timeoutMs: COMMAND_MS });
+    read: async (signal) => {
+      const result = await onNode(node, ['sh', '-c', script], { timeoutMs: COMMAND_MS, signal });
       return result.stdout + result.stderr;
     },
   });
@@ -133,6 +133,7 @@ function printed(kubectl: Kubectl, args: readonly string[]): Part['read'] {
 export function withoutSecrets(text: string): string {
   return text
     .replaceAll(/((?:token|password|passwd|secret|api[-_]?key)\b["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,}]+)/gi, '$1(removed)')
+    .replaceAll(/(--(?:token|certificate-key)\s+)\S+/g, '$1(removed)')
     .replaceAll(/\b(Bearer\s+)[\w.~+/=-]{8,}/g, '$1(removed)');
 }
 

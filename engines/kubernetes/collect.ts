@@ -1,14 +1,16 @@
 /** The run of a verification in a cluster: its objects are created, their evidence is read, and everything is removed again. */
 import { EngineError, LabError } from '../../topology/errors.ts';
+import { PROBE_PORT } from '../../topology/probing.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
 import type { KubernetesAccess, OnEvent } from '../port.ts';
+import { step } from '../step.ts';
 import { nodeOf, type PodObject } from './api-objects.ts';
 import { awaitJobs, awaitResponders, reasonsFor, type NotRun, type Waiting } from './await-pods.ts';
 import { conntrackReadings, conntrackScript, conntrackUnread, type RecordedConntrack } from './conntrack-text.ts';
 import { parseEvidence, type ParsedEvidence } from './evidence.ts';
 import type { ClusterFacts } from './facts.ts';
-import { kubectlFor, type Kubectl } from './kubectl.ts';
-import { removeNamespace } from './namespaces.ts';
+import { kubectlFor, patient, type Kubectl } from './kubectl.ts';
+import { DEADLINE_ANNOTATION, removeNamespace } from './namespaces.ts';
 import { recordedPods, REQUIREMENTS, roleOf, type RecordedPod, type Requirement } from './recorded-pods.ts';
 import { targetLines, type TargetLine } from './targets.ts';
 
@@ -26,10 +28,8 @@ export interface CollectInput {
   /** Round 0 is for all nodes; later ones are for nodes that did not report, with other names for the Jobs. */
   readonly objects: (round: { readonly onlyNodes?: readonly string[]; readonly round?: number }) => VerificationObjectsLike;
   readonly targets: (lines: readonly TargetLine[]) => KubernetesObject;
-  /** Time for the responders to come up. @default 60000 */
+  /** Time for the responders to come up, with an image to be pulled. @default 120000 */
   readonly respondersMs?: number;
-  /** Time for the Jobs of one round to report. */
-  readonly deadlineMs: number;
   readonly signal: AbortSignal;
   readonly onEvent: OnEvent;
   /** @default kubectl of this machine */
@@ -51,9 +51,11 @@ export interface Collected {
   readonly cleanup: Promise<void>;
 }
 
-/** TCP and UDP port of the responders. */
-const PROBE_PORT = 7000;
-const RESPONDERS_MS = 60_000;
+const RESPONDERS_MS = 120_000;
+/** From the end of a Job's own time until the API tells that its pods have ended. */
+const ENDING_MS = 3_000;
+/** For what a verification does besides waiting for responders and Jobs: creating, reading, removing, each with patience. */
+const BESIDES_MS = 180_000;
 /** kubectl processes that read logs at once. */
 const LANES = 3;
 
@@ -71,12 +73,12 @@ export async function collectVerification(input: CollectInput): Promise<Collecte
   const namespace = first.namespace.metadata.name;
   try {
     const found = await run(input, kubectl, namespace, first);
-    const cleanup = step(input, `remove namespace ${namespace}`, () => removeNamespace(kubectl, namespace));
+    const cleanup = step(input.onEvent, `remove namespace ${namespace}`, '', () => removeNamespace(kubectl, namespace));
     // Whoever awaits it learns of a failure; until then it is no unhandled rejection.
     cleanup.catch(() => {});
     return { namespace, ...found, cleanup };
   } catch (error) {
-    await step(input, `remove namespace ${namespace}`, () => removeNamespace(kubectl, namespace)).catch((problem: unknown) => {
+    await step(input.onEvent, `remove namespace ${namespace}`, '', () => removeNamespace(kubectl, namespace)).catch((problem: unknown) => {
       if (!(problem instanceof LabError)) throw problem;
       const { code, hint, details } = problem;
       throw new EngineError({
@@ -106,8 +108,10 @@ async function run(
     signal,
     onProgress: (detail) => input.onEvent({ step: what, phase: 'progress', detail }),
   });
-  await step(input, 'create responders', () => kubectl.create([first.namespace, ...first.responders, first.script], { signal }));
-  const responders = await step(input, 'wait for responders', () => awaitResponders(waiting('wait for responders', input.respondersMs ?? RESPONDERS_MS)));
+  const respondersMs = input.respondersMs ?? RESPONDERS_MS;
+  const owned = withDeadline(first.namespace, Date.now() + respondersMs + 2 * jobsMs(first.jobs) + BESIDES_MS);
+  await step(input.onEvent, 'create responders', '', () => kubectl.create([owned, ...first.responders, first.script], { signal }));
+  const responders = await step(input.onEvent, 'wait for responders', '', () => awaitResponders(waiting('wait for responders', respondersMs)));
   const unfit = new Set(responders.missing.filter((one) => one.requirement === 'responder').map((one) => one.node));
   const up = recordedPods(responders.pods).filter((pod) => !responders.missing.some((one) => one.node === pod.node && one.requirement === pod.role));
   const targets = targetLines(
@@ -117,12 +121,15 @@ async function run(
   if (targets.every((line) => line.pod === '')) throw noResponder(access, responders.missing);
   const fit = facts.nodes.filter((node) => node.ready && !unfit.has(node.name)).map((node) => node.name);
   const probe = async (objects: readonly KubernetesObject[], jobs: readonly KubernetesObject[], nodes: readonly string[], what: string): Promise<Round> => {
-    const pods = await step(input, what, async () => {
+    const started = performance.now();
+    const pods = await step(input.onEvent, what, '', async () => {
       await kubectl.create([...objects, ...jobs], { signal });
-      return await awaitJobs(waiting(what, input.deadlineMs), requirementsOf(jobs), nodes);
+      return await awaitJobs(waiting(what, jobsMs(jobs)), requirementsOf(jobs), nodes);
     });
-    const [log, conntrack] = await step(input, 'read evidence', () => Promise.all([readLogs(kubectl, namespace, jobs, signal), readConntrack(access, nodes)]));
-    return { pods, conntrack, evidence: parseEvidence(log) };
+    const [log, conntrack] = await step(input.onEvent, 'read evidence', '', () =>
+      Promise.all([readLogs(kubectl, namespace, jobs, signal), readConntrack(access, nodes)]),
+    );
+    return { pods, conntrack: conntrack.map((reading) => tooLate(reading, performance.now() - started)), evidence: parseEvidence(log) };
   };
   let round = await probe([input.targets(targets)], first.jobs, fit, 'wait for Jobs');
   const again = toRunAgain(round, fit);
@@ -145,6 +152,26 @@ async function run(
     conntrack: round.conntrack,
     notRun: [...responders.missing, ...silent],
   };
+}
+
+/** A UDP exchange is forgotten after 30 s (net.netfilter.nf_conntrack_udp_timeout): what is found then is true, and what is not proves nothing. */
+const UDP_KEPT_MS = 25_000;
+
+function tooLate(reading: RecordedConntrack, afterMs: number): RecordedConntrack {
+  if (reading.protocol !== 'udp' || reading.error !== null || afterMs < UDP_KEPT_MS) return reading;
+  return { ...reading, error: `read ${Math.round(afterMs / 1000)} s after the first probes, and the kernel forgets UDP flows after 30 s` };
+}
+
+/** Milliseconds until each of the Jobs has ended: by itself, or because its own time is up. */
+function jobsMs(jobs: readonly KubernetesObject[]): number {
+  const seconds = jobs.map((job) => (job['spec'] as { readonly activeDeadlineSeconds?: number } | undefined)?.activeDeadlineSeconds ?? 0);
+  return Math.max(0, ...seconds) * 1000 + ENDING_MS;
+}
+
+/** Tells others who clean up that it is not a leftover yet. */
+function withDeadline(namespace: KubernetesObject, atMs: number): KubernetesObject {
+  const { metadata } = namespace;
+  return { ...namespace, metadata: { ...metadata, annotations: { ...metadata.annotations, [DEADLINE_ANNOTATION]: new Date(atMs).toISOString() } } };
 }
 
 interface Round {
@@ -173,7 +200,9 @@ function reportedPods(evidence: ParsedEvidence): ReadonlySet<string> {
 /** Nodes that can run pods and have not reported, without those where a pod waits to start: another one would wait as well. */
 function toRunAgain({ pods, evidence }: Round, nodes: readonly string[]): readonly string[] {
   const done = new Set(evidence.done.filter((line) => line.complete).map((line) => `${line.requirement} ${line.node}`));
-  const waiting = new Set(pods.filter((pod) => pod.status?.phase === 'Pending').map((pod) => `${roleOf(pod) ?? ''} ${nodeOf(pod)}`));
+  const waiting = new Set(
+    pods.filter((pod) => pod.status?.phase === 'Pending' || pod.status?.phase === 'Running').map((pod) => `${roleOf(pod) ?? ''} ${nodeOf(pod)}`),
+  );
   return nodes.filter((node) => REQUIREMENTS.some((one) => !done.has(`${one} ${node}`) && !waiting.has(`${one} ${node}`)));
 }
 
@@ -206,10 +235,8 @@ async function readLogs(kubectl: Kubectl, namespace: string, jobs: readonly Kube
   await Promise.all(
     Array.from({ length: LANES }, async () => {
       for (const selector of rest) {
-        const { stdout } = await kubectl.run(
-          ['logs', '--namespace', namespace, `--selector=${selector}`, '--tail=-1', '--ignore-errors', '--max-log-requests=64'],
-          { signal },
-        );
+        const args = ['logs', '--namespace', namespace, `--selector=${selector}`, '--tail=-1', '--ignore-errors', '--max-log-requests=64'];
+        const { stdout } = await patient(() => kubectl.run(args, { signal }), undefined, signal);
         logs.push(stdout);
       }
     }),
@@ -224,7 +251,9 @@ async function readConntrack(access: KubernetesAccess, nodes: readonly string[])
     nodes.map(async (node) => {
       try {
         const { exitCode, stdout, stderr } = await onNode(node, ['sh', '-c', conntrackScript(PROBE_PORT)], { timeoutMs: 10_000 });
-        return exitCode === 0 ? conntrackReadings(node, stdout, PROBE_PORT) : conntrackUnread(node, stderr.trim() || `exit code ${exitCode}`);
+        return exitCode === 0
+          ? conntrackReadings(node, stdout, PROBE_PORT)
+          : conntrackUnread(node, stderr.trim().split('\n').at(-1) || `exit code ${exitCode}`);
       } catch (error) {
         return conntrackUnread(node, error instanceof Error ? error.message : String(error));
       }
@@ -241,18 +270,4 @@ function noResponder(access: KubernetesAccess, missing: readonly NotRun[]): Engi
     hint: 'mend the first reason; if pods cannot start at all, the CNI does not work',
     details: { cluster: access.cluster, reasons },
   });
-}
-
-/** Runs one step as an event of progress. */
-async function step<T>(input: Pick<CollectInput, 'onEvent'>, name: string, work: () => Promise<T>): Promise<T> {
-  const started = performance.now();
-  input.onEvent({ step: name, phase: 'start' });
-  try {
-    const result = await work();
-    input.onEvent({ step: name, phase: 'end', ms: performance.now() - started });
-    return result;
-  } catch (error) {
-    input.onEvent({ step: name, phase: 'failed', ms: performance.now() - started });
-    throw error;
-  }
 }

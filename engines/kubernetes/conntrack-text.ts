@@ -1,6 +1,7 @@
 /** What `conntrack -L` and /proc/net/nf_conntrack print, parsed: pure. */
 import { formatAddress, tryParseAddress } from '../../topology/cidr.ts';
 import type { ConntrackEntry, ConntrackReading, ConntrackTuple } from '../port.ts';
+import { outcomeOf, type ProbeLine } from './evidence.ts';
 
 /** A reading of one protocol. */
 export interface RecordedConntrack extends ConntrackReading {
@@ -64,10 +65,16 @@ export function conntrackUnread(netns: string, error: string): readonly Recorded
   return (['tcp', 'udp'] as const).map((protocol) => ({ netns, protocol, entries: 0, asymmetric: [], error }));
 }
 
-/** Shell text that prints a node's entries for a destination port. */
+/** Nodes that were read and track no flow at all, though probes of their pods, or of their own, were answered: nothing is known of their translations. */
+export function untrackedNodes(readings: readonly RecordedConntrack[], probes: readonly ProbeLine[]): readonly string[] {
+  const read = readings.filter((one) => one.error === null);
+  const tracking = new Set(read.filter((one) => one.entries > 0).map((one) => one.netns));
+  const answered = new Set(probes.filter((line) => line.kind !== 'self' && outcomeOf(line).outcome === 'ok').map((line) => line.node));
+  return [...new Set(read.map((one) => one.netns))].filter((node) => answered.has(node) && !tracking.has(node));
+}
+
+/** Shell text that prints a node's entries for a destination port. Fails when one of the families or protocols cannot be read: a part would read like all. */
 export function conntrackScript(port: number): string {
-  const dumps = ['ipv4', 'ipv6'].flatMap((family) =>
-    ['tcp', 'udp'].map((protocol) => `conntrack -L -f ${family} -p ${protocol} --orig-port-dst ${port} 2>/dev/null`),
-  );
-  return `if command -v conntrack >/dev/null; then ${dumps.join('; ')}; else grep 'dport=${port} ' /proc/net/nf_conntrack || [ -r /proc/net/nf_conntrack ]; fi`;
+  const dumps = ['ipv4', 'ipv6'].flatMap((family) => ['tcp', 'udp'].map((protocol) => `conntrack -L -f ${family} -p ${protocol} --orig-port-dst ${port}`));
+  return `if command -v conntrack >/dev/null; then ${dumps.join(' && ')}; else grep 'dport=${port} ' /proc/net/nf_conntrack || [ -r /proc/net/nf_conntrack ]; fi`;
 }

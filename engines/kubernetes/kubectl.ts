@@ -1,4 +1,5 @@
 /** The one way to a Kubernetes API: kubectl, so that every kubeconfig and every credential plugin works. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, EnvironmentError, LabError } from '../../topology/errors.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
 import type { CommandResult, KubernetesAccess } from '../port.ts';
@@ -9,6 +10,8 @@ export interface KubectlOptions {
   /** @default 60000 */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Ctrl-C at the terminal does not reach it: for what has to be done then all the same. @default false */
+  readonly detached?: boolean;
 }
 
 export interface Kubectl {
@@ -28,11 +31,6 @@ export interface Kubectl {
    * @throws {LabError} as {@link Kubectl.text}
    */
   json<T>(args: readonly string[], options?: KubectlOptions): Promise<T>;
-  /**
-   * Applies objects in one call, by the server. An object that is there already and differs is changed.
-   * @throws {LabError} as {@link Kubectl.text}
-   */
-  apply(objects: readonly KubernetesObject[], options?: KubectlOptions): Promise<void>;
   /**
    * Creates objects in one call, in their order; faster than apply, for objects of names that nobody else uses.
    * @throws {LabError} as {@link Kubectl.text}
@@ -79,18 +77,46 @@ export function kubectlFor(access: KubernetesAccess, deps: KubectlDeps = { run: 
     if (result.exitCode !== 0) throw commandFailed(['kubectl', ...flags, ...args], result);
     return result.stdout;
   };
-  const send = async (args: readonly string[], objects: readonly KubernetesObject[], options: KubectlOptions = {}): Promise<void> => {
-    if (objects.length === 0) return;
-    await text([...args, '--filename=-'], { ...options, input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
-  };
   return {
     access,
     run,
     text,
     json: async <T>(args: readonly string[], options?: KubectlOptions) => JSON.parse(await text(args, options)) as T,
-    apply: (objects, options) => send(['apply', '--server-side', '--force-conflicts', '--field-manager=cnilab', '--output=name'], objects, options),
-    create: (objects, options) => send(['create', '--output=name'], objects, options),
+    create: async (objects, options = {}) => {
+      await text(['create', '--output=name', '--filename=-'], { ...options, input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
+    },
   };
+}
+
+const PATIENCE_MS = 20_000;
+const RETRY_MS = 500;
+/** What an API server says in a bad moment: it restarts, its etcd elects a leader, or it has too much to do. */
+const PASSING = /etcdserver|timeout|\bEOF\b|leader changed|refused/i;
+
+/**
+ * Does a read, or something else that may be done twice, again every {@link RETRY_MS} while the API server has a bad moment, for at most `withinMs` milliseconds
+ * after the first failure.
+ *
+ * @throws {LabError} what `work` throws: at once when time does not mend it, else the last failure
+ */
+export async function patient<T>(work: () => Promise<T>, withinMs: number = PATIENCE_MS, signal?: AbortSignal): Promise<T> {
+  let failedAt: number | null = null;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      failedAt ??= performance.now();
+      if (!passes(error) || performance.now() + RETRY_MS - failedAt > withinMs) throw error;
+    }
+    await sleep(RETRY_MS, undefined, signal === undefined ? {} : { signal }).catch(() => {});
+    if (signal?.aborted === true) throw interrupted();
+  }
+}
+
+/** The message of a command holds its flags, `--request-timeout` among them: only what it said counts. */
+function passes(error: unknown): boolean {
+  if (!(error instanceof LabError)) return false;
+  return error.code === 'CLUSTER_UNREACHABLE' || (error.code === 'COMMAND_FAILED' && PASSING.test(String(error.details['stderr'])));
 }
 
 /** How an interrupted command ends. */

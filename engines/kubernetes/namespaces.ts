@@ -2,16 +2,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../topology/errors.ts';
 import type { ObjectList } from './api-objects.ts';
-import type { Kubectl } from './kubectl.ts';
+import { patient, type Kubectl } from './kubectl.ts';
 
 interface NamespaceObject {
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[] };
 }
 
 const POLL_MS = 300;
 const GONE_MS = 60_000;
 const SELECTOR = 'app.kubernetes.io/managed-by=cnilab,cnilab.dev/verification';
+/** ISO time by which a verification is over and its namespace gone, unless it was killed. */
+export const DEADLINE_ANNOTATION = 'cnilab.dev/deadline';
+/** Ctrl-C does not end the removal. */
+const UNDISTURBED = { detached: true } as const;
 
 /**
  * Removes a namespace with everything in it and returns when the API does not know it any more; fine when it was never there.
@@ -21,32 +25,44 @@ const SELECTOR = 'app.kubernetes.io/managed-by=cnilab,cnilab.dev/verification';
  */
 export async function removeNamespace(kubectl: Kubectl, name: string, deadlineMs: number = GONE_MS): Promise<void> {
   const started = performance.now();
-  await kubectl.text(['delete', 'namespace', name, '--ignore-not-found', '--wait=false']);
+  await patient(() => kubectl.text(['delete', 'namespace', name, '--ignore-not-found', '--wait=false'], UNDISTURBED));
   // Pods that end at their own pace hold the namespace twice as long, and those of a node that is down hold it for ever. Who may not delete pods waits.
-  await kubectl.run(['delete', 'pods', '--all', '--namespace', name, '--grace-period=0', '--force', '--wait=false']).catch(() => null);
+  const pods = ['delete', 'pods', '--all', '--namespace', name, '--grace-period=0', '--force', '--wait=false'];
+  await patient(() => kubectl.text(pods, UNDISTURBED)).catch(() => null);
   for (;;) {
-    const result = await kubectl.run(['get', '--raw', `/api/v1/namespaces/${name}`]);
+    const result = await patient(() => kubectl.run(['get', '--raw', `/api/v1/namespaces/${name}`], UNDISTURBED));
     if (result.exitCode !== 0 && /not ?found/i.test(result.stderr)) return;
     if (performance.now() - started > deadlineMs) throw stillThere(kubectl, name, result.stdout, deadlineMs);
     await sleep(POLL_MS);
   }
 }
 
-/** Namespaces of verifications that nobody removed: a command was killed. */
-export async function leftoverNamespaces(kubectl: Kubectl, options: { readonly lab?: string } = {}): Promise<readonly string[]> {
-  const selector = options.lab === undefined ? SELECTOR : `${SELECTOR},cnilab.dev/lab=${options.lab}`;
-  const list = await kubectl.json<ObjectList<NamespaceObject>>(['get', 'namespaces', `--selector=${selector}`, '--output=json']);
-  return list.items.map((one) => one.metadata.name);
+/** A namespace that is not removed, because its verification may still run until then. */
+export interface RunningVerification {
+  readonly namespace: string;
+  /** ISO time. */
+  readonly deadline: string;
+}
+
+export interface Leftovers {
+  readonly removed: readonly string[];
+  readonly left: readonly RunningVerification[];
 }
 
 /**
- * Removes what {@link leftoverNamespaces} finds, and returns the names.
- * @throws {EngineError} CLEANUP_FAILED
+ * Removes the namespaces of verifications that nobody removed, because a command was killed. Those whose deadline is ahead may be somebody's who still runs:
+ * they are left unless `force` is true.
+ *
+ * @throws {EngineError} CLEANUP_FAILED, when everything was tried
+ * @throws {LabError} what kubectl throws
  */
-export async function removeLeftovers(kubectl: Kubectl, options: { readonly lab?: string } = {}): Promise<readonly string[]> {
-  const names = await leftoverNamespaces(kubectl, options);
-  await Promise.all(names.map((name) => removeNamespace(kubectl, name)));
-  return names;
+export async function removeLeftovers(kubectl: Kubectl, options: { readonly force?: boolean } = {}): Promise<Leftovers> {
+  const list = await patient(() => kubectl.json<ObjectList<NamespaceObject>>(['get', 'namespaces', `--selector=${SELECTOR}`, '--output=json']));
+  const found = list.items.map(({ metadata }) => ({ namespace: metadata.name, deadline: metadata.annotations?.[DEADLINE_ANNOTATION] ?? '' }));
+  const left = found.filter(({ deadline }) => options.force !== true && Date.parse(deadline) > Date.now());
+  const removed = found.filter((one) => !left.includes(one)).map(({ namespace }) => namespace);
+  for (const one of await Promise.allSettled(removed.map((name) => removeNamespace(kubectl, name)))) if (one.status === 'rejected') throw one.reason;
+  return { removed, left };
 }
 
 function stillThere(kubectl: Kubectl, name: string, text: string, deadlineMs: number): EngineError {

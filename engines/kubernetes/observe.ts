@@ -6,7 +6,7 @@ import type { KubernetesAccess } from '../port.ts';
 import { podIPsOf, type NodeObject, type ObjectList, type PodObject } from './api-objects.ts';
 import { nodeFacts } from './facts.ts';
 import { linksOf, type IpLink } from './ip-json.ts';
-import { kubectlFor, type Kubectl } from './kubectl.ts';
+import { kubectlFor, patient, type Kubectl } from './kubectl.ts';
 import { observedNode } from './observed-nodes.ts';
 
 /**
@@ -26,8 +26,8 @@ export async function observeCluster(
   const planned = plan.clusters.find((one) => one.name === access.cluster);
   if (planned === undefined) return plan;
   const [nodeList, podList, links] = await Promise.all([
-    kubectl.json<ObjectList<NodeObject>>(['get', '--raw', '/api/v1/nodes']),
-    kubectl.json<ObjectList<PodObject>>(['get', '--raw', '/api/v1/pods']),
+    patient(() => kubectl.json<ObjectList<NodeObject>>(['get', '--raw', '/api/v1/nodes'])),
+    patient(() => kubectl.json<ObjectList<PodObject>>(['get', '--raw', '/api/v1/pods'])),
     Promise.all(nodes.map(async ({ name }) => [name, await readLinks(access, name)] as const)),
   ]);
   const observed = observedCluster(planned, nodes, nodeList.items, podList.items, new Map(links));

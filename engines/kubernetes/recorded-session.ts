@@ -12,16 +12,15 @@ import { viewLinks } from './views.ts';
 const SIGHT: SessionSight = { icmp: false, df: false, kernel: false, clock: false, destination: false };
 
 /**
- * A session over what was collected in one cluster, or in each cluster of a lab. A pair that was not probed, or not in the way asked for, is
+ * A session over what was collected in one cluster. A pair that was not probed, or not in the way asked for, is
  * answered by a record `not-run`. What the server's socket saw as its own address is not observable: it is given as dialled where the right server
  * answered ({@link SessionSight.destination} is false).
  *
  * @param plan made by `observedPlan` of the same evidence
  */
-export function recordedSession(collected: Collected | readonly Collected[], plan: LabPlan): EngineSession {
-  const all = 'evidence' in collected ? [collected] : collected;
-  const names = nameTable(plan, all);
-  const lines = indexLines(all);
+export function recordedSession(collected: Collected, plan: LabPlan): EngineSession {
+  const names = nameTable(plan, collected);
+  const lines = indexLines(collected);
   const recorded = (): Promise<never> =>
     Promise.reject(
       new LabError({
@@ -40,10 +39,15 @@ export function recordedSession(collected: Collected | readonly Collected[], pla
           records.push(recordOf(request, [client, server], attempt, lines, (hostname) => indexes.get(names.hostnames.get(hostname) ?? '') ?? -1));
       }
       for (let at = 0; at < records.length; at += MAX_BATCH) onBatch(createBatch(records.slice(at, at + MAX_BATCH)));
-      return Promise.resolve({ probes: records.length, elapsedMs: 0, conntrack: conntrackOf(all, request), unusable: unusableOf(all, request, names) });
+      return Promise.resolve({
+        probes: records.length,
+        elapsedMs: 0,
+        conntrack: conntrackOf(collected, request),
+        unusable: unusableOf(collected, request, names),
+      });
     },
     snapshot: (namespaces): Promise<Snapshot> =>
-      Promise.resolve({ takenAt: new Date().toISOString(), namespaces: snapshotOf(all, names, new Set(namespaces)) }),
+      Promise.resolve({ takenAt: new Date().toISOString(), namespaces: snapshotOf(collected, names, new Set(namespaces)) }),
     run: recorded,
     checkAttachments: recorded,
     close: () => Promise.resolve(),
@@ -51,7 +55,7 @@ export function recordedSession(collected: Collected | readonly Collected[], pla
 }
 
 interface Names {
-  /** Name of a pod of a verification → its identity. Names carry random letters: they are unique over clusters as well. */
+  /** Name of a pod of a verification → its identity. */
   readonly podIds: ReadonlyMap<string, string>;
   /** What a responder says it is → identity of the pod or node. */
   readonly hostnames: ReadonlyMap<string, string>;
@@ -59,7 +63,7 @@ interface Names {
   readonly nodeIds: ReadonlyMap<string, string>;
 }
 
-function nameTable(plan: LabPlan, all: readonly Collected[]): Names {
+function nameTable(plan: LabPlan, collected: Collected): Names {
   const podIds = new Map<string, string>();
   const nodeIds = new Map<string, string>();
   const hostnames = new Map<string, string>();
@@ -72,7 +76,7 @@ function nameTable(plan: LabPlan, all: readonly Collected[]): Names {
         if (name !== '') hostnames.set(name, node.id);
     }
   }
-  for (const { name, hostname } of all.flatMap((one) => one.pods)) {
+  for (const { name, hostname } of collected.pods) {
     const id = podIds.get(name);
     if (id !== undefined) hostnames.set(hostname, id);
   }
@@ -83,14 +87,12 @@ type Kind = ProbeLine['kind'];
 type Lines = ReadonlyMap<string, ProbeLine>;
 
 /** Whom a line is about, as an endpoint is: the pod that probed, or its node for what lives in the node's namespace. */
-function indexLines(all: readonly Collected[]): Lines {
+function indexLines({ evidence }: Collected): Lines {
   const lines = new Map<string, ProbeLine>();
-  for (const { evidence } of all) {
-    for (const line of evidence.probes) {
-      const client = line.requirement === 'r2' ? line.node : line.pod;
-      const key = (target: string): string => keyOf(client, target, line.kind, line.protocol, line.family, line.attempt);
-      lines.set(key(line.kind === 'node' || line.kind === 'nobody' ? line.targetNode : line.target), line);
-    }
+  for (const line of evidence.probes) {
+    const client = line.requirement === 'r2' ? line.node : line.pod;
+    const key = (target: string): string => keyOf(client, target, line.kind, line.protocol, line.family, line.attempt);
+    lines.set(key(line.kind === 'node' || line.kind === 'nobody' ? line.targetNode : line.target), line);
   }
   return lines;
 }
@@ -196,45 +198,41 @@ export function placeOf(text: string): { readonly address: string; readonly port
   return { address: (match?.[1] ?? match?.[2] ?? '').replace(/^::ffff:(?=\d+\.)/, ''), port: Number(match?.[3] ?? 0) };
 }
 
-function conntrackOf(all: readonly Collected[], request: ProbeRequest): ProbeSummary['conntrack'] {
+function conntrackOf({ conntrack }: Collected, request: ProbeRequest): ProbeSummary['conntrack'] {
   const asked = new Set(request.conntrack);
-  return all.flatMap((one) => one.conntrack).filter((one) => one.protocol === request.protocol && asked.has(one.netns));
+  return conntrack.filter((one) => one.protocol === request.protocol && asked.has(one.netns));
 }
 
 /** Responders that did not come up. One on the host network concerns only those who ask the node, not what the node asks. */
-function unusableOf(all: readonly Collected[], request: ProbeRequest, names: Names): Readonly<Record<string, string>> {
+function unusableOf({ notRun, pods }: Collected, request: ProbeRequest, names: Names): Readonly<Record<string, string>> {
   const servers = new Set([...pairsOf(request)].map(([, server]) => request.endpoints[server]?.id));
   const unusable: Record<string, string> = {};
-  for (const { notRun, pods } of all) {
-    for (const { node, requirement, reason } of notRun) {
-      const pod = pods.find((one) => one.role === requirement && one.node === node);
-      const id = requirement === 'host-responder' ? names.nodeIds.get(node) : requirement === 'responder' ? names.podIds.get(pod?.name ?? '') : undefined;
-      if (id !== undefined && servers.has(id)) unusable[id] = reason;
-    }
+  for (const { node, requirement, reason } of notRun) {
+    const pod = pods.find((one) => one.role === requirement && one.node === node);
+    const id = requirement === 'host-responder' ? names.nodeIds.get(node) : requirement === 'responder' ? names.podIds.get(pod?.name ?? '') : undefined;
+    if (id !== undefined && servers.has(id)) unusable[id] = reason;
   }
   return unusable;
 }
 
-function snapshotOf(all: readonly Collected[], names: Names, asked: ReadonlySet<string>): Snapshot['namespaces'] {
+function snapshotOf({ evidence }: Collected, names: Names, asked: ReadonlySet<string>): Snapshot['namespaces'] {
   const found: Record<string, NamespaceSnapshot> = {};
-  for (const { evidence } of all) {
-    for (const view of evidence.views) {
-      const links = viewLinks(view);
-      const netns = view.requirement === 'r2' ? view.node : (names.podIds.get(view.pod) ?? '');
-      if (links === null || !asked.has(netns)) continue;
-      found[netns] = {
-        netns,
-        links: links.map(linkSnapshot),
-        addresses: links.flatMap(addressSnapshots),
-        routes: [],
-        neighbours: [],
-        fdb: [],
-        sysctls: {},
-        rules: { iptables: '', ip6tables: '', nft: '' },
-        counters: {},
-        listening: [],
-      };
-    }
+  for (const view of evidence.views) {
+    const links = viewLinks(view);
+    const netns = view.requirement === 'r2' ? view.node : (names.podIds.get(view.pod) ?? '');
+    if (links === null || !asked.has(netns)) continue;
+    found[netns] = {
+      netns,
+      links: links.map(linkSnapshot),
+      addresses: links.flatMap(addressSnapshots),
+      routes: [],
+      neighbours: [],
+      fdb: [],
+      sysctls: {},
+      rules: { iptables: '', ip6tables: '', nft: '' },
+      counters: {},
+      listening: [],
+    };
   }
   return found;
 }

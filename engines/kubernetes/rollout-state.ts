@@ -28,19 +28,13 @@ const SHOWN_PODS = 3;
 /** What is waited for besides the targets. */
 export interface Besides {
   readonly nodes: boolean;
-  readonly pods?: readonly { readonly namespace: string; readonly name: string }[];
 }
 
-/** What is not ready of the targets, and of the nodes and pods that are asked for; none when all is. */
+/** What is not ready of the targets, and of the nodes where they are asked for; none when all is. */
 export function reasonsNotReady(state: RolloutState, targets: readonly RolloutTarget[], options: Besides): readonly Reason[] {
   const nodes = options.nodes ? state.nodes.filter((node) => !isReady(node)).map(nodeReason) : [];
   if (options.nodes && state.nodes.length === 0) nodes.push({ text: 'the cluster has no node yet', stuck: false });
-  const pods = (options.pods ?? []).flatMap(({ namespace, name }) => {
-    const pod = state.pods.find((one) => one.metadata.namespace === namespace && one.metadata.name === name);
-    if (pod === undefined) return [{ text: `pod ${namespace}/${name} is not there`, stuck: false }];
-    return isReady(pod) || pod.status?.phase === 'Succeeded' ? [] : [podReason(pod, state.events, state.logs)];
-  });
-  return [...targets.flatMap((target) => targetReasons(state, target)), ...pods, ...nodes];
+  return [...targets.flatMap((target) => targetReasons(state, target)), ...nodes];
 }
 
 /** The words of a node's conditions. */

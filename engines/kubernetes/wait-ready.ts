@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RolloutTarget } from '../../topology/artifacts.ts';
-import { EngineError } from '../../topology/errors.ts';
+import { EngineError, type LabError } from '../../topology/errors.ts';
 import { isReady, type EventObject, type NodeObject, type ObjectList, type PodObject, type WorkloadObject } from './api-objects.ts';
-import { interrupted, type Kubectl } from './kubectl.ts';
+import { interrupted, patient, type Kubectl } from './kubectl.ts';
 import { reasonsNotReady, type Reason, type RolloutState } from './rollout-state.ts';
 
 export interface WaitReadyOptions {
   /** Every node has to be ready, too. */
   readonly nodes: boolean;
-  /** Pods of nobody's: ready, or ended well. */
-  readonly pods?: readonly { readonly namespace: string; readonly name: string }[];
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
   /** What is not ready yet, in words; called when it changes. */
@@ -34,7 +32,7 @@ const LOGS = 3;
 export async function waitReady(kubectl: Kubectl, targets: readonly RolloutTarget[], options: WaitReadyOptions): Promise<void> {
   const { signal, deadlineMs } = options;
   const kinds = ['nodes', 'pods', ...new Set(targets.filter(({ kind }) => kind !== 'Pod').map(({ kind }) => `${kind.toLowerCase()}s.apps`))].join(',');
-  const namespaces = new Set([...targets, ...(options.pods ?? [])].map((one) => one.namespace));
+  const namespaces = new Set(targets.map((one) => one.namespace));
   const scope = namespaces.size === 1 ? ['--namespace', [...namespaces][0] ?? ''] : ['--all-namespaces'];
   const started = performance.now();
   let told = '';
@@ -44,7 +42,8 @@ export async function waitReady(kubectl: Kubectl, targets: readonly RolloutTarge
   for (;;) {
     if (signal.aborted) throw interrupted();
     const asked = performance.now();
-    const list = await kubectl.json<ObjectList<NodeObject | PodObject | WorkloadObject>>(['get', kinds, ...scope, '--output=json'], { signal });
+    const ask = (): Promise<ObjectList<NodeObject | PodObject | WorkloadObject>> => kubectl.json(['get', kinds, ...scope, '--output=json'], { signal });
+    const list = await patient(ask, undefined, signal);
     if (asked - eventsAt > EVENTS_MS) {
       eventsAt = asked;
       events = await readWarnings(kubectl, signal);
@@ -84,7 +83,8 @@ function stateOf(items: readonly (NodeObject | PodObject | WorkloadObject)[], ev
 }
 
 async function readWarnings(kubectl: Kubectl, signal: AbortSignal): Promise<readonly EventObject[]> {
-  const result = await kubectl.run(['get', 'events', '--all-namespaces', '--field-selector=type=Warning', '--output=json'], { signal });
+  const args = ['get', 'events', '--all-namespaces', '--field-selector=type=Warning', '--output=json'];
+  const result = await patient(() => kubectl.run(args, { signal }), undefined, signal);
   return result.exitCode === 0 ? (JSON.parse(result.stdout) as ObjectList<EventObject>).items : [];
 }
 
@@ -94,10 +94,11 @@ async function notReady(
   targets: readonly RolloutTarget[],
   options: WaitReadyOptions,
   seconds: number,
-): Promise<EngineError> {
+): Promise<LabError> {
   const { signal } = options;
   const events = await readWarnings(kubectl, signal);
   const logs = await crashLogs(kubectl, last.pods, signal);
+  if (signal.aborted) return interrupted();
   const reasons = reasonsNotReady({ ...last, events, logs }, targets, options).map((one) => one.text);
   return new EngineError({
     code: 'NOT_READY',
@@ -122,8 +123,9 @@ async function crashLogs(kubectl: Kubectl, pods: readonly PodObject[], signal: A
       const { namespace = '', name } = pod.metadata;
       const args = ['logs', '--namespace', namespace, name, '--container', container.name, `--tail=${LOG_LINES}`];
       const previous = (container.restartCount ?? 0) > 0 && container.state?.running === undefined ? ['--previous'] : [];
-      const result = await kubectl.run([...args, ...previous], { signal, timeoutMs: 5000 });
-      return [`${namespace}/${name}`, result.exitCode === 0 ? result.stdout : ''] as const;
+      // The reasons are told also where a log cannot be read.
+      const result = await kubectl.run([...args, ...previous], { signal, timeoutMs: 5000 }).catch(() => null);
+      return [`${namespace}/${name}`, result?.exitCode === 0 ? result.stdout : ''] as const;
     }),
   );
   return Object.fromEntries(read);

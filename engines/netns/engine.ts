@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { EngineError, EnvironmentError, LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
+import { interrupted } from '../interruption.ts';
 import type { Engine, EngineHandle, UpContext } from '../port.ts';
 import type { AgentSession } from './agent-session.ts';
 import type * as Building from './building.ts';
@@ -128,10 +129,6 @@ function aliveHolder(deps: Pick<NetnsDeps, 'isHolderAlive'>, handle: EngineHandl
     message: `lab ${plan.name} is lost: its holder, process ${holder.pid}, is gone (a reboot, or somebody ended it)`,
     hint: `\`cnilab down ${plan.name}\` cleans up, \`cnilab up\` rebuilds it`,
   });
-}
-
-function interrupted(cause: unknown): LabError {
-  return new LabError({ code: 'INTERRUPTED', message: 'interrupted', hint: '`cnilab down` takes away what was made so far', cause });
 }
 
 const EOPNOTSUPP = 95;

@@ -71,6 +71,16 @@ describe('exit codes', () => {
     expect(result.stderr).toMatch(/^ • r1-pod-to-pod {2}12 ms\nnext: cnilab /);
   });
 
+  it.each([
+    ['pass', passReport(), null],
+    ['fail', failReport(), "cnilab verify --kubeconfig '/my files/config' --probe-image agnhost:1 --protocol tcp,udp --json"],
+  ] as const)('verify --kubeconfig, which is of no lab: %s', async (_name, report, next) => {
+    const lab = { verifyExisting: async () => Promise.resolve(report) };
+    const words = ['--kubeconfig', '/my files/config', '--probe-image', 'agnhost:1', '--protocol', 'tcp,udp'];
+    const { stderr } = await runCli(['verify', ...words], { lab });
+    expect(/next: (.*)/.exec(stderr)?.[1] ?? null).toBe(next);
+  });
+
   it('what is no LabError is a bug: 70, with its stack', async () => {
     const result = await runCli(['ls'], { lab: failing(new TypeError('x is not a function')) });
     expect(result.code).toBe(70);
@@ -92,6 +102,7 @@ describe('usage', () => {
     [['nonsense', '--help'], "error: unknown command 'nonsense'"],
     [['down'], 'error: no lab named'],
     [['down', 'x', '--all'], 'error: --all and names exclude each other'],
+    [['down', 'x', '--force'], 'error: --force is of no lab'],
     [['up', 'x.ts', '--junit', 'y.xml'], 'error: --junit is of no use without --verify'],
     [['completion', 'tcsh'], 'error: no completion for tcsh'],
     [['shell', 'x', 'y'], 'error: shell needs a terminal'],
@@ -326,6 +337,19 @@ describe('commands', () => {
       { lab },
     );
     expect(seen).toMatchObject({ profile: 'strict', attempts: 9, protocols: ['udp'], families: ['ipv6'], deadlineMs: 200, only: /^r1/, skip: /loss/ });
+  });
+
+  it('down --kubeconfig says what it leaves, and --force is passed on', async () => {
+    const left = [{ namespace: 'cnilab-verify-1', deadline: '2030-01-01T00:00:00.000Z' }];
+    const lab: Partial<LabApi> = {
+      removeLeftovers: async (_cluster, options) =>
+        Promise.resolve(options?.force === true ? { removed: ['cnilab-verify-1'], left: [] } : { removed: [], left }),
+    };
+    const kept = await runCli(['down', '--context', 'c'], { lab });
+    expect(kept.code).toBe(0);
+    expect(kept.stderr).toBe('left cnilab-verify-1: its verification may still run, until 2030-01-01T00:00:00.000Z; --force removes it all the same\n');
+    expect((await runCli(['down', '--context', 'c', '--force'], { lab })).stderr).toBe('removed cnilab-verify-1\n');
+    expect(JSON.parse((await runCli(['down', '--context', 'c', '--json'], { lab })).stdout)).toEqual({ namespaces: [], left });
   });
 
   it('down goes on after one that fails, and ends with its error', async () => {

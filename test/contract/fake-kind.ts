@@ -23,6 +23,7 @@ export interface FakeOptions {
   readonly onKind?: (machine: FakeKind) => void;
   /** kind never ends by itself. */
   readonly kindHangs?: boolean;
+  readonly createWithinMs?: number;
   /** Only the balancer was made before kind failed. */
   readonly onlyBalancer?: boolean;
   readonly images?: readonly string[];
@@ -75,9 +76,10 @@ export function fakeKind(folder: string, rollouts: readonly RolloutTarget[], opt
       return failed('ERROR: failed to create cluster: out of luck');
     }
     const { clusters } = JSON.parse(readFileSync(join(cwd, 'artifacts.json'), 'utf8')) as ArtifactSet;
-    for (const { name } of (clusters.find(({ engineName }) => engineName === cluster)?.nodes ?? []).slice(0, half ? 1 : undefined)) {
-      add(cluster, name, /worker/.test(name) ? 'worker' : 'control-plane', cwd);
-    }
+    const nodes = clusters.find(({ engineName }) => engineName === cluster)?.nodes ?? [];
+    const isWorker = (name: string): boolean => name.includes('worker');
+    for (const { name } of nodes.slice(0, half ? 1 : undefined)) add(cluster, name, isWorker(name) ? 'worker' : 'control-plane', cwd);
+    if (!half && nodes.filter(({ name }) => !isWorker(name)).length > 1) add(cluster, `${cluster}-external-load-balancer`, 'external-load-balancer', null);
     if (options.kindHangs === true) {
       await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
       return { exitCode: 1, stdout: '', stderr: '', failure: 'was killed' };
@@ -157,10 +159,11 @@ export function fakeKind(folder: string, rollouts: readonly RolloutTarget[], opt
       },
       readText: async () => await Promise.resolve(null),
       findPlugin: () => process.execPath,
-      portProblem: async () => await Promise.resolve(''),
+      portInUse: async () => await Promise.resolve(false),
       endProcesses: async () => await Promise.resolve({ ended: 0, complete: false }),
       evidenceDirectory: () => join(folder, 'evidence'),
       readyWithinMs: 1000,
+      createWithinMs: options.createWithinMs ?? 60_000,
     },
     containers,
     log,

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -5,7 +6,8 @@ import { kindEngine } from '../../engines/kind/engine.ts';
 import { CLUSTER_DNS, workloadTargets } from '../../engines/kind/targets.ts';
 import type { EngineEvent, EngineHandle, UpContext } from '../../engines/port.ts';
 import type { ArtifactSet, RolloutTarget } from '../../topology/artifacts.ts';
-import { LabError } from '../../topology/errors.ts';
+import type { FinishedCommand } from '../../engines/run-command.ts';
+import { CommandError, LabError } from '../../topology/errors.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { smallLab, smallPlan } from '../engines/compile-fixture.ts';
@@ -28,6 +30,8 @@ const TWO = planLab({
     workloads: [{ name: 'web', perNode: 1 }],
   })),
 });
+
+const HIGHLY_AVAILABLE = smallPlan({ type: 'flannel' }, { kubernetesVersion: '1.34.4', nodeImage: 'kindest/node:v1.34.4', controlPlanes: 3 });
 
 interface Up {
   readonly context: UpContext;
@@ -193,6 +197,74 @@ describe('engine contract: kind', () => {
     }
   });
 
+  it('down throws, or leaves nothing that is owned, whichever program fails', async () => {
+    const whole = machineFor(PLAN);
+    const first = up(PLAN);
+    const handle = await kindEngine(whole.deps).create(PLAN, first.context);
+    const created = whole.log.length;
+    await kindEngine(whole.deps).destroy(handle, first.directory);
+    const calls = whole.log.slice(created);
+    expect(calls.map((line) => line.split(' ')[1])).toEqual(['ps', 'inspect', 'rm', 'ps']);
+    for (const [k, call] of calls.entries()) {
+      const machine = machineFor(PLAN, { failAt: created + k });
+      const engine = kindEngine(machine.deps);
+      const { context, directory } = up(PLAN);
+      const own = await engine.create(PLAN, context);
+      const error: unknown = await engine.destroy(own, directory).then(
+        () => null,
+        (cause: unknown) => cause,
+      );
+      if (error === null) expect(names(machine), call).toEqual([]);
+      else expect(error, call).toMatchObject({ code: 'ENGINE_STEP_FAILED', message: expect.stringContaining('docker does not answer') as string });
+      await engine.destroy(own, directory);
+      expect(names(machine), call).toEqual([]);
+    }
+  });
+
+  it('an answer that is no JSON is an error, and a container that is gone by now is none', async () => {
+    const machine = machineFor(PLAN);
+    const { context } = up(PLAN);
+    const handle = await kindEngine(machine.deps).create(PLAN, context);
+    const inspecting = (answer: Partial<FinishedCommand>): ReturnType<typeof kindEngine> =>
+      kindEngine({
+        ...machine.deps,
+        run: async (argv, options) => {
+          const result = await machine.deps.run(argv, options);
+          return argv[1] === 'inspect' ? { ...result, ...answer } : result;
+        },
+      });
+    await expect(inspecting({ stdout: '[{"Id":' }).status(handle)).rejects.toMatchObject({ code: 'ENGINE_STEP_FAILED' });
+    await expect(inspecting({ stdout: '[{}]' }).status(handle)).rejects.toMatchObject({ code: 'ENGINE_STEP_FAILED' });
+    await expect(inspecting({ exitCode: 1, stderr: '', failure: 'took longer than 30000 ms' }).status(handle)).rejects.toBeInstanceOf(LabError);
+    expect(await inspecting({ exitCode: 1, stderr: 'Error response from daemon: No such container: id9\n' }).status(handle)).toBe('up');
+    expect(await inspecting({ exitCode: 1, stdout: '[]', stderr: 'Error: No such object: id1\nError: No such object: id2\n' }).status(handle)).toBe('lost');
+  });
+
+  it('does not know the status of a lab whose container engine does not answer', async () => {
+    const machine = machineFor(PLAN);
+    const { context } = up(PLAN);
+    const handle = await kindEngine(machine.deps).create(PLAN, context);
+    const silent = kindEngine({ ...machine.deps, run: async () => await Promise.resolve({ exitCode: 1, stdout: '', stderr: 'Cannot connect', failure: '' }) });
+    await expect(silent.status(handle)).rejects.toMatchObject({ message: 'docker does not answer: Cannot connect' });
+  });
+
+  it('counts the balancer of several control planes, and finds it by the handle alone', async () => {
+    const machine = machineFor(HIGHLY_AVAILABLE);
+    const engine = kindEngine(machine.deps);
+    const { context, directory } = up(HIGHLY_AVAILABLE);
+    const handle = await engine.create(HIGHLY_AVAILABLE, context);
+    expect(names(machine)).toContain('cnilab-small-external-load-balancer');
+    expect(await engine.status(handle)).toBe('up');
+    const [id = '', balancer] = [...machine.containers].find(([, { Name }]) => Name.endsWith('-load-balancer')) ?? [];
+    machine.containers.delete(id);
+    expect(await engine.status(handle)).toBe('lost');
+    machine.containers.clear();
+    if (balancer !== undefined) machine.containers.set(id, balancer);
+    writeFileSync(join(directory, 'owner'), '');
+    await engine.destroy(handle, directory);
+    expect(names(machine)).toEqual([]);
+  });
+
   it('nothing is created before the handle is on disk, and nothing when it cannot be written', async () => {
     const machine = machineFor(PLAN);
     const { context, directory } = up(PLAN, { onHandle: async () => await Promise.reject(new Error('disk full')) });
@@ -215,6 +287,83 @@ describe('engine contract: kind', () => {
     expect(names(machine)).toEqual([]);
   });
 
+  it('is interrupted while it marks the folder: kind does not begin, and nothing is waited for afterwards', async () => {
+    const recorded = up(PLAN);
+    const machine = machineFor(PLAN);
+    const onHandle = async (handle: EngineHandle): Promise<void> => {
+      await Promise.resolve();
+      recorded.handles.push(handle);
+      // After the first look at the signal, while the file is written.
+      setImmediate(() => recorded.abort.abort());
+    };
+    expect((await failure(kindEngine(machine.deps).create(PLAN, { ...recorded.context, onHandle }))).code).toBe('INTERRUPTED');
+    expect(existsSync(join(recorded.directory, 'creating'))).toBe(false);
+    expect(machine.log.filter((line) => line.startsWith('kind create'))).toEqual([]);
+  });
+
+  it('ends kind when it takes too long, and keeps evidence of it', async () => {
+    const machine = machineFor(PLAN, { kindHangs: true, createWithinMs: 20 });
+    const error = await failure(kindEngine(machine.deps).create(PLAN, up(PLAN).context));
+    expect(error).toMatchObject({ code: 'ENGINE_STEP_FAILED', message: 'kind cannot create cluster cnilab-small: took longer than 0.02 s' });
+    expect(error.details['evidence']).toBe(join(scratch.folder, 'evidence', 'small'));
+  });
+
+  it('keeps evidence when the time is up, and none for Ctrl-C', async () => {
+    const expired = AbortSignal.timeout(0);
+    await once(expired, 'abort');
+    for (const [reason, kept] of [
+      [expired.reason, join(scratch.folder, 'evidence', 'small')],
+      [new Error('Ctrl-C'), undefined],
+    ] as const) {
+      const recorded = up(PLAN);
+      const machine = machineFor(PLAN, { kindHangs: true, onKind: () => setTimeout(() => recorded.abort.abort(reason), 5) });
+      const error = await failure(kindEngine(machine.deps).create(PLAN, recorded.context));
+      expect(error.code).toBe('INTERRUPTED');
+      expectWellNested(recorded.events);
+      expect(error.details['evidence']).toBe(kept);
+    }
+  });
+
+  it('keeps evidence of a change that fails, and the class of its error', async () => {
+    const machine = machineFor(PLAN);
+    const engine = kindEngine(machine.deps);
+    const { context, directory } = up(PLAN);
+    const handle = await engine.create(PLAN, context);
+    const refusing = kindEngine({
+      ...machine.deps,
+      run: async (argv, options) =>
+        argv.includes('apply') ? { exitCode: 1, stdout: '', stderr: 'error: no way', failure: '' } : await machine.deps.run(argv, options),
+    });
+    const changed = up(PLAN, { directory, artifacts: fakeArtifacts(PLAN, { '01-api.yaml': 'kind: Pod\n' }) });
+    const error = await failure(refusing.change(handle, PLAN, PLAN, changed.context));
+    expect(error).toBeInstanceOf(CommandError);
+    expect(error.details['evidence']).toBe(join(scratch.folder, 'evidence', 'small'));
+    expectWellNested(changed.events);
+  });
+
+  it('loads images into a running lab of which nothing else differs; what is not here is said before anything is touched', async () => {
+    const machine = machineFor(PLAN, { images: ['example.test/here:1'] });
+    const engine = kindEngine(machine.deps);
+    const { context, directory } = up(PLAN);
+    const handle = await engine.create(PLAN, context);
+    await engine.change(handle, PLAN, PLAN, up(PLAN, { directory, load: ['example.test/here:1'] }).context);
+    expect(machine.log).toContain('kind load docker-image --name cnilab-small example.test/here:1');
+    const gone = up(PLAN, { directory, load: ['example.test/gone:1'] });
+    expect(await failure(engine.change(handle, PLAN, PLAN, gone.context))).toMatchObject({
+      code: 'IMAGE_MISSING',
+      details: { images: ['example.test/gone:1'] },
+    });
+    expect(gone.events).toEqual([]);
+  });
+
+  it('tells what the machine had better have, and goes on', async () => {
+    const machine = machineFor(PLAN);
+    const { context, events } = up(PLAN);
+    const readText = async (path: string): Promise<string | null> => await Promise.resolve(path.includes('inotify') ? '128' : null);
+    await kindEngine({ ...machine.deps, readText }).create(PLAN, context);
+    expect(events.find(({ step, phase }) => step === 'preflight' && phase === 'end')?.detail).toMatch(/^kind; inotify limits: 128 watches, .*sysctl -w/);
+  });
+
   it("never touches somebody else's cluster of the same name", async () => {
     const machine = machineFor(PLAN);
     machine.addForeign('cnilab-small');
@@ -225,6 +374,16 @@ describe('engine contract: kind', () => {
     expect(handles).toEqual([]);
     await engine.destroy(null, directory);
     expect(names(machine)).toEqual(['cnilab-small-control-plane']);
+  });
+
+  it("says how another lab's cluster of the same name is taken down", async () => {
+    const machine = machineFor(PLAN);
+    const engine = kindEngine(machine.deps);
+    await engine.create(PLAN, up(PLAN).context);
+    expect(await failure(engine.create(PLAN, up(PLAN).context))).toMatchObject({
+      code: 'NAME_TAKEN',
+      hint: expect.stringContaining('cnilab down small') as string,
+    });
   });
 
   it("never touches somebody else's cluster that came in between", async () => {
@@ -319,7 +478,7 @@ describe('engine contract: kind', () => {
 
   it('enters nodes and pods by argv, never by a shell string', async () => {
     const engine = kindEngine(machineFor(PLAN).deps);
-    const handle = { engine: 'kind', directory: '/d', provider: 'docker', nodes: 2, clusters: '{"c1":"cnilab-small"}' };
+    const handle = { engine: 'kind', directory: '/d', provider: 'docker', containers: 2, writtenAt: '', clusters: '{"c1":"cnilab-small"}' };
     const odd = ['ip', 'route', '; rm -rf /'];
     const node = await engine.enter(handle, 'cnilab-small-worker', odd);
     expect(node.filter((word) => word !== '--tty')).toEqual(['docker', 'exec', '--interactive', 'cnilab-small-worker', ...odd]);

@@ -5,9 +5,10 @@ import { parseContainers, type Container } from '../../engines/kind/container-en
 import { alwaysPulled, canonicalImage } from '../../engines/kind/images.ts';
 import { kindFailure } from '../../engines/kind/kind-failure.ts';
 import { kindSteps, parseKindLine } from '../../engines/kind/kind-steps.ts';
-import { ownedBy, OWNER_MOUNT, type Owner } from '../../engines/kind/owner.ts';
+import { ownedBy, type Owner } from '../../engines/kind/owner.ts';
 import type { EngineEvent } from '../../engines/port.ts';
 import { EnvironmentError } from '../../topology/errors.ts';
+import { OWNER_MOUNT } from '../../topology/kind-images.ts';
 import { smallPlan } from './compile-fixture.ts';
 
 describe("kind's own progress", () => {

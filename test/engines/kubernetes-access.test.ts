@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { existingAccess, existingFidelity } from '../../engines/existing/engine.ts';
 import { collectEvidence, withoutSecrets } from '../../engines/kubernetes/collect-evidence.ts';
 import { settle } from '../../engines/kubernetes/facts.ts';
-import { accessError, kubectlFor, type KubectlDeps } from '../../engines/kubernetes/kubectl.ts';
+import { accessError, kubectlFor, patient, type KubectlDeps } from '../../engines/kubernetes/kubectl.ts';
 import { missingPermissions, requirePermissions, rulesAsYaml } from '../../engines/kubernetes/permissions.ts';
 import { recogniseCni } from '../../engines/kubernetes/recognise-cni.ts';
 import { targetLines } from '../../engines/kubernetes/targets.ts';
@@ -44,15 +44,12 @@ describe('kubectl', () => {
     await kubectlFor({ ...access, kubeconfig: null, context: null }, deps).run(['version']);
     expect(deps.calls[1]).toEqual(['kubectl', '--request-timeout=20s', 'version']);
   });
-  it('creates and applies all objects in one call', async () => {
+  it('creates all objects in one call', async () => {
     const inputs: string[] = [];
     const deps = faked((_, input) => (inputs.push(input), {}));
     const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'n' } };
     await kubectlFor(access, deps).create([object, object]);
-    await kubectlFor(access, deps).apply([object]);
-    await kubectlFor(access, deps).apply([]);
-    expect(inputs.map((one) => (JSON.parse(one) as { readonly items: readonly unknown[] }).items.length)).toEqual([2, 1]);
-    expect(deps.calls[1]).toContain('--server-side');
+    expect(inputs.map((one) => (JSON.parse(one) as { readonly items: readonly unknown[] }).items.length)).toEqual([2]);
   });
   it.each<[string, string]>([
     ['KUBECONFIG_INVALID', 'error: stat /nonexist: no such file or directory'],
@@ -94,6 +91,41 @@ describe('kubectl', () => {
       message: expect.stringContaining('took longer') as string,
     });
     await expect(failing({ exitCode: 1, failure: 'was canceled' }, AbortSignal.abort())).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  });
+});
+
+describe('patient', () => {
+  const refused = 'The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?';
+  /** The answers in turn; then `{}`. */
+  const asked = async (stderrs: readonly string[], withinMs?: number, signal?: AbortSignal): Promise<{ readonly result: unknown; readonly calls: number }> => {
+    const bad = stderrs.values();
+    const deps = faked(() => {
+      const { value } = bad.next();
+      return value === undefined ? { stdout: '{}' } : { exitCode: 1, stderr: value };
+    });
+    const result = await patient(() => kubectlFor(access, deps).json(['get', '--raw', '/api']), withinMs, signal).catch((error: unknown) => error);
+    return { result, calls: deps.calls.length };
+  };
+  it.each([
+    refused,
+    'Error from server: etcdserver: leader changed',
+    'Error from server (Timeout): the server was unable to return a response in the time allotted: timeout',
+    'Unable to connect to the server: EOF',
+  ])('asks again after %s', async (stderr) => {
+    expect(await asked([stderr])).toEqual({ result: {}, calls: 2 });
+  });
+  it('does not ask again for what time does not mend', async () => {
+    expect(await asked(['Error from server (Forbidden): pods is forbidden: User "u"'])).toMatchObject({ result: { code: 'FORBIDDEN_BY_CLUSTER' }, calls: 1 });
+    // The command itself names a timeout.
+    expect(await asked(['Error from server (NotFound): pods "x" not found'])).toMatchObject({ result: { code: 'COMMAND_FAILED' }, calls: 1 });
+  });
+  it('gives up in time, with the last failure', async () => {
+    expect(await asked([refused, refused, refused, refused], 1_100)).toMatchObject({ result: { code: 'CLUSTER_UNREACHABLE' }, calls: 3 });
+  });
+  it('ends when it is interrupted', async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 50);
+    expect(await asked([refused, refused], undefined, controller.signal)).toMatchObject({ result: { code: 'INTERRUPTED' }, calls: 1 });
   });
 });
 
@@ -281,8 +313,10 @@ describe('collectEvidence', () => {
     });
     const withNodes: KubernetesAccess = {
       ...access,
-      onNode: (node) =>
-        node === 'lab-worker' ? Promise.reject(new Error('no such container')) : Promise.resolve({ exitCode: 0, stdout: '1: lo', stderr: '' }),
+      onNode: (node, _argv, options) =>
+        node === 'lab-worker' || options?.signal === undefined
+          ? Promise.reject(new Error('no such container'))
+          : Promise.resolve({ exitCode: 0, stdout: '1: lo', stderr: '' }),
     };
     const files = await collectEvidence(withNodes, kubectlFor(withNodes, deps), directory);
     expect(readdirSync(directory).toSorted()).toEqual(files);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { collectVerification, type Collected, type CollectInput } from '../../engines/kubernetes/collect.ts';
 import { kubectlFor } from '../../engines/kubernetes/kubectl.ts';
-import { leftoverNamespaces, removeLeftovers, removeNamespace } from '../../engines/kubernetes/namespaces.ts';
+import { DEADLINE_ANNOTATION, removeLeftovers, removeNamespace } from '../../engines/kubernetes/namespaces.ts';
 import { waitReady } from '../../engines/kubernetes/wait-ready.ts';
 import type { EngineEvent, KubernetesAccess } from '../../engines/port.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
@@ -106,6 +106,8 @@ function apiOf(world: World = {}): Api {
 
 const object = (kind: string, name: string): KubernetesObject => ({ apiVersion: 'v1', kind, metadata: { name, namespace: NAMESPACE } });
 
+const job = (name: string): KubernetesObject => ({ ...object('Job', name), spec: { activeDeadlineSeconds: 60 } });
+
 function inputOf(api: Api, rest: Partial<CollectInput> = {}): CollectInput {
   return {
     access: api.access,
@@ -115,10 +117,9 @@ function inputOf(api: Api, rest: Partial<CollectInput> = {}): CollectInput {
       permissions: [{ ...object('ClusterRole', 'verify'), rules: [{ apiGroups: [''], resources: ['namespaces'], verbs: ['create'] }] }],
       responders: [object('DaemonSet', 'responder'), object('DaemonSet', 'host-responder')],
       script: object('ConfigMap', 'probe'),
-      jobs: ['r1', 'r2', 'r3'].flatMap((one) => onlyNodes.map((node) => object('Job', `${one}-${NODES.indexOf(node)}${round === 0 ? '' : `-round${round}`}`))),
+      jobs: ['r1', 'r2', 'r3'].flatMap((one) => onlyNodes.map((node) => job(`${one}-${NODES.indexOf(node)}${round === 0 ? '' : `-round${round}`}`))),
     }),
     targets: (lines) => ({ ...object('ConfigMap', 'targets'), data: { targets: lines.map((line) => line.node).join(' ') } }),
-    deadlineMs: 300,
     respondersMs: 300,
     signal: new AbortController().signal,
     onEvent: () => {},
@@ -153,6 +154,40 @@ describe('collectVerification', () => {
       'read evidence',
       `remove namespace ${NAMESPACE}`,
     ]);
+  });
+  it('says in its namespace until when it may run: the time of the responders, and twice that of a Job', async () => {
+    const api = apiOf();
+    const before = Date.now();
+    await collected(api);
+    const deadline = Date.parse(api.created.find((one) => one.kind === 'Namespace')?.metadata.annotations?.[DEADLINE_ANNOTATION] ?? '');
+    expect(deadline).toBeGreaterThan(before + 300 + 2 * 60_000);
+    expect(deadline).toBeLessThan(Date.now() + 10 * 60_000);
+  });
+  it('waits for a Job as long as it may run', async () => {
+    const api = apiOf({ stuck: { 'r1-0': { phase: 'Running' } }, mute: new Set(['r1-0']) });
+    const { objects } = inputOf(api);
+    const brief: CollectInput['objects'] = (round) => {
+      const made = objects(round);
+      return { ...made, jobs: made.jobs.map((one) => ({ ...one, spec: { activeDeadlineSeconds: one.metadata.name === 'r1-0' ? 0.5 : 0.1 } })) };
+    };
+    const controller = new AbortController();
+    let ms = 0;
+    const onEvent = (event: EngineEvent): void => {
+      if (event.step !== 'wait for Jobs' || event.phase !== 'end') return;
+      ms = event.ms ?? 0;
+      controller.abort();
+    };
+    await expect(collected(api, { objects: brief, onEvent, signal: controller.signal })).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    // And GRACE_MS for what may still come.
+    expect(ms).toBeGreaterThan(500 + 3_000);
+    expect(ms).toBeLessThan(15_000);
+  }, 20_000);
+  it('survives an API server that does not answer for a moment', async () => {
+    let polls = 0;
+    const api = apiOf({
+      fail: (args) => (args.some((one) => one.endsWith('/pods')) && ++polls === 1 ? 'The connection to the server 127.0.0.1:1 was refused' : null),
+    });
+    expect((await collected(api)).notRun).toEqual([]);
   });
   it('goes on without a responder that crashes, and says why', async () => {
     const terminated = { reason: 'Error', exitCode: 1 };
@@ -203,7 +238,6 @@ describe('collectVerification', () => {
     const started = performance.now();
     const result = await collected(apiOf({ stuck, mute: new Set(['r1-1', 'r2-1', 'r3-1']) }), {
       facts: { ...facts, nodes },
-      deadlineMs: 60_000,
       respondersMs: 60_000,
     });
     expect(performance.now() - started).toBeLessThan(30_000);
@@ -243,10 +277,23 @@ describe('namespaces of verifications', () => {
     const api = apiOf();
     const kubectl = kubectlFor(api.access, { run: api.run });
     await kubectl.create([object('Namespace', NAMESPACE)]);
-    expect(await leftoverNamespaces(kubectl, { lab: 'lab' })).toEqual([NAMESPACE]);
-    expect(api.calls.at(-1)).toContain('--selector=app.kubernetes.io/managed-by=cnilab,cnilab.dev/verification,cnilab.dev/lab=lab');
-    expect(await removeLeftovers(kubectl)).toEqual([NAMESPACE]);
-    expect(await removeLeftovers(kubectl)).toEqual([]);
+    expect(await removeLeftovers(kubectl)).toEqual({ removed: [NAMESPACE], left: [] });
+    expect(api.calls[1]).toContain('--selector=app.kubernetes.io/managed-by=cnilab,cnilab.dev/verification');
+    expect(await removeLeftovers(kubectl)).toEqual({ removed: [], left: [] });
+  });
+  it('are left while their verification may still run, unless that is forced', async () => {
+    const deadlines = { running: new Date(Date.now() + 60_000).toISOString(), late: new Date(Date.now() - 1).toISOString(), nonsense: 'tomorrow' };
+    const items = Object.entries(deadlines).map(([name, deadline]) => ({ metadata: { name, annotations: { [DEADLINE_ANNOTATION]: deadline } } }));
+    const kubectl = kubectlFor(apiOf().access, {
+      run: (argv) =>
+        Promise.resolve(
+          argv.includes('namespaces')
+            ? { exitCode: 0, stdout: JSON.stringify({ items }), stderr: '', failure: '' }
+            : { exitCode: argv.includes('--raw') ? 1 : 0, stdout: '', stderr: 'Error from server (NotFound)', failure: '' },
+        ),
+    });
+    expect(await removeLeftovers(kubectl)).toEqual({ removed: ['late', 'nonsense'], left: [{ namespace: 'running', deadline: deadlines.running }] });
+    expect(await removeLeftovers(kubectl, { force: true })).toEqual({ removed: ['running', 'late', 'nonsense'], left: [] });
   });
 });
 
@@ -256,6 +303,13 @@ describe('removeNamespace', () => {
     const kubectl = kubectlFor(api.access, { run: api.run });
     await kubectl.create([object('Namespace', NAMESPACE)]);
     await expect(removeNamespace(kubectl, NAMESPACE, 400)).rejects.toMatchObject({ code: 'CLEANUP_FAILED', details: { namespace: NAMESPACE } });
+  });
+  it('is out of reach of Ctrl-C, call by call', async () => {
+    const detached: unknown[] = [];
+    const api = apiOf();
+    const run: Api['run'] = (argv, options) => (detached.push(options.detached), api.run(argv, options));
+    await removeNamespace(kubectlFor(api.access, { run }), NAMESPACE);
+    expect(detached).toEqual([true, true, true]);
   });
   it('is content where pods may not be deleted, and where there never was such a namespace', async () => {
     const forbidden = 'Error from server (Forbidden): pods is forbidden: User "u"';

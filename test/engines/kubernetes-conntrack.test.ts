@@ -1,5 +1,10 @@
-import { describe, expect, it } from 'vitest';
-import { conntrackReadings, conntrackScript, conntrackUnread, isSymmetric, parseConntrack } from '../../engines/kubernetes/conntrack-text.ts';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { conntrackReadings, conntrackScript, conntrackUnread, isSymmetric, parseConntrack, untrackedNodes } from '../../engines/kubernetes/conntrack-text.ts';
+import { recordedVerification } from './kubernetes-fixture.ts';
 
 /** Lines of conntrack 1.4.7 and of /proc, kernel 6.18. */
 const PLAIN =
@@ -60,5 +65,26 @@ describe('conntrackReadings', () => {
   it('asks for both families and protocols, and for /proc where the program is missing', () => {
     for (const word of ['-f ipv4 -p tcp', '-f ipv4 -p udp', '-f ipv6 -p tcp', '-f ipv6 -p udp', '/proc/net/nf_conntrack'])
       expect(conntrackScript(7000)).toContain(word);
+  });
+  it.each([
+    ['', 0, ''],
+    ['ipv6', 1, 'conntrack v1.4.7 (conntrack-tools): Operation not permitted'],
+  ])('takes no part for the whole (fails for "%s")', (fails, code, reason) => {
+    const directory = mkdtempSync(join(tmpdir(), 'conntrack-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const program = `#!/bin/sh\ncase "$*" in *"\${FAILS:-none}"*) echo 'conntrack v1.4.7 (conntrack-tools): Operation not permitted' >&2; exit 1;; esac\necho "$*"\n`;
+    writeFileSync(join(directory, 'conntrack'), program, { mode: 0o755 });
+    const result = spawnSync('sh', ['-c', conntrackScript(7000)], { encoding: 'utf8', env: { PATH: `${directory}:/usr/bin:/bin`, FAILS: fails } });
+    expect(result.status).toBe(code);
+    expect(result.stderr.trim()).toBe(reason);
+    if (code === 0) expect(result.stdout.trim().split('\n')).toHaveLength(4);
+  });
+  it('knows a node that tracks nothing of what was answered', () => {
+    const { probes } = recordedVerification().evidence;
+    const nodes = [...new Set(probes.map((line) => line.node))];
+    const [blind = '', seeing = ''] = nodes;
+    const readings = [...conntrackReadings(blind, '', 7000), ...conntrackReadings(seeing, PLAIN, 7000), ...conntrackReadings('silent', '', 7000)];
+    expect(untrackedNodes(readings, probes)).toEqual([blind]);
+    expect(untrackedNodes(conntrackUnread(blind, 'no such container'), probes)).toEqual([]);
   });
 });

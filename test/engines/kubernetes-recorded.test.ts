@@ -271,7 +271,7 @@ describe('recordedSession', () => {
     });
   });
   it('sees neither ICMP nor sizes nor kernels, and runs nothing', async () => {
-    const session = recordedSession([collected], planOf(collected));
+    const session = recordedSession(collected, planOf(collected));
     expect(session.sight).toEqual({ icmp: false, df: false, kernel: false, clock: false, destination: false });
     await expect(session.run('lab-worker', ['true'])).rejects.toMatchObject({ code: 'ENGINE_UNSUPPORTED' });
     await expect(session.checkAttachments()).rejects.toThrow(/recorded/);

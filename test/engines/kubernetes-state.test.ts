@@ -92,12 +92,12 @@ describe('reasonsNotReady', () => {
       ...state,
       pods: [{ metadata: { namespace: 'a', name: 'p' }, ...(status === undefined ? {} : { status }) }],
     });
-    const wanted = { nodes: false, pods: [{ namespace: 'a', name: 'p' }] };
-    expect(reasonsNotReady(pod({ phase: 'Succeeded' }), [], wanted)).toEqual([]);
-    expect(reasonsNotReady(pod({ phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] }), [], wanted)).toEqual([]);
-    expect(reasonsNotReady(pod({ phase: 'Pending' }), [], wanted)).toEqual([{ text: 'pod a/p: waits to be scheduled', stuck: false }]);
-    expect(reasonsNotReady(state, [], wanted)).toEqual([{ text: 'pod a/p is not there', stuck: false }]);
-    expect(reasonsNotReady(pod({ phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' }), [], wanted)).toEqual([
+    const wanted: readonly RolloutTarget[] = [{ kind: 'Pod', namespace: 'a', name: 'p' }];
+    expect(reasonsNotReady(pod({ phase: 'Succeeded' }), wanted, { nodes: false })).toEqual([]);
+    expect(reasonsNotReady(pod({ phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] }), wanted, { nodes: false })).toEqual([]);
+    expect(reasonsNotReady(pod({ phase: 'Pending' }), wanted, { nodes: false })).toEqual([{ text: 'pod a/p: waits to be scheduled', stuck: false }]);
+    expect(reasonsNotReady(state, wanted, { nodes: false })).toEqual([{ text: 'pod a/p is not there', stuck: false }]);
+    expect(reasonsNotReady(pod({ phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' }), wanted, { nodes: false })).toEqual([
       { text: 'pod a/p: Evicted: The node was low on resource: memory.', stuck: true },
     ]);
   });

@@ -105,12 +105,15 @@ current-context: guest
       const child = spawn(process.execPath, [join(root, 'dist/cli/main.js'), 'verify', '--kubeconfig', kubeconfig], {
         env: place.environment,
         stdio: 'ignore',
+        // A group of its own, as a terminal gives each command.
+        detached: true,
       });
       return { child, ended: new Promise((resolve) => child.on('close', resolve)) };
     };
     const first = begin();
     await expect.poll(verifications, { timeout: 30_000, interval: 200 }).not.toBe('');
-    first.child.kill('SIGINT');
+    // Ctrl-C reaches every process of the group.
+    process.kill(-(first.child.pid ?? Number.NaN), 'SIGINT');
     expect(await first.ended).toBe(130);
     expect(verifications()).toBe('');
 
@@ -119,7 +122,10 @@ current-context: guest
     second.child.kill('SIGKILL');
     await second.ended;
     expect(verifications()).not.toBe('');
-    const cleaned = await place.cnilab(['down', '--kubeconfig', kubeconfig]);
+    const kept = await place.cnilab(['down', '--kubeconfig', kubeconfig]);
+    expect(kept.stderr).toMatch(/left cnilab-verify-\w+: its verification may still run/);
+    expect(verifications()).not.toBe('');
+    const cleaned = await place.cnilab(['down', '--kubeconfig', kubeconfig, '--force']);
     expect(cleaned.stderr).toContain('removed cnilab-verify-');
     expect(cleaned.code).toBe(0);
     expect(verifications()).toBe('');

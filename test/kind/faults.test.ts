@@ -110,6 +110,15 @@ const FAULTS: readonly Fault[] = [
     class: /silent|no-host|unreachable|stalled/,
   },
   {
+    name: 'a node that does not reach its own pods',
+    inject: (one) => [rule(ONE, '-I', 'OUTPUT', '-d', one.podCIDR, '-p', 'tcp', '--dport', '7000', '-j', 'DROP')],
+    undo: (one) => [rule(ONE, '-D', 'OUTPUT', '-d', one.podCIDR, '-p', 'tcp', '--dport', '7000', '-j', 'DROP')],
+    fails: ['R2'],
+    passes: ['R1', 'R3'],
+    cells: ['c1/worker1>c1/worker1'],
+    class: /silent/,
+  },
+  {
     // Last: flanneld makes the device anew, so it is stopped first.
     name: 'a node lost its VXLAN device',
     inject: () => [
@@ -158,7 +167,7 @@ describe.skipIf(why !== null)(`faults of real nodes${why === null ? '' : ` (skip
     const cells = failingCells(report);
     expect(cells).toEqual(expect.arrayContaining([...fault.cells]));
     expect(cells.filter((cell) => !fault.cells.includes(cell) && fault.also?.includes(cell) !== true)).toEqual([]);
-    const failures = report.checks.filter((check) => check.requirement === 'R1').flatMap((check) => check.failures);
+    const failures = report.checks.filter((check) => check.requirement === fault.fails[0]).flatMap((check) => check.failures);
     expect(failures.length).toBeGreaterThan(0);
     expect(failures.filter((failure) => !fault.class.test(failure.class))).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import { architecture } from '../../lab/pin-upstream.ts';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +48,7 @@ describe('a file of an archive', () => {
 describe('plugins that nodes lack', () => {
   /** Pins the release to these bytes, and puts them where a fetched file is kept. */
   const pinned = (bytes: Buffer): string => {
-    const file = pluginArchive(planOf({ type: 'bridge' }), process.arch === 'x64' ? 'amd64' : process.arch);
+    const file = pluginArchive(planOf({ type: 'bridge' }), architecture());
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const folder = join(scratch.folder, 'cache', 'cnilab', 'upstream');
     mkdirSync(folder, { recursive: true });

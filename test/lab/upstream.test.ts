@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { asLoaded } from '../../lab/api.ts';
 import { lockPathFor, lockText, pinnedDigest, readLock, withLocked, type LockFile } from '../../lab/lock-file.ts';
+import { synthesizeLab } from '../../lab/synth.ts';
 import { fetchUpstream, fetchUpstreamFile, lockUpstream, type FetchOptions } from '../../lab/upstream.ts';
 import type { UpstreamFile } from '../../topology/artifacts.ts';
 import { useScratch } from './scratch.ts';
@@ -132,10 +135,15 @@ describe('fetching a file of another project', () => {
   });
 
   it('a port where nobody listens is told as such', async () => {
-    const nobody: UpstreamFile = { what: 'the manifest', url: 'http://127.0.0.1:1/x', sha256: sha256('x') };
+    const closed = createServer().listen(0, '127.0.0.1');
+    await once(closed, 'listening');
+    const { port } = closed.address() as AddressInfo;
+    closed.close();
+    await once(closed, 'close');
+    const nobody: UpstreamFile = { what: 'the manifest', url: `http://127.0.0.1:${port}/x`, sha256: sha256('x') };
     await expect(fetchUpstreamFile(nobody, options())).rejects.toMatchObject({
       code: 'UPSTREAM_MISSING',
-      message: expect.stringContaining('bad port') as string,
+      message: expect.stringContaining('ECONNREFUSED') as string,
     });
   });
 
@@ -238,5 +246,13 @@ describe('the lock file', () => {
   ])('%s is refused', async (text, why) => {
     const path = scratch.write('cnilab.lock.json', text);
     await expect(readLock(path)).rejects.toMatchObject({ code: 'LOCK_INVALID', message: expect.stringContaining(why) as string });
+  });
+});
+
+describe('synthesizeLab', () => {
+  it('stops fetching with its signal', async () => {
+    const lab = await asLoaded({ name: 'a', clusters: [{ name: 'c1', cni: { type: 'calico' } }] });
+    const reason = new Error('stopped');
+    await expect(synthesizeLab(lab, 'kind', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 });

@@ -5,7 +5,7 @@ import type { LabPlan } from '../../topology/plan.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { ClusterSpec, LabSpec } from '../../topology/spec.ts';
 import { clusterEnds, podsOnNode } from '../../verify/endpoints.ts';
-import { CLOSED_PORT } from '../../verify/options.ts';
+import { CLOSED_PORT } from '../../topology/probing.ts';
 import { createPairTable, keepDeviation } from '../../verify/pair-table.ts';
 import type { CheckResult, Report } from '../../verify/report.ts';
 import { verifyLab, type VerifyOptions } from '../../verify/run-verification.ts';

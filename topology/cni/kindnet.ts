@@ -20,8 +20,7 @@ export const kindnet: CniPlanner<KindnetCniSpec, KindnetPlan> = {
     programs: [],
     overheadBytes: { none: 0 },
     ports: [],
-    // kindnetd does, by kube-network-policies; the data path that this package programs itself does not.
-    enforcesNetworkPolicy: false,
+    enforcesNetworkPolicy: true,
     proxyModes: ['iptables', 'nftables', 'ipvs', 'none'],
     families: ['ipv4', 'ipv6'],
     version: 'kind 0.33',

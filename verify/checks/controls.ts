@@ -5,7 +5,7 @@ import type { Family } from '../../topology/spec.ts';
 import { answerers, askers, podsOnNode, speaks, type ClusterEnds } from '../endpoints.ts';
 import { endFailure, pairFailure, type ProbedFailure } from '../failure.ts';
 import { isAsked } from '../cast.ts';
-import { CLOSED_PORT } from '../options.ts';
+import { CLOSED_PORT } from '../../topology/probing.ts';
 import { bitOf, isDead, type PairTable } from '../pair-table.ts';
 import { probeRequest, type Pair } from '../probe-plan.ts';
 import type { Run } from '../run.ts';
@@ -153,7 +153,8 @@ async function unassigned(run: Run, cluster: ClusterEnds, family: Family, found:
     nodeOf.push(index);
   });
   if (pairs.length === 0) return;
-  const protocol = run.options.protocols[0] ?? 'tcp';
+  // The Jobs of a cast ask addresses of nobody by TCP alone.
+  const protocol = cluster.cast === null ? (run.options.protocols[0] ?? 'tcp') : 'tcp';
   const request = {
     ...probeRequest(
       cluster,

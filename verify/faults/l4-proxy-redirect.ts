@@ -1,4 +1,4 @@
-import { PROBE_PORT } from '../options.ts';
+import { PROBE_PORT } from '../../topology/probing.ts';
 import type { Fault } from './fault.ts';
 import { firstRule } from './steps.ts';
 import { podAddress } from './target.ts';

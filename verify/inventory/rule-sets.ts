@@ -1,7 +1,7 @@
 /** The packet filters of the lab, parsed once per namespace, and the packet that a probe is at a node. */
 import type { NamespaceSnapshot } from '../../engines/port.ts';
 import type { Family } from '../../topology/spec.ts';
-import { PROBE_PORT } from '../options.ts';
+import { PROBE_PORT } from '../../topology/probing.ts';
 import type { PairFlow } from './flow.ts';
 import { parseIptables } from './iptables-text.ts';
 import { addressOf, type EndpointView, isOneSegment, isRoutedPerPod, type LabView, namespaceOf } from './lab-view.ts';

@@ -25,6 +25,10 @@ sysctl_is() {
   [ "$now" = "$2" ] || printf '%s\n' "$2" >"$1"
 }
 
+# Without it what stays on the bridge bypasses the translation of Services: said once.
+[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] ||
+  echo 'br_netfilter is not loaded: Services will not work between pods of one node (modprobe br_netfilter on the machine)' >&2
+
 # chain_is PROGRAM TABLE HOOK CHAIN [RULE...]: the chain holds these rules and no others, and the hook jumps to it.
 chain_is() {
   program=$1 table=$2 hook=$3 chain=$4

@@ -2,7 +2,7 @@ import type { Family } from '../../../topology/spec.ts';
 import type { Affinity, EnvVar, Job, PodSpec } from '../kubernetes-types.ts';
 import { ownerLabels, type Owner } from './labels.ts';
 import { HOLD_SECONDS, jobSeconds, limitSeconds, PARALLEL, seconds, silenceSeconds } from './limits.ts';
-import { CLOSED_PORT, PROBE_PORT } from './probe-port.ts';
+import { CLOSED_PORT, PROBE_PORT } from '../../../topology/probing.ts';
 import type { Requirement } from './requirement.ts';
 import { UNPRIVILEGED_CONTAINER, UNPRIVILEGED_POD } from './unprivileged.ts';
 

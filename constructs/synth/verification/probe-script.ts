@@ -4,7 +4,7 @@
  */
 const TEXT = String.raw`#!/bin/sh
 # Probes the network from where it runs, and prints what both ends saw: one line of JSON for each probe. It judges nothing.
-# Needs curl, nc (OpenBSD) and ip (iproute2), all of them in the agnhost image; runs in dash, in busybox' ash and in bash.
+# Needs curl, nc (OpenBSD), ip (iproute2) and bash, all of them in the agnhost image; runs in dash, in busybox' ash and in bash.
 #
 # REQUIREMENT  r1 (from a pod, with its own responder), r2 (from the network of a node) or r3 (views, from a pod)
 # NODE POD POD_IPS            who asks; addresses joined by commas
@@ -399,7 +399,7 @@ firstPort=$((0x$seed % 9000))
 serial=0
 
 # By their paths: a busybox shell may prefer its own nc and ip, which can do less.
-for tool in curl nc ip; do
+for tool in curl nc ip bash; do
   IFS=:
   for folder in $PATH; do
     if [ -x "$folder/$tool" ]; then

@@ -1,6 +1,6 @@
 import type { DaemonSet } from '../kubernetes-types.ts';
 import { ownerLabels, type Owner } from './labels.ts';
-import { PROBE_PORT } from './probe-port.ts';
+import { PROBE_PORT } from '../../../topology/probing.ts';
 import { UNPRIVILEGED_CONTAINER, UNPRIVILEGED_POD } from './unprivileged.ts';
 
 export interface ResponderProps extends Owner {
@@ -40,8 +40,12 @@ export function responder(props: ResponderProps): DaemonSet {
               image,
               args: ['netexec', `--http-port=${PROBE_PORT}`, `--udp-port=${PROBE_PORT}`, ...(hostNetwork ? ['--udp-listen-addresses=$(POD_IPS)'] : [])],
               ...(hostNetwork ? { env: [{ name: 'POD_IPS', valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } } }] } : {}),
-              // healthz is 412 until UDP listens too.
-              readinessProbe: { httpGet: { path: '/healthz', port: PROBE_PORT }, periodSeconds: 1 },
+              // Asked inside of the pod: a node that cannot reach its own pods is what a verification looks for. healthz is 412 until UDP listens too.
+              readinessProbe: {
+                exec: { command: ['curl', '-q', '-sf', '-m', '1', '--noproxy', '*', '-o', '/dev/null', `http://127.0.0.1:${PROBE_PORT}/healthz`] },
+                periodSeconds: 1,
+                timeoutSeconds: 2,
+              },
               resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
             },
           ],

@@ -4,7 +4,7 @@ import { parse, stringify } from 'yaml';
 import { offsetsFor, targetsConfigMap, verificationObjects, type TargetLine, type VerificationInput } from '../../../constructs/synth/verification/index.ts';
 import type { DaemonSet, Job, PodSpec, PodTemplate } from '../../../constructs/synth/kubernetes-types.ts';
 import type { KubernetesObject } from '../../../topology/spec.ts';
-import { CLOSED_PORT, PROBE_PORT } from '../../../verify/options.ts';
+import { CLOSED_PORT, PROBE_PORT } from '../../../topology/probing.ts';
 
 const names = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `node-${i}`);
 const input = (change: Partial<VerificationInput> = {}): VerificationInput => ({

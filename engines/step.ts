@@ -1,6 +1,6 @@
-import type { OnEvent } from '../port.ts';
+import type { OnEvent } from './port.ts';
 
-/** One step of bringing a lab up, with its time; a failure is told before it is thrown on. `work` may say what it found, shown when it ends. */
+/** One step of a longer work, with its time; a failure is told before it is thrown on. `work` may say what it found, shown when it ends. */
 export async function step<T>(
   onEvent: OnEvent,
   name: string,
