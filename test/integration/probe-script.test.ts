@@ -289,13 +289,24 @@ describe.skipIf(why !== null)(`the probe script with the tools of agnhost alone$
       udp: ['silent', 0],
     },
   ])('tells it when $fault, and of the others that they answer', async ({ rules, ...expected }) => {
-    const evidence = await withRules(rules, async () => {
-      try {
-        return await run({ REQUIREMENT: 'r3', ATTEMPTS: '1' });
-      } finally {
-        await lab.sh('node', `ip route replace 10.244.3.0/24 dev v-rb proto kernel scope link src ${address(3, 'ipv4', 1)}`);
-      }
-    });
+    const attempt = async (): Promise<Awaited<ReturnType<typeof run>>> =>
+      await withRules(rules, async () => {
+        try {
+          return await run({ REQUIREMENT: 'r3', ATTEMPTS: '1' });
+        } finally {
+          await lab.sh('node', `ip route replace 10.244.3.0/24 dev v-rb proto kernel scope link src ${address(3, 'ipv4', 1)}`);
+        }
+      });
+    const tcpOf = (found: Awaited<ReturnType<typeof run>>): string | undefined =>
+      of(found, 'mesh', 'responder-rb')
+        .filter((line) => line.protocol === 'tcp')
+        .map((line) => outcomeOf(line).outcome)[0];
+    let evidence = await attempt();
+    // What the router may say was used up by the tests before this one.
+    if (tcpOf(evidence) === 'silent' && expected.tcp[0] !== 'silent') {
+      await new Promise((resolve) => setTimeout(resolve, 6000));
+      evidence = await attempt();
+    }
     const rb = of(evidence, 'mesh', 'responder-rb');
     expect(rb).toHaveLength(2);
     for (const line of rb) {
