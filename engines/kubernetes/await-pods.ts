@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isReady, nodeOf, podIPsOf, type EventObject, type ObjectList, type PodObject } from './api-objects.ts';
 import type { NodeFacts } from './facts.ts';
 import { interrupted, patient, type Kubectl } from './kubectl.ts';
-import { hasEnded, REQUIREMENTS, RESPONDERS, roleOf, type Requirement, type Role } from './recorded-pods.ts';
+import { REQUIREMENTS, RESPONDERS, roleOf, type Requirement, type Role } from './recorded-pods.ts';
 import { podReason, type Reason } from './rollout-state.ts';
 
 export interface NotRun {
@@ -45,16 +45,21 @@ export async function awaitResponders(waiting: Waiting): Promise<{ readonly pods
 }
 
 /**
- * The pods of Jobs, when those on nodes that can be expected to run them have ended, or time is up.
+ * The pods of Jobs, when those on nodes that can be expected to run them have started or ended, or time is up.
  * @param expected nodes that are ready and whose responders came up
  */
-export async function awaitJobs(waiting: Waiting, requirements: readonly Requirement[], expected: readonly string[]): Promise<readonly PodObject[]> {
+export async function awaitJobs(
+  waiting: Waiting,
+  requirements: readonly Requirement[],
+  expected: readonly string[],
+  isDone: (pod: PodObject) => boolean,
+): Promise<readonly PodObject[]> {
   const wanted = expected.flatMap((node) => requirements.map((role) => ({ node, role })));
-  const pods = await poll(waiting, wanted, hasEnded, 'jobs');
-  const open = pods.some((pod) => !hasEnded(pod) && requirements.some((one) => one === roleOf(pod)));
+  const pods = await poll(waiting, wanted, isDone, 'jobs');
+  const open = pods.some((pod) => !isDone(pod) && requirements.some((one) => one === roleOf(pod)));
   if (!open) return pods;
   const others = waiting.nodes.filter((node) => node.ready).flatMap((node) => requirements.map((role) => ({ node: node.name, role })));
-  return await poll({ ...waiting, deadlineMs: Math.min(GRACE_MS, waiting.deadlineMs) }, others, hasEnded, 'jobs');
+  return await poll({ ...waiting, deadlineMs: Math.min(GRACE_MS, waiting.deadlineMs) }, others, isDone, 'jobs');
 }
 
 /** Why a role has no pod that is done on a node; none where it has. */

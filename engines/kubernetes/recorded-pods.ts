@@ -39,3 +39,8 @@ export function recordedPods(pods: readonly PodObject[]): readonly RecordedPod[]
 export function hasEnded(pod: PodObject): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
+
+/** A pod whose container runs, or has ended. */
+export function hasStarted(pod: PodObject): boolean {
+  return pod.status?.phase === 'Running' || hasEnded(pod);
+}

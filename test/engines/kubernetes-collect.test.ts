@@ -182,6 +182,13 @@ describe('collectVerification', () => {
     expect(ms).toBeGreaterThan(500 + 3_000);
     expect(ms).toBeLessThan(15_000);
   }, 20_000);
+  it('does not wait for the API to call a pod ended that has said that it is through', async () => {
+    const api = apiOf({ stuck: { r2: { phase: 'Running' } } });
+    const result = await collected(api);
+    expect(result.notRun).toEqual([]);
+    expect(result.evidence.done).toHaveLength(9);
+    expect(api.calls.filter((args) => args[0] === 'logs')).toHaveLength(3);
+  });
   it('survives an API server that does not answer for a moment', async () => {
     let polls = 0;
     const api = apiOf({

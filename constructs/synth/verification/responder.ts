@@ -10,6 +10,9 @@ export interface ResponderProps extends Owner {
   readonly hostNetwork: boolean;
 }
 
+/** A responder that listens to nothing for this long is started anew. */
+const STARTS_WITHIN_SECONDS = 120;
+
 /**
  * One pod on every node that says who called it: agnhost's netexec, by TCP and UDP.
  *
@@ -41,10 +44,12 @@ export function responder(props: ResponderProps): DaemonSet {
               args: ['netexec', `--http-port=${PROBE_PORT}`, `--udp-port=${PROBE_PORT}`, ...(hostNetwork ? ['--udp-listen-addresses=$(POD_IPS)'] : [])],
               ...(hostNetwork ? { env: [{ name: 'POD_IPS', valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } } }] } : {}),
               // Asked inside of the pod: a node that cannot reach its own pods is what a verification looks for. healthz is 412 until UDP listens too.
-              readinessProbe: {
+              // Asked until it is up and never again: each time is a process more on a node that is being measured.
+              startupProbe: {
                 exec: { command: ['curl', '-q', '-sf', '-m', '1', '--noproxy', '*', '-o', '/dev/null', `http://127.0.0.1:${PROBE_PORT}/healthz`] },
                 periodSeconds: 1,
                 timeoutSeconds: 2,
+                failureThreshold: STARTS_WITHIN_SECONDS,
               },
               resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
             },
