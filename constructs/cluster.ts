@@ -31,10 +31,10 @@ export interface IpvsProxyProps {
 
 export interface RulesProxyProps {
   /**
-   * `none`: the cluster has no kube-proxy.
+   * `none`: the cluster has no kube-proxy. `userspace`: a process in the path of every connection, until Kubernetes 1.25 (engine netns).
    * @default iptables
    */
-  readonly mode?: 'iptables' | 'nftables' | 'none';
+  readonly mode?: 'iptables' | 'nftables' | 'userspace' | 'none';
   readonly scheduler?: never;
 }
 
@@ -65,6 +65,11 @@ interface ClusterNetworkProps {
   readonly kubeProxy?: IpvsProxyProps | RulesProxyProps;
   /** @default cluster.local */
   readonly dnsDomain?: string;
+  /**
+   * Has the cluster a DNS server behind its DNS Service, or that many, on as many nodes (engine netns; a real cluster decides that itself)?
+   * @default true exactly when there are Services among its objects
+   */
+  readonly dns?: boolean | { readonly replicas: number };
   /**
    * kind: image of the nodes, with tag or digest.
    * @default the one that kind 0.33 lists for the Kubernetes version

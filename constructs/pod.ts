@@ -1,4 +1,4 @@
-import { AGNHOST_IMAGE } from '../topology/workloads.ts';
+import { ADDRESS_ANNOTATION, AGNHOST_IMAGE, READY_ANNOTATION } from '../topology/workloads.ts';
 import type { Cluster } from './cluster.ts';
 import { Workload, type LoweredWorkload, type PodTemplateProps } from './workload.ts';
 
@@ -13,6 +13,34 @@ export interface PodProps extends PodTemplateProps {
    * @default registry.k8s.io/e2e-test-images/agnhost:2.53
    */
   readonly image?: string;
+  /**
+   * Its name in DNS, in the domain of the headless Service that `subdomain` names.
+   * @default none
+   */
+  readonly hostname?: string;
+  /** @default none */
+  readonly subdomain?: string;
+  /** @default ClusterFirst */
+  readonly dnsPolicy?: 'ClusterFirst' | 'ClusterFirstWithHostNet' | 'Default' | 'None';
+  /**
+   * Put behind what dnsPolicy gives; with None it is all there is.
+   * @default none
+   */
+  readonly dnsConfig?: {
+    readonly nameservers?: readonly string[];
+    readonly searches?: readonly string[];
+    readonly options?: readonly { readonly name: string; readonly value?: string }[];
+  };
+  /**
+   * Its address, or one per family, in the range of its node; on engines where cnilab gives addresses away (netns).
+   * @default a free one
+   */
+  readonly address?: string | readonly string[];
+  /**
+   * false: it does not become ready, and Services send it nothing.
+   * @default true
+   */
+  readonly ready?: boolean;
 }
 
 /**
@@ -38,14 +66,18 @@ export class Pod extends Workload {
   }
 
   override lower(): LoweredWorkload {
-    const { namespace = 'default', labels = { app: this.name }, ports, hostNetwork, nodeSelector, node, image = AGNHOST_IMAGE } = this.props;
+    const { namespace = 'default', labels = { app: this.name }, ports, node, image = AGNHOST_IMAGE, ready = true, address = [], ...spec } = this.props;
+    const annotations = {
+      ...(ready ? {} : { [READY_ANNOTATION]: 'false' }),
+      ...(address.length === 0 ? {} : { [ADDRESS_ANNOTATION]: [address].flat().join(',') }),
+    };
     return {
       objects: [
         {
           apiVersion: 'v1',
           kind: 'Pod',
-          metadata: { name: this.name, namespace, labels },
-          spec: { nodeName: node, hostNetwork, nodeSelector, containers: [{ name: 'main', image, ports }] },
+          metadata: { name: this.name, namespace, labels, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },
+          spec: { nodeName: node, ...spec, containers: [{ name: 'main', image, ports }] },
         },
       ],
     };

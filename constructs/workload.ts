@@ -47,8 +47,9 @@ export abstract class Workload extends Construct {
   /** Place in the order of creation, among all constructs of this process. */
   readonly order: number = nextOrder();
 
-  constructor(cluster: Construct, name: string) {
-    super(cluster, name);
+  /** `id`: what tells it apart from the other constructs of the cluster, where that is not its name. */
+  constructor(cluster: Construct, name: string, id: string = name) {
+    super(cluster, id);
     this.name = name;
   }
 

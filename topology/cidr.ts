@@ -265,7 +265,8 @@ function whyNoAddress(text: string): string {
   return 'each octet is 0 to 255';
 }
 
-function familyName(family: Family): string {
+/** `IPv4`, `IPv6`. */
+export function familyName(family: Family): string {
   return family === 'ipv4' ? 'IPv4' : 'IPv6';
 }
 

@@ -1,8 +1,11 @@
 import type { ClusterPlan, LabPlan, MachinePlan, NodePlan, PodPlan } from './plan.ts';
+import { isNetworkPolicy } from './policy/read-policy.ts';
+import { policyWorld } from './policy/world.ts';
+import type { EndpointPlan, ServicePlan } from './services/service-plan.ts';
 
 export interface PlanChange {
   readonly kind: 'add' | 'remove' | 'change';
-  readonly object: 'lab' | 'segment' | 'cluster' | 'node' | 'pod' | 'host' | 'router';
+  readonly object: 'lab' | 'segment' | 'cluster' | 'node' | 'pod' | 'namespace' | 'policy' | 'service' | 'host' | 'router';
   /** Identity. */
   readonly id: string;
   /** false: the lab must be replaced for it. */
@@ -64,7 +67,7 @@ function clusterFieldChanges(from: ClusterPlan, to: ClusterPlan): readonly PlanC
 /** What a machine is, without the tables that follow from its peers. */
 const machineIdentity = (m: MachinePlan): unknown => [m.role, m.interfaces, m.forwarding];
 const nodeIdentity = (n: NodePlan): unknown => [machineIdentity(n), n.podCIDRs.slice(0, n.blocks.length > 0 ? 1 : undefined), n.gateways, n.bridge];
-const podShape = (p: PodPlan): unknown => [p.node, p.hostNetwork, p.interface, p.ports];
+const podShape = (p: PodPlan): unknown => [p.node, p.hostNetwork, p.interface, p.ports, p.hostname, p.subdomain, p.dnsPolicy, p.dnsConfig];
 
 /**
  * What turns the running plan into the wanted one, object by object. Added and removed pods, nodes, hosts and clusters are applied in place, with
@@ -159,12 +162,72 @@ export function diffPlans(from: LabPlan, to: LabPlan): PlanDiff {
     for (const p of pods.added) changes.push({ kind: 'add', object: 'pod', id: p.id, inPlace: true, reason: `on ${p.node}, asked for by ${p.owner}` });
     for (const p of pods.removed) changes.push({ kind: 'remove', object: 'pod', id: p.id, inPlace: true, reason: 'no longer asked for' });
     for (const [x, y] of pods.kept) {
-      if (same(podShape(x), podShape(y))) continue;
+      if (same(podShape(x), podShape(y))) {
+        if (!same(x.labels, y.labels))
+          changes.push({ kind: 'change', object: 'pod', id: x.id, inPlace: true, reason: 'its labels change', from: text(x.labels), to: text(y.labels) });
+        continue;
+      }
       recreate.push(x.id);
       changes.push({ kind: 'change', object: 'pod', id: x.id, inPlace: true, reason: 'attached anew', from: shapeText(x), to: shapeText(y) });
     }
   }
+  for (const [a, b] of clusters.kept) changes.push(...policyChanges(a, b));
+  const services = compare(
+    from.clusters.flatMap((c) => c.services ?? []),
+    to.clusters.flatMap((c) => c.services),
+    (s) => s.id,
+  );
+  // Services of clusters that come or go are told with these.
+  const keptClusters = new Set(clusters.kept.map(([c]) => c.name));
+  for (const s of services.added)
+    if (keptClusters.has(s.cluster)) changes.push({ kind: 'add', object: 'service', id: s.id, inPlace: true, reason: serviceText(s) });
+  for (const s of services.removed)
+    if (keptClusters.has(s.cluster)) changes.push({ kind: 'remove', object: 'service', id: s.id, inPlace: true, reason: 'no longer in the lab file' });
+  for (const [a, b] of services.kept) {
+    const changed = serviceChange(a, b);
+    if (changed !== null) changes.push({ kind: 'change', object: 'service', id: a.id, inPlace: true, ...changed });
+  }
   return { changes, replace: changes.some((c) => !c.inPlace), empty: changes.length === 0, recreate };
+}
+
+/** Policies, and the labels of namespaces, which nothing but policies looks at. */
+function policyChanges(a: ClusterPlan, b: ClusterPlan): readonly PlanChange[] {
+  const placed = (c: ClusterPlan): readonly { readonly id: string; readonly spec: unknown }[] =>
+    c.objects.filter(isNetworkPolicy).map((o) => ({ id: `${c.name}/${o.metadata.namespace ?? 'default'}/${o.metadata.name}`, spec: o['spec'] }));
+  const policies = compare(placed(a), placed(b), (p) => p.id);
+  if (policies.kept.length + policies.added.length + policies.removed.length === 0) return [];
+  const before = policyWorld(a).namespaces;
+  const told = (kind: PlanChange['kind'], object: 'policy' | 'namespace', id: string, reason: string): PlanChange => ({
+    kind,
+    object,
+    id,
+    inPlace: true,
+    reason,
+  });
+  return [
+    ...policies.added.map((p) => told('add', 'policy', p.id, 'new in the lab file')),
+    ...policies.removed.map((p) => told('remove', 'policy', p.id, 'no longer in the lab file')),
+    ...policies.kept.filter(([p, q]) => !same(p.spec, q.spec)).map(([p]) => told('change', 'policy', p.id, 'its selectors or rules change')),
+    ...Object.entries(policyWorld(b).namespaces)
+      .filter(([name, labels]) => Object.hasOwn(before, name) && !same(before[name], labels))
+      .map(([name]) => told('change', 'namespace', `${b.name}/${name}`, 'its labels change')),
+  ];
+}
+
+const endpointText = (e: EndpointPlan): string =>
+  `${e.address}${e.ports.length === 0 ? '' : `:${[...new Set(e.ports.map((p) => p.port))].join('/')}`}${e.ready ? '' : ' (not ready)'}`;
+const endpointsText = (s: ServicePlan): string => (s.endpoints.length === 0 ? 'no endpoints' : s.endpoints.map(endpointText).join(', '));
+const serviceText = (s: ServicePlan): string =>
+  s.type === 'ExternalName'
+    ? `ExternalName ${s.externalName}`
+    : `${s.headless ? 'headless' : s.type} ${[...s.clusterIPs, ...s.loadBalancerIPs, ...s.ports.map((p) => `${p.port}/${p.protocol}${p.nodePort === null ? '' : ` at ${p.nodePort}`}`)].join(' ')}`.trim();
+
+/** What changed of a Service: itself, or the endpoints behind it. */
+function serviceChange(a: ServicePlan, b: ServicePlan): Pick<PlanChange, 'reason' | 'from' | 'to'> | null {
+  const { endpoints: had, ...before } = a;
+  const { endpoints: has, ...after } = b;
+  if (!same(before, after)) return { reason: 'its addresses, ports or policies change', from: serviceText(a), to: serviceText(b) };
+  return same(had, has) ? null : { reason: 'its endpoints change', from: endpointsText(a), to: endpointsText(b) };
 }
 
 const addressesOf = (m: MachinePlan): string => m.interfaces.flatMap((i) => i.addresses.map((a) => a.address)).join(', ');

@@ -1,8 +1,11 @@
+import { ADDRESS_ANNOTATION } from './workloads.ts';
 import { hostPool } from './allocate.ts';
 import { formatCidr, parseCidr, subnetAt } from './cidr.ts';
 import { cnis } from './cni/index.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { OUTSIDE_SEGMENT } from './draft.ts';
+import { controllerObjects } from './ingress/controller.ts';
+import { servedIngresses } from './ingress/read-ingress.ts';
 import { KIND_NODE_IMAGES, kindNodeImage, versionOfImage } from './kind-images.ts';
 import type { ClusterPlan, LabPlan, MachinePlan } from './plan.ts';
 import { caution, counted, problem, type Path } from './rules/findings.ts';
@@ -158,6 +161,27 @@ function image(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
       ];
 }
 
+function fixedPods(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
+  return cluster.objects.flatMap(({ kind, metadata }, n) =>
+    kind !== 'Pod' || metadata.annotations?.[ADDRESS_ANNOTATION] === undefined
+      ? []
+      : [
+          caution(
+            'KIND_ADDRESS_FIXED',
+            [...path, 'objects', n, 'metadata', 'annotations', ADDRESS_ANNOTATION],
+            `pod ${metadata.name} will not have ${metadata.annotations[ADDRESS_ANNOTATION] ?? ''} on kind: the CNI of the cluster gives pods their addresses`,
+            '`cnilab inspect` shows the one it has; engine netns keeps the one of the lab file',
+          ),
+        ],
+  );
+}
+
+function proxy(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
+  return cluster.kubeProxy.mode === 'userspace'
+    ? [problem('KIND_PROXY_MODE', [...path, 'kubeProxy', 'mode'], 'kind knows no kube-proxy mode userspace', 'use engine netns, or mode iptables')]
+    : [];
+}
+
 function cni(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
   if (cluster.cni.type === 'raw') {
     return [
@@ -179,6 +203,20 @@ function cni(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
         ),
       ]
     : [];
+}
+
+function ingress(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
+  const names = servedIngresses(cluster.objects).map(({ namespace, name }) => `${namespace}/${name}`);
+  return names.length === 0 || controllerObjects(cluster.objects).length === 0
+    ? []
+    : [
+        caution(
+          'KIND_INGRESS_CONTROLLER',
+          [...path, 'objects'],
+          `Ingresses are applied (${names.join(', ')}), and nothing answers for them: kind installs no controller`,
+          'install one into the cluster when it is up, or use engine netns, where an nginx plays ingress-nginx',
+        ),
+      ];
 }
 
 function labels(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
@@ -207,7 +245,7 @@ export function kindRefusals(plan: LabPlan): readonly Diagnostic[] {
     ...fixedAddresses(plan),
     ...plan.clusters.flatMap((cluster, c) => {
       const path = ['clusters', c];
-      return [image, cni, labels, fixedRanges].flatMap((look) => look(cluster, path));
+      return [image, proxy, cni, ingress, labels, fixedRanges, fixedPods].flatMap((look) => look(cluster, path));
     }),
     ...plan.segments
       .filter((segment) => segment.mtuBytes !== DOCKER_MTU)

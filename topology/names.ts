@@ -27,6 +27,14 @@ export function subdomainProblem(text: string, maxLength = 253): string | null {
   return lengthProblem(text, maxLength);
 }
 
+/** Why a text is no name of a container port: at most 15 letters, digits and dashes, one letter at least (IANA service name, RFC 6335). */
+export function portNameProblem(text: string): string | null {
+  if (text.length > 15) return 'must be no more than 15 characters';
+  if (!/^[a-z0-9-]+$/.test(text)) return 'must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)';
+  if (!/[a-z]/.test(text)) return 'must contain at least one letter (a-z)';
+  return /^-|-$|--/.test(text) ? 'must not begin or end with a hyphen, nor hold two in a row' : null;
+}
+
 /** Why the kernel refuses a text as the name of an interface (dev_valid_name in net/core/dev.c), or null. */
 export function interfaceNameProblem(text: string): string | null {
   if (text === '') return 'it is empty';

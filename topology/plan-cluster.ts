@@ -1,5 +1,5 @@
 import { AddressPool, gatewayOf } from './allocate.ts';
-import { addressAt, cidrContains, cidrsOverlap, formatCidr, parseCidr, splitRange, subnetAt, subnetCount, type Cidr } from './cidr.ts';
+import { addressAt, cidrContains, cidrsOverlap, formatCidr, parseAddress, parseCidr, splitRange, subnetAt, subnetCount, type Cidr } from './cidr.ts';
 import { cnis } from './cni/index.ts';
 import type { CniContext, CniNode, CniPlanner, RouterRoutes } from './cni/cni.ts';
 import type { Diagnostic } from './diagnostic.ts';
@@ -8,8 +8,10 @@ import { InternalError, SpecError } from './errors.ts';
 import { netnsName, stableHash } from './names.ts';
 import type { ClusterPlan, CniPlan, NodePlan, PodPlan, RoutePlan } from './plan.ts';
 import { defaultRoutes, type UnderlayPlan } from './plan-underlay.ts';
+import { hasDns, podObjects } from './services/cluster-services.ts';
+import { planServices } from './services/plan-services.ts';
 import type { ClusterSpec, CniSpec, Family, LabSpec } from './spec.ts';
-import { fits, lowerWorkloads, podsOf, type PodDraft } from './workloads.ts';
+import { ADDRESS_ANNOTATION, fits, lowerWorkloads, podsOf, type PodDraft } from './workloads.ts';
 
 export interface ClusterPlanning {
   readonly cluster: ClusterPlan;
@@ -123,12 +125,13 @@ function nodeRanges(
   return result;
 }
 
-/** Gives every pod of a node an address per family; what a pod has it keeps. */
+/** Gives every pod of a node an address per family: the one that its author chose, or the one that it has; what is then free is given away. */
 function podAddresses(
   planner: CniPlanner<CniSpec, CniPlan>,
   ranges: readonly Cidr[],
   families: readonly Family[],
   pods: readonly string[],
+  fixed: ReadonlyMap<string, readonly string[]>,
   before: ReadonlyMap<string, readonly string[]>,
 ): ReadonlyMap<string, readonly string[]> {
   const result = new Map<string, string[]>(pods.map((p) => [p, []]));
@@ -144,6 +147,13 @@ function podAddresses(
       });
     const open = new Set(pods);
     for (const pod of pods) {
+      for (const address of fixed.get(pod)?.filter((a) => familyOf(a) === family) ?? []) {
+        if (!open.has(pod) || !pools.some((pool) => pool.take(address))) throw addressUnavailable(pod, address, ranges);
+        result.get(pod)?.push(address);
+        open.delete(pod);
+      }
+    }
+    for (const pod of open) {
       const address = before.get(pod)?.find((a) => (family === 'ipv6') === a.includes(':'));
       if (address !== undefined && pools.some((pool) => pool.take(address))) {
         result.get(pod)?.push(address);
@@ -173,6 +183,30 @@ function podAddresses(
   return result;
 }
 
+/** null: not an address. */
+function familyOf(address: string): Family | null {
+  try {
+    return parseAddress(address).family;
+  } catch {
+    return null;
+  }
+}
+
+function addressUnavailable(pod: string, address: string, ranges: readonly Cidr[]): SpecError {
+  return new SpecError(
+    [
+      {
+        severity: 'error',
+        code: 'POD_ADDRESS_UNAVAILABLE',
+        path: ['clusters'],
+        message: `pod ${pod} cannot have ${address}: its node gives ${ranges.map(formatCidr).join(', ')} away, and no address twice`,
+        hint: `choose a free address of that range, the pod's node (spec.nodeName) for the range, or leave the annotation ${ADDRESS_ANNOTATION} out`,
+      },
+    ],
+    'lab',
+  );
+}
+
 function overlapsAny(cidr: Cidr, others: readonly Cidr[]): boolean {
   return others.some((other) => cidrsOverlap(cidr, other));
 }
@@ -188,7 +222,14 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
   const drafts = nodeDrafts(spec, source);
   const tainted = drafts.some((n) => n.role === 'worker');
   const objects = lowerWorkloads(source);
-  const podDrafts = podsOf(objects, drafts, tainted);
+  const podDrafts = podsOf(
+    podObjects(
+      source,
+      drafts.map((node) => node.name),
+    ),
+    drafts,
+    tainted,
+  );
   const placement = schedule(podDrafts, drafts, previous, tainted, ['clusters', index]);
 
   // Which CNI it is decides the types; below this line they agree by construction.
@@ -215,13 +256,18 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
   const podId = (p: PodDraft): string => `${source.name}/${p.namespace}/${p.name}`;
   const before = new Map((previous?.pods ?? []).map((p) => [p.id, p.interface?.addresses.map((a) => a.address) ?? []]));
 
+  for (const { addresses, namespace, name } of podDrafts)
+    for (const address of addresses)
+      if (!families.some((family) => familyOf(address) === family)) throw addressUnavailable(`${source.name}/${namespace}/${name}`, address, podCIDRs);
+  const fixed = new Map(podDrafts.map((p) => [podId(p), p.addresses]));
+
   const pods = new Map<string, PodPlan>();
   const nodes = cniNodes.map((node, n): NodePlan => {
     const network = planner.node(context, node);
     const draft = drafts[n];
     const netns = netnsName('node', source.name, node.name);
     const mine = podDrafts.filter((p) => placement.get(p) === node.name);
-    const addresses = podAddresses(planner, node.ranges, families, mine.filter((p) => !p.hostNetwork).map(podId), before);
+    const addresses = podAddresses(planner, node.ranges, families, mine.filter((p) => !p.hostNetwork).map(podId), fixed, before);
     for (const p of mine) {
       const id = podId(p);
       pods.set(id, {
@@ -237,6 +283,11 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
         ports: p.ports,
         containerId: stableHash(id, 64),
         interface: p.hostNetwork ? null : planner.podInterface(context, node, network, id, addresses.get(id) ?? []),
+        ready: p.ready,
+        hostname: p.hostname,
+        subdomain: p.subdomain,
+        dnsPolicy: p.dnsPolicy,
+        dnsConfig: p.dnsConfig,
       });
     }
     const routes: RoutePlan[] = [...defaultRoutes(underlay, node.segment, node.interface.name)];
@@ -262,6 +313,7 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
       ...network,
     };
   });
+  const allPods = podDrafts.flatMap((p) => pods.get(podId(p)) ?? []);
   return {
     cluster: {
       name: source.name,
@@ -284,8 +336,19 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
         protocol: mapping.protocol ?? 'TCP',
       })),
       nodes,
-      pods: podDrafts.flatMap((p) => pods.get(podId(p)) ?? []),
+      pods: allPods,
       objects,
+      services: planServices({
+        cluster: source.name,
+        path: ['clusters', index],
+        objects,
+        nodes,
+        pods: allPods,
+        serviceCIDRs,
+        dns: hasDns(source),
+        outside: spec.outside !== undefined,
+        previous: previous?.services ?? [],
+      }),
     },
     routers: planner.routers(context),
     findings: planner.findings?.(context) ?? [],

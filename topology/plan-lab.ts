@@ -5,6 +5,7 @@ import { estimateNeighbours, NEIGHBOUR_BUDGET } from './neighbours.ts';
 import { PLAN_SCHEMA, type LabPlan, type MachinePlan, type RoutePlan } from './plan.ts';
 import { planCluster } from './plan-cluster.ts';
 import { planUnderlay } from './plan-underlay.ts';
+import { planLoadBalancers } from './services/plan-load-balancers.ts';
 import type { LabSpec } from './spec.ts';
 import { validateSpec } from './validate.ts';
 
@@ -27,9 +28,14 @@ export function planLab(spec: LabSpec, options: PlanOptions = {}): LabPlan {
     planCluster(spec, index, underlay, previous?.clusters.find((c) => c.name === cluster.name && c.cni.type === cluster.cni.type) ?? null),
   );
   const extra = new Map<string, RoutePlan[]>();
-  for (const { routers } of planned) for (const [router, routes] of routers) extra.set(router, [...(extra.get(router) ?? []), ...routes]);
+  const { clusters, routes: toLoadBalancers } = planLoadBalancers(
+    planned.map((p) => p.cluster),
+    underlay,
+    previous,
+  );
+  for (const routers of [...planned.map((p) => p.routers), toLoadBalancers])
+    for (const [router, routes] of routers) extra.set(router, [...(extra.get(router) ?? []), ...routes]);
   const machines = underlay.machines.map((m): MachinePlan => (extra.has(m.id) ? { ...m, routes: [...m.routes, ...(extra.get(m.id) ?? [])] } : m));
-  const clusters = planned.map((p) => p.cluster);
   const estimate = estimateNeighbours(machines, clusters, underlay.segments);
   return deepFreeze<LabPlan>({
     schema: PLAN_SCHEMA,

@@ -4,6 +4,7 @@ import { asList, nodeDrafts, OUTSIDE_SEGMENT, routerDrafts, segmentDrafts, type 
 import { InternalError } from './errors.ts';
 import { interfaceName, macFor, netnsName } from './names.ts';
 import type { AddressPlan, InterfacePlan, LabPlan, MachinePlan, RoutePlan, SegmentPlan } from './plan.ts';
+import { addressesOfLoadBalancers } from './services/plan-load-balancers.ts';
 import type { Family, HostRole, LabSpec, RouteSpec } from './spec.ts';
 
 /** The underlay with an interface for every node; the CNI builds on it. */
@@ -107,6 +108,7 @@ export function planUnderlay(spec: LabSpec, previous: LabPlan | null): UnderlayP
     ),
   );
   claim((item, family, index) => take(item, index, before.get(`${item.id}/${item.segment}`)?.addresses.find((a) => a.family === family)?.address));
+  for (const pool of pools.get(OUTSIDE_SEGMENT) ?? []) for (const address of addressesOfLoadBalancers(spec, previous)) pool.take(address);
   claim((item, _family, index) =>
     item.gateway ? take(item, index, gatewayOf(segments.get(item.segment)?.cidrs[index] ?? { family: 'ipv4', base: 0n, prefixLength: 0, bits: 32 })) : null,
   );

@@ -1,6 +1,7 @@
 /** The lab as it will exist: every name, address, MAC, MTU and route chosen. Plain JSON, no `undefined`, frozen. */
 import type { Family, HostRole, IpvsScheduler, KubernetesObject, NodeRole, ProxyMode } from './spec.ts';
 import type { Diagnostic } from './diagnostic.ts';
+import type { ServicePlan } from './services/service-plan.ts';
 
 export const PLAN_SCHEMA = 'cnilab.plan/1';
 
@@ -166,11 +167,35 @@ export interface PodPlan {
   readonly hostNetwork: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly owner: string;
-  readonly ports: readonly { readonly name: string; readonly containerPort: number; readonly protocol: 'TCP' | 'UDP'; readonly hostPort: number | null }[];
+  readonly ports: readonly {
+    readonly name: string;
+    readonly containerPort: number;
+    readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+    readonly hostPort: number | null;
+  }[];
   /** CNI container id: 64 hex digits derived from the identity. */
   readonly containerId: string;
   /** null when hostNetwork. */
   readonly interface: PodInterfacePlan | null;
+  /** Its Services send it traffic; false where the annotation `cnilab.dev/ready` says "false". */
+  readonly ready: boolean;
+  /** spec.hostname, or the name of a StatefulSet's pod; '' where neither is. */
+  readonly hostname: string;
+  /** spec.subdomain, or the serviceName of its StatefulSet; ''. */
+  readonly subdomain: string;
+  /** As written; what it comes to is told by `resolvConf` (services/resolv-conf.ts). */
+  readonly dnsPolicy: DnsPolicy;
+  readonly dnsConfig: DnsConfigPlan;
+}
+
+export type DnsPolicy = 'ClusterFirst' | 'ClusterFirstWithHostNet' | 'Default' | 'None';
+
+/** dnsConfig of a pod; empty lists where it says nothing. */
+export interface DnsConfigPlan {
+  readonly nameservers: readonly string[];
+  readonly searches: readonly string[];
+  /** value '': an option without one. */
+  readonly options: readonly { readonly name: string; readonly value: string }[];
 }
 
 export interface PodInterfacePlan {
@@ -204,6 +229,8 @@ export interface ClusterPlan {
   readonly nodes: readonly NodePlan[];
   readonly pods: readonly PodPlan[];
   readonly objects: readonly KubernetesObject[];
+  /** In the order of `objects`, the API's and the cluster's DNS first. */
+  readonly services: readonly ServicePlan[];
 }
 
 /** A port of this machine that leads to a node. */

@@ -34,7 +34,6 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 
 /** Values that were right once: what to write today. */
 const SUCCESSORS: Readonly<Record<string, string>> = {
-  userspace: 'kube-proxy mode userspace was removed in Kubernetes 1.26: use iptables, or nftables from 1.31 on',
   kubenet: 'kubenet was removed in Kubernetes 1.24: use bridge, which keeps its data path (bridge, host-local, routes)',
   udp: 'flannel keeps its udp backend for debugging only: use vxlan',
   wireguard: 'encryption is not part of these data paths: use vxlan',

@@ -216,12 +216,18 @@ const cluster: z.ZodType<ClusterSpec> = strict({
   cni,
   kubeProxy: optional(
     strict({
-      mode: optional(z.enum(['iptables', 'nftables', 'ipvs', 'none']), 'How Services are made.', { default: 'iptables' }),
+      mode: optional(z.enum(['iptables', 'nftables', 'ipvs', 'userspace', 'none']), 'How Services are made; userspace ended with Kubernetes 1.25.', {
+        default: 'iptables',
+      }),
       scheduler: optional(z.enum(['rr', 'wrr', 'lc', 'wlc', 'dh', 'sh', 'sed', 'nq']), 'ipvs only.', { default: 'rr' }),
     }),
     'kube-proxy.',
   ),
   dnsDomain: optional(z.string(), 'DNS domain of the cluster.', { default: 'cluster.local' }),
+  dns: optional(
+    z.union([z.boolean(), z.strictObject({ replicas: z.int().min(1).max(10) })]),
+    'Has the cluster a DNS server behind its DNS Service, or `replicas` of them (engine netns)? Default: true exactly when there are Services among its objects.',
+  ),
   nodeImage: optional(z.string().min(1), 'kind: image of the nodes. Default: the one that kind 0.33 lists for the Kubernetes version.', {
     examples: ['kindest/node:v1.34.4'],
   }),

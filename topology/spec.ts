@@ -97,7 +97,7 @@ export interface OutsideSpec {
 }
 
 export type NodeRole = 'control-plane' | 'worker';
-export type ProxyMode = 'iptables' | 'nftables' | 'ipvs' | 'none';
+export type ProxyMode = 'iptables' | 'nftables' | 'ipvs' | 'userspace' | 'none';
 export type IpvsScheduler = 'rr' | 'wrr' | 'lc' | 'wlc' | 'dh' | 'sh' | 'sed' | 'nq';
 
 export interface ClusterSpec {
@@ -121,6 +121,8 @@ export interface ClusterSpec {
   readonly kubeProxy?: { readonly mode?: ProxyMode; readonly scheduler?: IpvsScheduler };
   /** @default cluster.local */
   readonly dnsDomain?: string;
+  /** Has the cluster a DNS server behind its DNS Service, or that many? @default true exactly when there are Services among its objects */
+  readonly dns?: boolean | { readonly replicas: number };
   /** kind: image of the nodes, with tag or digest. @default the one that kind 0.33 lists for the Kubernetes version */
   readonly nodeImage?: string;
   /** kind: ports of this machine that lead to a node. */

@@ -1,4 +1,6 @@
+import { countOf, labelsOf, recordOf, recordsOf, textOf, textsOf, wordOf, type Json } from './json.ts';
 import { stableHash } from './names.ts';
+import type { DnsConfigPlan, DnsPolicy } from './plan.ts';
 import type { ClusterSpec, KubernetesObject, NodeRole, WorkloadSpec } from './spec.ts';
 
 /** Runs on every node, whatever its taints: what `perNode` asks for. */
@@ -7,7 +9,15 @@ const TOLERATE_ALL = [{ operator: 'Exists' }] as const;
 /** Image of the containers that short-form workloads get on engines that pull images: the Kubernetes test image, serves HTTP and UDP. */
 export const AGNHOST_IMAGE: string = 'registry.k8s.io/e2e-test-images/agnhost:2.53';
 
-function podTemplate(workload: WorkloadSpec, app: string, tolerateAll: boolean): Record<string, unknown> {
+/** What makes the test image answer at a container's first port of each protocol, and say who it is. */
+export function netexecArgs(ports: readonly { readonly containerPort: number; readonly protocol?: string }[]): readonly string[] {
+  const udp = ports.find((port) => port.protocol === 'UDP');
+  const http = ports.find((port) => port.protocol === undefined || port.protocol === 'TCP');
+  return ['netexec', `--http-port=${http?.containerPort ?? 8080}`, ...(udp === undefined ? [] : [`--udp-port=${udp.containerPort}`])];
+}
+
+/** Template of the pods of a short form; `app` is the value of their label. */
+export function podTemplate(workload: WorkloadSpec, app: string, tolerateAll: boolean): Record<string, unknown> {
   const ports = workload.ports ?? [];
   return {
     metadata: { labels: { app, ...workload.labels } },
@@ -19,7 +29,7 @@ function podTemplate(workload: WorkloadSpec, app: string, tolerateAll: boolean):
         {
           name: 'main',
           image: AGNHOST_IMAGE,
-          args: ['netexec', `--http-port=${ports.find((p) => p.protocol !== 'UDP')?.containerPort ?? 8080}`],
+          args: netexecArgs(ports),
           ...(ports.length === 0 ? {} : { ports: ports.map((p) => ({ ...p })) }),
         },
       ],
@@ -59,11 +69,23 @@ export interface PodDraft {
   readonly owner: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
-  readonly ports: readonly { readonly name: string; readonly containerPort: number; readonly protocol: 'TCP' | 'UDP'; readonly hostPort: number | null }[];
+  readonly ports: readonly {
+    readonly name: string;
+    readonly containerPort: number;
+    readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+    readonly hostPort: number | null;
+  }[];
   /** Chosen already: spec.nodeName, or the node of a DaemonSet's pod. */
   readonly node: string | null;
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly toleratesControlPlane: boolean;
+  readonly ready: boolean;
+  /** Addresses that the author chose. */
+  readonly addresses: readonly string[];
+  readonly hostname: string;
+  readonly subdomain: string;
+  readonly dnsPolicy: DnsPolicy;
+  readonly dnsConfig: DnsConfigPlan;
 }
 
 /** What scheduling looks at. */
@@ -73,43 +95,72 @@ export interface SchedulableNode {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-const asRecord = (value: unknown): Json => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {});
-const asList = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.map(asRecord) : []);
-const asStrings = (value: unknown): Record<string, string> =>
-  Object.fromEntries(Object.entries(asRecord(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
-const asCount = (value: unknown, otherwise: number): number => (typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : otherwise);
-
 /** Taint of control planes: https://kubernetes.io/docs/reference/labels-annotations-taints/#node-role-kubernetes-io-control-plane-taint */
 const CONTROL_PLANE_TAINT = 'node-role.kubernetes.io/control-plane';
 
 function tolerates(spec: Json): boolean {
-  return asList(spec['tolerations']).some(
+  return recordsOf(spec['tolerations']).some(
     (t) =>
       (t['key'] === undefined ? t['operator'] === 'Exists' : t['key'] === CONTROL_PLANE_TAINT) &&
       (t['effect'] === undefined || t['effect'] === '' || t['effect'] === 'NoSchedule'),
   );
 }
 
+/** Says of a pod, as an annotation of it or of its template, that it does not become ready: no lab runs readiness probes. */
+export const READY_ANNOTATION = 'cnilab.dev/ready';
+
+/** Says of a Pod which addresses it has, one or one per family with a comma between; they lie in the range of its node. */
+export const ADDRESS_ANNOTATION = 'cnilab.dev/address';
+
+/** dnsPolicy values: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy */
+export const DNS_POLICIES: readonly DnsPolicy[] = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'];
+
+function dnsConfigOf(value: unknown): DnsConfigPlan {
+  const config = recordOf(value);
+  return {
+    nameservers: textsOf(config['nameservers']),
+    searches: textsOf(config['searches']),
+    options: recordsOf(config['options']).map((option) => ({ name: textOf(option['name'], ''), value: textOf(option['value'], '') })),
+  };
+}
+
 function draft(object: KubernetesObject, template: Json, name: string, node: string | null): PodDraft {
-  const spec = asRecord(template['spec']);
+  const spec = recordOf(template['spec']);
+  const metadata = recordOf(template['metadata']);
+  // The controller gives the pods of a StatefulSet their names as host names, in the domain of its Service.
+  const stateful = object.kind === 'StatefulSet';
   return {
     namespace: object.metadata.namespace ?? 'default',
     name,
     owner: `${object.kind}/${object.metadata.name}`,
-    labels: asStrings(asRecord(template['metadata'])['labels']),
+    labels: labelsOf(metadata['labels']),
     hostNetwork: spec['hostNetwork'] === true,
-    ports: asList(spec['containers'])
-      .flatMap((container) => asList(container['ports']))
+    ports: recordsOf(spec['containers'])
+      .flatMap((container) => recordsOf(container['ports']))
       .map((port) => ({
         name: typeof port['name'] === 'string' ? port['name'] : '',
-        containerPort: asCount(port['containerPort'], 0),
-        protocol: port['protocol'] === 'UDP' ? ('UDP' as const) : ('TCP' as const),
+        containerPort: countOf(port['containerPort'], 0),
+        protocol: wordOf(port['protocol'], ['TCP', 'UDP', 'SCTP'] as const, 'TCP'),
         hostPort: typeof port['hostPort'] === 'number' ? port['hostPort'] : null,
       })),
     node: node ?? (typeof spec['nodeName'] === 'string' ? spec['nodeName'] : null),
-    nodeSelector: asStrings(spec['nodeSelector']),
+    nodeSelector: labelsOf(spec['nodeSelector']),
     toleratesControlPlane: tolerates(spec),
+    ready: labelsOf(metadata['annotations'])[READY_ANNOTATION] !== 'false',
+    // The pods of one template cannot all have them.
+    addresses: object.kind === 'Pod' ? (labelsOf(metadata['annotations'])[ADDRESS_ANNOTATION] ?? '').split(',').filter((address) => address !== '') : [],
+    ...podDns(spec),
+    ...(stateful ? { hostname: name, subdomain: textOf(recordOf(object['spec'])['serviceName'], '') } : {}),
+  };
+}
+
+/** What a pod's spec says about names: its own, and how it resolves others'. */
+export function podDns(spec: Readonly<Record<string, unknown>>): Pick<PodDraft, 'hostname' | 'subdomain' | 'dnsPolicy' | 'dnsConfig'> {
+  return {
+    hostname: textOf(spec['hostname'], ''),
+    subdomain: textOf(spec['subdomain'], ''),
+    dnsPolicy: wordOf(spec['dnsPolicy'], DNS_POLICIES, 'ClusterFirst'),
+    dnsConfig: dnsConfigOf(spec['dnsConfig']),
   };
 }
 
@@ -127,20 +178,20 @@ export function fits(pod: PodDraft, node: SchedulableNode, taintedControlPlanes:
 export function podsOf(objects: readonly KubernetesObject[], nodes: readonly SchedulableNode[], taintedControlPlanes: boolean): readonly PodDraft[] {
   return objects.flatMap((object): PodDraft[] => {
     const { name } = object.metadata;
-    const spec = asRecord(object['spec']);
-    const template = asRecord(spec['template']);
+    const spec = recordOf(object['spec']);
+    const template = recordOf(spec['template']);
     switch (object.kind) {
       case 'Pod':
-        return [draft(object, { metadata: { labels: object.metadata.labels ?? {} }, spec }, name, null)];
+        return [draft(object, { metadata: object.metadata, spec }, name, null)];
       case 'DaemonSet':
         return nodes
           .filter((node) => fits(draft(object, template, name, null), node, taintedControlPlanes))
           .map((node) => draft(object, template, `${name}-${node.name}`, node.name));
       case 'StatefulSet':
-        return Array.from({ length: asCount(spec['replicas'], 1) }, (_, i) => draft(object, template, `${name}-${i}`, null));
+        return Array.from({ length: countOf(spec['replicas'], 1) }, (_, i) => draft(object, template, `${name}-${i}`, null));
       case 'Deployment':
       case 'ReplicaSet':
-        return Array.from({ length: asCount(spec['replicas'], 1) }, (_, i) =>
+        return Array.from({ length: countOf(spec['replicas'], 1) }, (_, i) =>
           draft(object, template, `${name}-${stableHash(`${object.kind}/${object.metadata.namespace ?? 'default'}/${name}/${i}`, 10)}`, null),
         );
       default:

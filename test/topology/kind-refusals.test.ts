@@ -93,6 +93,25 @@ describe('what kind refuses', () => {
       ['KIND_CNI_UNSUPPORTED clusters.0.cni'],
     ],
     [
+      'a proxy of long ago',
+      lab({ kubernetesVersion: '1.25', nodeImage: 'kindest/node:v1.25.16', kubeProxy: { mode: 'userspace' } }),
+      ['KIND_PROXY_MODE clusters.0.kubeProxy.mode'],
+    ],
+    [
+      'an Ingress without a controller',
+      lab({
+        objects: [
+          {
+            apiVersion: 'networking.k8s.io/v1',
+            kind: 'Ingress',
+            metadata: { name: 'web' },
+            spec: { defaultBackend: { service: { name: 'web', port: { number: 80 } } } },
+          },
+        ],
+      }),
+      ['KIND_INGRESS_CONTROLLER clusters.0.objects'],
+    ],
+    [
       'routes on a router',
       lab({ cni: { type: 'bridge', routesOn: 'router' } }, { routers: [{ name: 'r', interfaces: [{ segment: 'lan' }] }] }),
       ['KIND_CLUSTERS_ONLY routers', 'KIND_ROUTES_ON_NODES clusters.0.cni.routesOn'],
@@ -107,7 +126,7 @@ describe('what kind refuses', () => {
     // What a real cluster chooses itself is said; the rest is refused.
     for (const finding of kindRefusals(planLab(spec)))
       expect(finding).toMatchObject({
-        severity: finding.code.endsWith('_FIXED') || finding.message.includes('is no Kubernetes version') ? 'warning' : 'error',
+        severity: /_FIXED$|^KIND_INGRESS/.test(finding.code) || finding.message.includes('is no Kubernetes version') ? 'warning' : 'error',
         hint: expect.stringMatching(/\w/) as string,
       });
   });

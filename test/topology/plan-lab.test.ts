@@ -176,6 +176,68 @@ const sizes = fc.record({
   perNode: fc.integer({ min: 1, max: 6 }),
 });
 
+describe('what an author fixes', () => {
+  const pod = (name: string, address: string): Record<string, unknown> => ({ name, annotations: { 'cnilab.dev/address': address } });
+  const planned = (spec: Partial<ClusterSpec>, ...pods: readonly (readonly [string, string])[]): LabPlan =>
+    planLab({
+      name: 'fixed',
+      clusters: [
+        {
+          name: 'c1',
+          cni: { type: 'flannel' },
+          workers: 1,
+          objects: pods.map(([name, address]) => ({
+            apiVersion: 'v1',
+            kind: 'Pod',
+            metadata: pod(name, address) as never,
+            spec: { nodeName: 'worker1', containers: [] },
+          })),
+          ...spec,
+        },
+      ],
+    });
+  const addressesOf = (plan: LabPlan): readonly string[] =>
+    plan.clusters[0]?.pods.map((one) => `${one.name} ${one.interface?.addresses.map(({ address }) => address).join(' ')}`) ?? [];
+
+  it('a pod has the address of its annotation, per family, and the others the ones that are free', () => {
+    expect(addressesOf(planned({}, ['a', ''], ['b', '10.244.1.2'], ['c', '10.244.1.35']))).toEqual(['a 10.244.1.3', 'b 10.244.1.2', 'c 10.244.1.35']);
+    const dual = planned({ podCIDR: ['10.244.0.0/16', 'fd00:244::/56'], serviceCIDR: ['10.96.0.0/16', 'fd00:96::/112'] }, ['a', '10.244.1.9,fd00:244:0:1::9']);
+    expect(addressesOf(dual)).toEqual(['a 10.244.1.9 fd00:244:0:1::9']);
+  });
+
+  it.each([
+    ['outside of its node', [['a', '10.244.0.9']]],
+    ['the gateway', [['a', '10.244.1.1']]],
+    [
+      'somebody else’s',
+      [
+        ['a', '10.244.1.9'],
+        ['b', '10.244.1.9'],
+      ],
+    ],
+    ['no address', [['a', 'nine']]],
+    ['of a family that the cluster lacks', [['a', 'fd00:244:0:1::9']]],
+    ['the second of its family', [['a', '10.244.1.9,10.244.1.10']]],
+  ] as const)('an address that is %s is refused', (_what, pods) => {
+    expect(() => planned({}, ...pods)).toThrow(SpecError);
+    try {
+      planned({}, ...pods);
+    } catch (error) {
+      expect((error as SpecError).diagnostics.map((one) => one.code)).toEqual(['POD_ADDRESS_UNAVAILABLE']);
+    }
+  });
+
+  it('servers of the cluster’s DNS stand on one node after the other, and more of them rename nobody', () => {
+    const servers = (dns: ClusterSpec['dns']): readonly string[] =>
+      planned(dns === undefined ? {} : { dns }).clusters[0]?.pods.map((one) => `${one.node} ${one.name}`) ?? [];
+    expect(servers(false)).toEqual([]);
+    expect(servers({ replicas: 3 })[0]).toBe(servers(true)[0]);
+    expect(servers({ replicas: 3 }).map((one) => one.split(' ')[0])).toEqual(['control-plane1', 'worker1', 'control-plane1']);
+    const kubeDns = planned({ dns: { replicas: 2 } }).clusters[0]?.services.find((one) => one.name === 'kube-dns');
+    expect(kubeDns?.endpoints).toHaveLength(2);
+  });
+});
+
 describe('properties of planning', () => {
   it('gives every address once, inside its range', () => {
     fc.assert(
@@ -264,5 +326,32 @@ describe('diffPlans', () => {
     const from = planLab(lab({ type: 'bridge' }, { workloads: [{ name: 'web', replicas: 1 }] }));
     const to = planLab(lab({ type: 'bridge' }, { workloads: [{ name: 'web', replicas: 1, hostNetwork: true }] }), { previous: from });
     expect(diffPlans(from, to)).toMatchObject({ replace: false, recreate: [from.clusters[0]?.pods[0]?.id] });
+  });
+
+  it('tells of policies and of the labels that they look at; nothing is attached anew', () => {
+    const planned = (pod: string, namespace: string, policies: Readonly<Record<string, unknown>>): LabPlan =>
+      planLab(
+        lab(
+          { type: 'calico' },
+          {
+            workloads: [{ name: 'web', replicas: 1, labels: { tier: pod } }],
+            objects: [
+              { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default', labels: { team: namespace } } },
+              ...Object.entries(policies).map(([name, spec]) => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name }, spec })),
+            ],
+          },
+        ),
+      );
+    const from = planned('a', 'x', { keep: {}, gone: {}, other: {} });
+    const { changes, replace, recreate } = diffPlans(from, planned('b', 'y', { keep: {}, other: { policyTypes: ['Egress'] }, fresh: {} }));
+    expect([replace, recreate]).toEqual([false, []]);
+    expect(changes.map((c) => `${c.kind} ${c.object} ${c.id}: ${c.reason}`)).toEqual([
+      `change pod ${from.clusters[0]?.pods[0]?.id ?? ''}: its labels change`,
+      'add policy c1/default/fresh: new in the lab file',
+      'remove policy c1/default/gone: no longer in the lab file',
+      'change policy c1/default/other: its selectors or rules change',
+      'change namespace c1/default: its labels change',
+    ]);
+    expect(diffPlans(planned('a', 'x', {}), planned('a', 'y', {})).empty).toBe(true);
   });
 });

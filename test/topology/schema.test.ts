@@ -110,14 +110,6 @@ describe('parseLabSpec', () => {
       'removed in Kubernetes 1.24',
     ],
     [
-      'removed proxy mode',
-      { name: 'x', clusters: [{ name: 'c1', cni: flannel, kubeProxy: { mode: 'userspace' } }] },
-      'clusters.c1.kubeProxy.mode',
-      'FIELD_VALUE',
-      'allowed: iptables, nftables, ipvs, none',
-      '1.26',
-    ],
-    [
       'misspelt value',
       { name: 'x', clusters: [{ name: 'c1', cni: { type: 'flannel', backend: 'vlan' } }] },
       'clusters.c1.cni.backend',

@@ -1,5 +1,5 @@
 /** Combinations that must not type-check. Nothing here runs: the compiler reports an unused `@ts-expect-error`. */
-import { BridgeCni, CalicoCni, Cluster, FlannelCni, Lab, PodsPerNode, RawCni, WeaveCni, type LabSpec } from '../../index.ts';
+import { BridgeCni, CalicoCni, Cluster, FlannelCni, Lab, PodsPerNode, RawCni, WeaveCni, Service, type LabSpec, NetworkPolicy } from '../../index.ts';
 
 const lab: Lab = new Lab({ name: 'types' });
 const cni: BridgeCni = new BridgeCni();
@@ -37,7 +37,7 @@ new Cluster(lab, 'c', { cni, kubeProxy: { mode: 'iptables', scheduler: 'rr' } })
 // @ts-expect-error a scheduler alone does not say ipvs
 new Cluster(lab, 'c', { cni, kubeProxy: { scheduler: 'rr' } });
 // @ts-expect-error no such mode
-new Cluster(lab, 'c', { cni, kubeProxy: { mode: 'userspace' } });
+new Cluster(lab, 'c', { cni, kubeProxy: { mode: 'kernelspace' } });
 // @ts-expect-error a lab is the scope of clusters, and a cluster that of workloads
 new PodsPerNode(lab, 'web');
 // @ts-expect-error not under another cluster
@@ -61,6 +61,26 @@ new CalicoCni({ routeReflectors: ['n1'] });
 // @ts-expect-error VXLAN has no autonomous system
 new CalicoCni({ encapsulation: 'crossSubnet', asNumber: 65_000 });
 
+// Services: each type has its own fields.
+const services: Cluster = new Cluster(lab, 'c4', { cni, dns: false });
+new Service(services, 'a', { selector: { app: 'a' }, ports: [{ port: 80, targetPort: 'http' }] });
+new Service(services, 'b', { headless: true });
+new Service(services, 'd', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports: [{ port: 80, nodePort: 30_080 }] });
+// @ts-expect-error a Service with an address has ports
+new Service(services, 'e', {});
+// @ts-expect-error only NodePort and LoadBalancer have node ports
+new Service(services, 'e', { ports: [{ port: 80, nodePort: 30_080 }] });
+// @ts-expect-error headless has no address
+new Service(services, 'e', { headless: true, clusterIPs: ['10.96.0.20'] });
+// @ts-expect-error headless has no node ports
+new Service(services, 'e', { headless: true, type: 'NodePort', ports: [{ port: 80 }] });
+// @ts-expect-error an alias needs a name
+new Service(services, 'e', { type: 'ExternalName' });
+// @ts-expect-error an alias selects nobody
+new Service(services, 'e', { type: 'ExternalName', externalName: 'example.com', selector: { app: 'a' } });
+// @ts-expect-error nobody comes from outside
+new Service(services, 'e', { externalTrafficPolicy: 'Local', ports: [{ port: 80 }] });
+
 // Options of one CNI are not those of another.
 // @ts-expect-error of flannel
 new BridgeCni({ vni: 1 });
@@ -73,3 +93,23 @@ new RawCni({});
 
 // @ts-expect-error what an author gives is not changed afterwards
 lab.props.name = 'other';
+
+// A peer is an address block or pods, and a range of ports begins with a number.
+const policed: Cluster = new Cluster(lab, 'c3', { cni });
+new NetworkPolicy(policed, 'deny');
+new NetworkPolicy(policed, 'p', {
+  ingress: [{ from: [{ namespaceSelector: {}, podSelector: { matchLabels: { a: 'b' } } }, { ipBlock: { cidr: '10.0.0.0/8' } }] }],
+});
+new NetworkPolicy(policed, 'p', { egress: [{ ports: [{ port: 'http' }, { port: 80, endPort: 90 }, { protocol: 'SCTP' }] }] });
+// @ts-expect-error both in one item
+new NetworkPolicy(policed, 'p', { ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8' }, podSelector: {} }] }] });
+// @ts-expect-error a named port has no end
+new NetworkPolicy(policed, 'p', { ingress: [{ ports: [{ port: 'http', endPort: 90 }] }] });
+// @ts-expect-error an end without a port
+new NetworkPolicy(policed, 'p', { ingress: [{ ports: [{ endPort: 90 }] }] });
+// @ts-expect-error from is of ingress
+new NetworkPolicy(policed, 'p', { egress: [{ from: [] }] });
+// @ts-expect-error Exists has no values
+new NetworkPolicy(policed, 'p', { podSelector: { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] } });
+// @ts-expect-error In has values
+new NetworkPolicy(policed, 'p', { podSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] } });

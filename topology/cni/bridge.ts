@@ -22,7 +22,7 @@ export const bridge: CniPlanner<BridgeCniSpec, BridgePlanOptions> = {
     overheadBytes: { none: 0 },
     ports: [],
     enforcesNetworkPolicy: false,
-    proxyModes: ['iptables', 'nftables', 'ipvs', 'none'],
+    proxyModes: ['iptables', 'nftables', 'ipvs', 'userspace', 'none'],
     families: ['ipv4', 'ipv6'],
     version: 'plugins 1.9.1',
     experimental: '',

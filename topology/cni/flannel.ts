@@ -77,7 +77,7 @@ export const flannel: CniPlanner<FlannelCniSpec, FlannelPlan> = {
     overheadBytes: { vxlan: 50, 'host-gw': 0 },
     ports: ['udp 8472 (vxlan)'],
     enforcesNetworkPolicy: false,
-    proxyModes: ['iptables', 'nftables', 'ipvs', 'none'],
+    proxyModes: ['iptables', 'nftables', 'ipvs', 'userspace', 'none'],
     families: ['ipv4', 'ipv6'],
     version: '0.28.9',
     experimental: '',

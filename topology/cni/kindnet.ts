@@ -20,6 +20,7 @@ export const kindnet: CniPlanner<KindnetCniSpec, KindnetPlan> = {
     programs: [],
     overheadBytes: { none: 0 },
     ports: [],
+    // kindnetd does, by kube-network-policies.
     enforcesNetworkPolicy: true,
     proxyModes: ['iptables', 'nftables', 'ipvs', 'none'],
     families: ['ipv4', 'ipv6'],

@@ -10,6 +10,7 @@ import { dualStackPairing } from './dual-stack-pairing.ts';
 import { gatewayIsNetworkAddress } from './gateway-is-network-address.ts';
 import { hostAddresses } from './host-addresses.ts';
 import { hostPorts } from './host-ports.ts';
+import { ingresses } from './ingresses.ts';
 import { kubeProxy } from './kube-proxy.ts';
 import { kubeadmLimits } from './kubeadm-limits.ts';
 import { kubernetesVersion } from './kubernetes-version.ts';
@@ -21,11 +22,16 @@ import { names } from './names.ts';
 import { nextHopOnLink } from './next-hop-on-link.ts';
 import { nodesCounts } from './nodes-counts.ts';
 import { objects } from './objects.ts';
+import { nodePorts } from './node-ports.ts';
 import { podCidrCapacity } from './pod-cidr-capacity.ts';
+import { podDns } from './pod-dns.ts';
 import { policySupport } from './policy-support.ts';
 import { rawConflist } from './raw-conflist.ts';
 import { references } from './references.ts';
+import { serviceAddresses } from './service-addresses.ts';
 import { serviceContainsNode } from './service-contains-node.ts';
+import { serviceEndpoints } from './service-endpoints.ts';
+import { services } from './services.ts';
 import { weave } from './weave.ts';
 
 /**
@@ -63,6 +69,12 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
   'policy-support': policySupport,
   objects,
   'host-ports': hostPorts,
+  services,
+  'service-addresses': serviceAddresses,
+  'node-ports': nodePorts,
+  'service-endpoints': serviceEndpoints,
+  ingresses,
+  'pod-dns': podDns,
 };
 
 export type RuleName =
@@ -92,4 +104,10 @@ export type RuleName =
   | 'kube-proxy'
   | 'policy-support'
   | 'objects'
-  | 'host-ports';
+  | 'host-ports'
+  | 'services'
+  | 'service-addresses'
+  | 'node-ports'
+  | 'service-endpoints'
+  | 'ingresses'
+  | 'pod-dns';

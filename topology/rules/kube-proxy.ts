@@ -38,6 +38,15 @@ function ofVersion(cluster: ClusterSpec, path: Path): readonly Diagnostic[] {
       ];
     return [];
   }
+  if (cluster.kubeProxy?.mode === 'userspace' && isAtLeast(version, '1.26'))
+    return [
+      problem(
+        'USERSPACE_REMOVED',
+        path,
+        `kube-proxy mode userspace ended with Kubernetes 1.25; this is ${text}`,
+        "use iptables or nftables, or kubernetesVersion '1.25' for a lab about its history",
+      ),
+    ];
   if (cluster.kubeProxy?.mode === 'nftables') {
     if (!isAtLeast(version, '1.29'))
       return [

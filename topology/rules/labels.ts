@@ -8,7 +8,7 @@ type Labels = Readonly<Record<string, string>> | undefined;
 const WORD = /^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)$/;
 
 /** Why a label key is refused: an optional subdomain and "/", then at most 63 letters, digits, "-", "_", "." (Kubernetes, labels: syntax). */
-function keyProblem(key: string): string | null {
+export function labelKeyProblem(key: string): string | null {
   const slash = key.indexOf('/');
   const prefix = slash === -1 ? null : subdomainProblem(key.slice(0, slash));
   if (prefix !== null) return `the part before "/": ${prefix}`;
@@ -18,9 +18,16 @@ function keyProblem(key: string): string | null {
     : null;
 }
 
+/** Why a label value is refused: at most 63 letters, digits, "-", "_", "."; it may be empty. */
+export function labelValueProblem(value: string): string | null {
+  return value === '' || (value.length <= 63 && WORD.test(value))
+    ? null
+    : 'it is not at most 63 letters, digits, "-", "_" or ".", with a letter or digit at both ends';
+}
+
 function check(labels: Labels, path: Path): readonly Diagnostic[] {
   return Object.entries(labels ?? {}).flatMap(([key, value]) => {
-    const bad = keyProblem(key);
+    const bad = labelKeyProblem(key);
     const found =
       bad === null
         ? []
@@ -32,13 +39,14 @@ function check(labels: Labels, path: Path): readonly Diagnostic[] {
               'use a key like app or example.com/tier',
             ),
           ];
-    if (value === '' || (value.length <= 63 && WORD.test(value))) return found;
+    const badValue = labelValueProblem(value);
+    if (badValue === null) return found;
     return [
       ...found,
       problem(
         'LABEL_INVALID',
         [...path, key],
-        `the value ${JSON.stringify(value.length > 70 ? `${value.slice(0, 70)}…` : value)} of label ${key} is refused by Kubernetes: it is not at most 63 letters, digits, "-", "_" or ".", with a letter or digit at both ends`,
+        `the value ${JSON.stringify(value.length > 70 ? `${value.slice(0, 70)}…` : value)} of label ${key} is refused by Kubernetes: ${badValue}`,
         'use a value like web or v1.2',
       ),
     ];

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import { OUTSIDE_SEGMENT } from '../draft.ts';
 import { labelProblem, subdomainProblem } from '../names.ts';
+import { isService } from '../services/cluster-services.ts';
 import type { LabSpec } from '../spec.ts';
 import { problem, type Path } from './findings.ts';
 
@@ -26,6 +27,12 @@ function subdomain(what: string, text: string, path: Path, length = 253): readon
   return diagnose(what, text, path, 'RFC 1123 subdomain', subdomainProblem(text, length), length);
 }
 
+/** RFC 1035 2.3.1, in lower case: a label that begins with a letter. */
+function dnsLabel(what: string, text: string, path: Path): readonly Diagnostic[] {
+  const digit = /^[0-9]/.test(text) ? `it begins with "${text.slice(0, 1)}"; a letter must come first` : null;
+  return diagnose(what, text, path, 'RFC 1035 label', labelProblem(text) ?? digit, 63);
+}
+
 function diagnose(what: string, text: string, path: Path, form: string, reason: string | null, length: number): readonly Diagnostic[] {
   if (reason === null) return [];
   const better = mended(text, length);
@@ -34,7 +41,7 @@ function diagnose(what: string, text: string, path: Path, form: string, reason: 
       'NAME_INVALID',
       path,
       `the ${what} ${JSON.stringify(text)} is not an ${form}: ${reason}`,
-      better === null ? 'use a-z, 0-9 and "-"' : `use ${better}`,
+      better === null || better === text ? 'use a-z, 0-9 and "-", a letter first' : `use ${better}`,
     ),
   ];
 }
@@ -72,7 +79,8 @@ export function names(spec: LabSpec): readonly Diagnostic[] {
           ...(w.namespace === undefined ? [] : label('namespace', w.namespace, [...path, 'workloads', i, 'namespace'])),
         ]),
         ...(cluster.objects ?? []).flatMap((o, i) => [
-          ...subdomain(`name of ${o.kind}`, o.metadata.name, [...path, 'objects', i, 'metadata', 'name']),
+          // A Service's name is a label of its name in DNS.
+          ...(isService(o) ? dnsLabel : subdomain)(`name of ${o.kind}`, o.metadata.name, [...path, 'objects', i, 'metadata', 'name']),
           ...(o.metadata.namespace === undefined ? [] : label('namespace', o.metadata.namespace, [...path, 'objects', i, 'metadata', 'namespace'])),
         ]),
       ];

@@ -1,14 +1,15 @@
-import { cidrContains, formatCidr, tryParseAddress } from '../cidr.ts';
 import type { Diagnostic } from '../diagnostic.ts';
+import { recordOf, type Json } from '../json.ts';
 import type { KubernetesObject, LabSpec } from '../spec.ts';
 import { lowerWorkloads } from '../workloads.ts';
 import { note, problem, type Path } from './findings.ts';
 import { clustersOf, type ClusterView } from './lab-view.ts';
 import { MAX_PODS, podsAskedFor, scheduledPods } from './pods-view.ts';
 
-/** Kinds that become something in the lab: pods, and the namespaces that they are named in. */
+/** Kinds that become pods. */
 const POD_KINDS: readonly string[] = ['Pod', 'Deployment', 'ReplicaSet', 'DaemonSet', 'StatefulSet'];
-const KNOWN_KINDS: readonly string[] = [...POD_KINDS, 'Namespace'];
+/** Kinds that become something in the lab. */
+const KNOWN_KINDS: readonly string[] = [...POD_KINDS, 'Namespace', 'Service', 'EndpointSlice', 'Endpoints', 'NetworkPolicy', 'Ingress', 'IngressClass'];
 /** Kinds that live outside of any namespace, of those that labs write. */
 const CLUSTER_SCOPED: readonly string[] = [
   'Namespace',
@@ -21,9 +22,6 @@ const CLUSTER_SCOPED: readonly string[] = [
   'PersistentVolume',
   'IngressClass',
 ];
-
-type Json = Readonly<Record<string, unknown>>;
-const record = (value: unknown): Json => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {});
 
 /** `apps/Deployment default/web`: API group, kind, namespace and name, as the API server tells objects apart. */
 function identity(object: KubernetesObject): string {
@@ -52,8 +50,8 @@ function duplicates(cluster: ClusterView): readonly Diagnostic[] {
 
 /** The pod template's or the pod's own spec. */
 function podSpec(object: KubernetesObject): { readonly spec: Json; readonly path: readonly string[] } {
-  const spec = record(object['spec']);
-  return object.kind === 'Pod' ? { spec, path: ['spec'] } : { spec: record(record(spec['template'])['spec']), path: ['spec', 'template', 'spec'] };
+  const spec = recordOf(object['spec']);
+  return object.kind === 'Pod' ? { spec, path: ['spec'] } : { spec: recordOf(recordOf(spec['template'])['spec']), path: ['spec', 'template', 'spec'] };
 }
 
 function ofPods(cluster: ClusterView, object: KubernetesObject, path: Path): readonly Diagnostic[] {
@@ -70,7 +68,7 @@ function ofPods(cluster: ClusterView, object: KubernetesObject, path: Path): rea
       ),
     );
   }
-  const replicas = record(object['spec'])['replicas'];
+  const replicas = recordOf(object['spec'])['replicas'];
   if (replicas !== undefined && (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0)) {
     found.push(
       problem(
@@ -82,36 +80,6 @@ function ofPods(cluster: ClusterView, object: KubernetesObject, path: Path): rea
     );
   }
   return found;
-}
-
-/** A fixed ClusterIP must be in the service range: the API server refuses others. */
-function clusterIps(cluster: ClusterView, object: KubernetesObject, path: Path): readonly Diagnostic[] {
-  const spec = record(object['spec']);
-  const ip = spec['clusterIP'];
-  if (typeof ip !== 'string' || ip === '' || ip === 'None' || cluster.serviceCIDRs.length === 0) return [];
-  const at = [...path, 'spec', 'clusterIP'];
-  const parsed = tryParseAddress(ip);
-  if (!parsed.ok)
-    return [
-      problem(
-        'CLUSTER_IP_INVALID',
-        at,
-        `clusterIP of Service ${object.metadata.name}: ${parsed.message}`,
-        'write an address of the service CIDR, None, or leave it out',
-      ),
-    ];
-  if (cluster.serviceCIDRs.some((c) => cidrContains(c.cidr, parsed.address))) return [];
-  const ranges = cluster.serviceCIDRs.map((c) => `${formatCidr(c.cidr)}${c.isDefault ? ' by default' : ''}`).join(', ');
-  return [
-    problem(
-      'CLUSTER_IP_OUTSIDE',
-      at,
-      `clusterIP ${ip} of Service ${object.metadata.name} is not in the service CIDR of cluster ${cluster.name} (${ranges})`,
-      ip.startsWith('10.96.') || /^10\.(9[6-9]|10[0-9]|11[01])\./.test(ip)
-        ? 'set serviceCIDR: 10.96.0.0/12'
-        : 'widen serviceCIDR so that it holds the address, or change the address',
-    ),
-  ];
 }
 
 function ignoredKinds(cluster: ClusterView): readonly Diagnostic[] {
@@ -157,7 +125,6 @@ export function objects(spec: LabSpec): readonly Diagnostic[] {
       ...duplicates(cluster),
       ...(cluster.spec.objects ?? []).flatMap((object, i) => {
         const path = [...cluster.path, 'objects', i];
-        if (object.kind === 'Service') return clusterIps(cluster, object, path);
         return POD_KINDS.includes(object.kind) ? ofPods(cluster, object, path) : [];
       }),
       ...duplicatePods(cluster),

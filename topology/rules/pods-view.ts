@@ -1,6 +1,7 @@
 /** The pods of a cluster as planning would place them, for the rules that count. */
 import type { KubernetesObject } from '../spec.ts';
-import { fits, lowerWorkloads, podsOf, type PodDraft } from '../workloads.ts';
+import { podObjects } from '../services/cluster-services.ts';
+import { fits, podsOf, type PodDraft } from '../workloads.ts';
 import type { ClusterView } from './lab-view.ts';
 
 /** Most pods that a lab may ask for: ten times the largest that the embedded engine is built for. */
@@ -34,7 +35,14 @@ export interface ScheduledPod {
 export function scheduledPods(cluster: ClusterView): readonly ScheduledPod[] {
   if (podsAskedFor(cluster) > MAX_PODS) return [];
   const tainted = cluster.nodes.some((n) => n.role === 'worker');
-  const drafts = podsOf(lowerWorkloads(cluster.spec), cluster.nodes, tainted);
+  const drafts = podsOf(
+    podObjects(
+      cluster.spec,
+      cluster.nodes.map((node) => node.name),
+    ),
+    cluster.nodes,
+    tainted,
+  );
   const load = new Map(cluster.nodes.map((n) => [n.name, 0]));
   const place = (draft: PodDraft, node: string): ScheduledPod => {
     load.set(node, (load.get(node) ?? 0) + 1);
