@@ -60,6 +60,10 @@ export interface Endpoint {
   readonly node?: string;
   /** One address per family that is dialled when this endpoint is the server. */
   readonly addresses: readonly { readonly family: Family; readonly address: string }[];
+  /** TCP and UDP: dialled there, and listened on, in place of the request's `port`. */
+  readonly port?: number;
+  /** UDP: the port that it asks from, in place of a fresh one. */
+  readonly sourcePort?: number;
 }
 
 export type ProbeProtocol = 'tcp' | 'udp' | 'icmp';
@@ -88,9 +92,10 @@ export interface ProbeRequest {
   /** TCP only: after the exchange, stream that many bytes both ways. */
   readonly streamBytes?: number;
   /**
-   * listen: responders are opened (normal). none: no responder is opened: a control that must be refused or stay silent.
+   * listen: responders are opened at the servers (normal). none: no responder is opened: a control that must be refused or stay silent. A list of indexes:
+   * responders are opened at these endpoints, and the servers are addresses that lead to them (a Service's); `answeredBy` says to which.
    */
-  readonly responders: 'listen' | 'none';
+  readonly responders: 'listen' | 'none' | readonly number[];
   /** Dial this address instead of the server endpoint's (control: an address that nobody has). */
   readonly dial?: string;
   /**
@@ -253,6 +258,8 @@ export interface NamespaceSnapshot {
   readonly counters: Readonly<Record<string, number>>;
   /** Listening TCP sockets, `address:port`. */
   readonly listening: readonly string[];
+  /** UDP flows that connection tracking translates; absent where not asked for. */
+  readonly flows?: readonly ConntrackEntry[];
 }
 export interface Snapshot {
   readonly takenAt: string;
@@ -273,15 +280,78 @@ export interface SessionSight {
   readonly destination: boolean;
 }
 
+/** A DNS message that goes out, base64, and how. */
+export interface NameMessage {
+  readonly protocol: 'udp' | 'tcp';
+  readonly data: string;
+}
+
+/** A DNS message that came back, base64, or what happened in its place: `silent`, or the name of the errno. */
+export type NameReply = { readonly data: string } | { readonly failed: string };
+
+/** Asks for names from a place of the lab, where no program of this package can run. */
+export interface NameSource {
+  /** To a server's port 53, each by a socket of its own; replies in the order of the messages. */
+  exchange(netns: string, server: string, messages: readonly NameMessage[], deadlineMs: number): Promise<readonly NameReply[]>;
+  /** By the resolver of the system, with the place's own resolv.conf; in the order of the names. */
+  resolve(
+    netns: string,
+    names: readonly { readonly name: string; readonly family: 4 | 6 }[],
+    deadlineMs: number,
+  ): Promise<readonly (readonly string[] | { readonly failed: string })[]>;
+}
+
+/** One HTTP/1.1 GET, by a connection of its own. */
+export interface HttpAsk {
+  readonly address: string;
+  readonly port: number;
+  /** The Host header. */
+  readonly host: string;
+  readonly path: string;
+}
+
+/** What the server that answered says of itself and of what it got. */
+export interface HttpWitness {
+  /** Where it took the connection. */
+  readonly address: string;
+  readonly port: number;
+  readonly host: string;
+  readonly path: string;
+}
+
+/** The status, and who answered (null: none of the request's servers); or what happened in its place: `silent`, or the name of the errno. */
+export type HttpReply = { readonly status: number; readonly by: HttpWitness | null } | { readonly failed: string };
+
+/** HTTP through the lab: small servers that say who they are are opened, then the clients ask, then the servers are closed. */
+export interface HttpRequest {
+  readonly servers: readonly { readonly netns: string; readonly port: number }[];
+  readonly clients: readonly { readonly netns: string; readonly asks: readonly HttpAsk[] }[];
+  readonly deadlineMs: number;
+}
+
+export interface HttpSummary {
+  /** By client, in the order of its asks. */
+  readonly replies: readonly (readonly HttpReply[])[];
+  /** Servers that could not be opened, in the order of the request: the reason, or null. */
+  readonly unusable: readonly (string | null)[];
+}
+
 /** A running lab, opened. Close it; the lab stays up. */
 export interface EngineSession {
   readonly sight: SessionSight;
+  /** Absent: programs of this package run there, and `run` starts them. */
+  readonly names?: NameSource;
+  /** Absent: no HTTP servers can be opened there. */
+  http?(request: HttpRequest): Promise<HttpSummary>;
   /** Records arrive in batches, in no particular order. */
   probe(request: ProbeRequest, onBatch: (batch: ProbeBatch) => void): Promise<ProbeSummary>;
-  /** `rules: true` also lists the packet filters (a process per namespace). */
-  snapshot(namespaces: readonly string[], options: { readonly rules: boolean }): Promise<Snapshot>;
-  /** Runs a program in a namespace of the lab, output captured. */
-  run(netns: string, argv: readonly string[], options?: { readonly input?: string; readonly timeoutMs?: number }): Promise<CommandResult>;
+  /** `rules: true` also lists the packet filters (a process per namespace); `flows: true` dumps the connection tracking (10 to 40 ms per namespace). */
+  snapshot(namespaces: readonly string[], options: { readonly rules: boolean; readonly flows?: boolean }): Promise<Snapshot>;
+  /**
+   * Runs a program in a namespace of the lab, output captured; it sees the resolv.conf of whose namespace that is. `id`: identity of the pod that is meant,
+   * where several share the namespace (pods in the network of their node).
+   */
+  run(netns: string, argv: readonly string[], options?: { readonly input?: string; readonly timeoutMs?: number; readonly id?: string }): Promise<CommandResult>;
   /**
    * Asks the CNI plugins whether the pods are still attached as they left them (CNI specification, CHECK). Counts the pods that were asked about;
    * 0 where the CNI attaches pods without plugins.
@@ -351,8 +421,8 @@ export interface Engine {
   change(handle: EngineHandle, from: LabPlan, to: LabPlan, context: UpContext): Promise<void>;
   status(handle: EngineHandle): Promise<'up' | 'lost'>;
   open(handle: EngineHandle, plan: LabPlan): Promise<EngineSession>;
-  /** argv that enters a namespace of the lab, to be run with inherited stdio (exec, shell). */
-  enter(handle: EngineHandle, netns: string, argv: readonly string[]): Promise<readonly string[]>;
+  /** argv that enters a namespace of the lab, to be run with inherited stdio (exec, shell). `id`: identity of the pod or machine that is meant. */
+  enter(handle: EngineHandle, netns: string, argv: readonly string[], id?: string): Promise<readonly string[]>;
   /** Removes everything; fine when it is already gone. `handle` null: only the directory of the incarnation is known. Proves absence, else throws. */
   destroy(handle: EngineHandle | null, directory: string): Promise<void>;
 }

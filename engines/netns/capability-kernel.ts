@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import type { Trial } from './capabilities.ts';
 import { type HostFacts, inScratch, saidBy } from './capability-facts.ts';
+import { findProgram } from './find-executable.ts';
+import { kernelHasIpvs } from './kernel-feature.ts';
 import { REMEDIES } from './remedies.ts';
 import { userNamespaceRemedy } from './user-namespaces.ts';
 
@@ -64,9 +66,17 @@ export const kernelTrials: readonly Trial[] = [
     id: 'br_netfilter',
     title: 'bridged packets pass iptables',
     required: false,
-    neededBy: 'Services between pods of one node',
+    neededBy: 'Services between pods of one node, NetworkPolicies of weave',
     wanted: (needs) => needs.filters.length > 0,
     attempt: async (facts) => await readable(facts, '/proc/sys/net/bridge/bridge-nf-call-iptables', REMEDIES.bridgeNetfilter),
+  },
+  {
+    id: 'ipvs',
+    title: 'IP Virtual Server',
+    required: false,
+    neededBy: 'kube-proxy mode ipvs (iptables and nftables work without)',
+    wanted: (needs) => needs.ipvs.length > 0,
+    attempt: async (facts) => await ipvs(facts),
   },
   {
     id: 'ipv6',
@@ -85,6 +95,14 @@ export const kernelTrials: readonly Trial[] = [
     attempt: async () => neighbourTable(),
   },
 ];
+
+async function ipvs(facts: HostFacts): Promise<Outcome> {
+  if (!kernelHasIpvs()) return { ok: false, detail: 'this kernel has no module ip_vs', remedy: REMEDIES.ipvs };
+  if (findProgram(['ipvsadm']) === null || findProgram(['ipset']) === null)
+    return { ok: false, detail: 'ipvsadm or ipset is not installed', remedy: REMEDIES.ipvsTools };
+  const tried = await inScratch(facts, ['ipvsadm', '-A', '-t', '198.51.100.1:80', '-s', 'rr']);
+  return { ok: tried.exitCode === 0, detail: tried.exitCode === 0 ? 'takes a virtual server' : saidBy(tried), remedy: REMEDIES.ipvs };
+}
 
 function namespaces({ scratch, rootless, refusals }: HostFacts): Outcome {
   if (scratch !== null) return { ok: true, detail: rootless ? 'made in a user namespace (rootless)' : 'made as root', remedy: '' };

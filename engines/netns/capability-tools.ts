@@ -1,7 +1,7 @@
 /** Programs, plugins and limits, each by using it. */
 import type { Trial } from './capabilities.ts';
 import { execute, type HostFacts, inScratch, saidBy } from './capability-facts.ts';
-import { findBird, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import { findBird, findDnsServer, findNginx, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
 import type { PlanNeeds } from './plan-needs.ts';
 import { REMEDIES } from './remedies.ts';
 
@@ -13,7 +13,7 @@ function filter(id: string, family: 'ipv4' | 'ipv6', names: readonly string[]): 
     id,
     title: `${family === 'ipv4' ? 'iptables' : 'ip6tables'} rules`,
     required: false,
-    neededBy: `the masquerade rules of every CNI (${family === 'ipv4' ? 'IPv4' : 'IPv6'})`,
+    neededBy: `the masquerade rules of every CNI, Services (${family === 'ipv4' ? 'IPv4' : 'IPv6'})`,
     wanted: (needs) => needs.filters.includes(family),
     attempt: async (facts) => {
       const program = findProgram(names);
@@ -21,7 +21,7 @@ function filter(id: string, family: 'ipv4' | 'ipv6', names: readonly string[]): 
       const tried = await inScratch(facts, [program, '--noflush'], FILTER_SAMPLE);
       return {
         ok: tried.exitCode === 0,
-        detail: tried.exitCode === 0 ? `${program} takes mark, comment, conntrack and MASQUERADE` : saidBy(tried),
+        detail: tried.exitCode === 0 ? `${program} takes mark, comment, conntrack, addrtype, recent, statistic and MASQUERADE` : saidBy(tried),
         remedy: REMEDIES.iptables,
       };
     },
@@ -33,6 +33,8 @@ const FILTER_SAMPLE = [
   ':T - [0:0]',
   '-A POSTROUTING -m comment --comment "trial" -j T',
   '-A T -m mark --mark 0x4000/0x4000 -j RETURN',
+  '-A T -m addrtype --src-type LOCAL -m recent --name T --rcheck --seconds 10 --reap -j RETURN',
+  '-A T -m statistic --mode random --probability 0.5 -j RETURN',
   '-A T -j MASQUERADE --random-fully',
   'COMMIT',
   '*filter',
@@ -117,8 +119,8 @@ export const toolTrials: readonly Trial[] = [
     id: 'nft',
     title: 'nft',
     required: false,
-    neededBy: 'diagnosis of nftables rules, fault random-loss',
-    wanted: () => false,
+    neededBy: 'kube-proxy mode nftables, NetworkPolicies, diagnosis of nftables rules, fault random-loss',
+    wanted: (needs) => needs.nft,
     attempt: async (facts) => await nft(facts),
   },
   {
@@ -128,6 +130,22 @@ export const toolTrials: readonly Trial[] = [
     neededBy: 'calico without encapsulation',
     wanted: (needs) => needs.bird,
     attempt: async () => await bird(),
+  },
+  {
+    id: 'dns-server',
+    title: 'CoreDNS or dnsmasq',
+    required: false,
+    neededBy: 'DNS of clusters with Services',
+    wanted: (needs) => needs.dns.length > 0,
+    attempt: async () => await dnsServer(),
+  },
+  {
+    id: 'nginx',
+    title: 'nginx',
+    required: false,
+    neededBy: 'Ingresses',
+    wanted: (needs) => needs.ingress.length > 0,
+    attempt: async () => await nginx(),
   },
   {
     id: 'fault-tools',
@@ -166,13 +184,21 @@ async function koffi(): Promise<Outcome> {
 
 async function nft(facts: HostFacts): Promise<Outcome> {
   if (findProgram(['nft']) === null) return { ok: false, detail: 'nft is not installed', remedy: REMEDIES.nftables };
-  const tried = await inScratch(
-    facts,
-    ['nft', '-f', '-'],
-    'table ip t { chain c { type filter hook forward priority 0; numgen random mod 100 < 10 counter drop; }; }\n',
-  );
-  return { ok: tried.exitCode === 0, detail: tried.exitCode === 0 ? 'takes a chain with numgen' : saidBy(tried), remedy: REMEDIES.module('nf_tables') };
+  const tried = await inScratch(facts, ['nft', '-f', '-'], NFT_SAMPLE);
+  return {
+    ok: tried.exitCode === 0,
+    detail: tried.exitCode === 0 ? 'takes numgen, fib, verdict maps and sets with timeout' : saidBy(tried),
+    remedy: REMEDIES.module('nf_tables'),
+  };
 }
+
+const NFT_SAMPLE = `table ip t {
+  map m { type ipv4_addr . inet_proto . inet_service : verdict; }
+  set s { type ipv4_addr; flags dynamic,timeout; timeout 10s; }
+  chain c { type filter hook forward priority 0; numgen random mod 100 < 10 counter drop; update @s { ip saddr }; ip daddr . meta l4proto . th dport vmap @m; }
+  chain n { type nat hook postrouting priority 100; fib saddr type local masquerade fully-random; }
+}
+`;
 
 async function bird(): Promise<Outcome> {
   const path = findBird();
@@ -181,6 +207,37 @@ async function bird(): Promise<Outcome> {
   const version = /BIRD version (\S+)/.exec(`${answer.stdout}${answer.stderr}`)?.[1];
   if (version === undefined) return { ok: false, detail: `${path}: ${saidBy(answer)}`, remedy: REMEDIES.birdLibraries };
   return { ok: /^[2-9]\./.test(version), detail: `${path}, version ${version}`, remedy: REMEDIES.bird };
+}
+
+async function dnsServer(): Promise<Outcome> {
+  const server = findDnsServer();
+  if (server === null) {
+    const named = process.env['CNILAB_COREDNS'] ?? '';
+    return {
+      ok: false,
+      detail: named === '' ? 'neither coredns nor dnsmasq is in PATH' : `CNILAB_COREDNS names ${named}, which is no program`,
+      remedy: named === '' ? REMEDIES.dns : 'unset CNILAB_COREDNS, or let it name the program coredns',
+    };
+  }
+  const answer = await execute([server.program, server.kind === 'coredns' ? '-version' : '--version']);
+  const version = /(?:CoreDNS-|Dnsmasq version )(\S+)/.exec(answer.stdout)?.[1];
+  return version === undefined
+    ? { ok: false, detail: `${server.program}: ${saidBy(answer)}`, remedy: REMEDIES.dns }
+    : { ok: true, detail: `${server.program}, version ${version}`, remedy: '' };
+}
+
+/** Older ones cannot be kept from the log file that they were built with. */
+const NGINX_FLOOR = [1, 19, 5] as const;
+
+async function nginx(): Promise<Outcome> {
+  const path = findNginx();
+  if (path === null) return { ok: false, detail: "neither in PATH nor in cnilab's cache", remedy: REMEDIES.nginx };
+  const answer = await execute([path, '-v']);
+  const version = /nginx\/(\d+)\.(\d+)\.(\d+)/.exec(`${answer.stdout}${answer.stderr}`)?.slice(1).map(Number);
+  if (version === undefined) return { ok: false, detail: `${path}: ${saidBy(answer)}`, remedy: REMEDIES.nginxLibraries };
+  const differs = NGINX_FLOOR.findIndex((part, at) => version[at] !== part);
+  const isRecent = differs < 0 || (version[differs] ?? 0) > (NGINX_FLOOR[differs] ?? 0);
+  return { ok: isRecent, detail: `${path}, version ${version.join('.')}${isRecent ? '' : `; ${NGINX_FLOOR.join('.')} is needed`}`, remedy: REMEDIES.nginx };
 }
 
 async function openFiles(): Promise<Outcome> {

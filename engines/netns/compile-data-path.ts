@@ -95,11 +95,14 @@ export function pluginOps(cluster: ClusterPlan, node: NodePlan, pod: AttachedPod
   ];
 }
 
-export function hostPorts(pod: PodPlan): { hostPort: number; containerPort: number; protocol: 'tcp' | 'udp' }[] {
+export function hostPorts(pod: PodPlan): Extract<Op, { readonly op: 'cni' }>['portMappings'] {
   return pod.ports.flatMap(({ hostPort, containerPort, protocol }) =>
-    hostPort === null ? [] : [{ hostPort, containerPort, protocol: protocol === 'UDP' ? ('udp' as const) : ('tcp' as const) }],
+    hostPort === null ? [] : [{ hostPort, containerPort, protocol: PORTMAP_PROTOCOLS[protocol] }],
   );
 }
+
+/** As the portmap plugin names them. */
+const PORTMAP_PROTOCOLS = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const;
 
 /**
  * The list as it is, with one thing settled: host-local keeps its allocations under the node's folder in the holder's private /run. Its default,

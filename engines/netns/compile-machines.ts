@@ -1,4 +1,5 @@
 /** The switches, and the machines plugged into them: cluster nodes, hosts, routers, the outside. */
+import { cidrContains, cidrOf, parseAddress } from '../../topology/cidr.ts';
 import { FABRIC_NETNS, type LabPlan, type MachinePlan } from '../../topology/plan.ts';
 import { addressOps, routeOps } from './compile-data-path.ts';
 import type { KernelTraits } from './compile-options.ts';
@@ -28,6 +29,7 @@ export function machineOps(plan: LabPlan, kernel: KernelTraits): Op[] {
           forwarding: machine.forwarding,
           ipv6: usesIpv6(plan, machine),
           bridgedFramesFiltered: true,
+          localnetRouted: plan.clusters.some(({ kubeProxy, nodes }) => kubeProxy.mode === 'iptables' && nodes.some(({ netns }) => netns === machine.netns)),
         },
         kernel,
       ),
@@ -52,7 +54,35 @@ export function machineOps(plan: LabPlan, kernel: KernelTraits): Op[] {
             ];
       }),
       ...routeOps(machine.netns, machine.routes),
+      ...proxyOps(machine),
     ]),
+  ];
+}
+
+/**
+ * A router that leads a single address of one of its networks elsewhere (a load balancer's, to the node that takes it in) answers for it there: the hosts of that
+ * network ask each other for it. ARP and ND alike.
+ */
+function proxyOps({ netns: ns, forwarding, routes, interfaces }: MachinePlan): Op[] {
+  if (!forwarding) return [];
+  const answers = routes.flatMap(({ to, family, dev, via }) => {
+    const [address = '', length] = to.split('/');
+    if (via === null || length !== (family === 'ipv4' ? '32' : '128')) return [];
+    const on = interfaces.find(
+      (face) => face.name !== dev && face.addresses.some((own) => cidrContains(cidrOf(parseAddress(own.address), own.prefixLength), address)),
+    );
+    return on === undefined ? [] : [{ family, dev: on.name, address }];
+  });
+  const settings = new Map(
+    answers.flatMap(({ family, dev }) => [
+      // Proxy answers are delayed by up to 0.8 s otherwise.
+      [`net/${family}/neigh/${dev}/proxy_delay`, '0'] as const,
+      ...(family === 'ipv6' ? [[`net/ipv6/conf/${dev}/proxy_ndp`, '1'] as const] : []),
+    ]),
+  );
+  return [
+    ...[...settings].map(([key, value]): Op => ({ op: 'sysctl', ns, key, value })),
+    ...answers.map(({ dev, address }): Op => ({ op: 'neigh', ns, dev, address, mac: null })),
   ];
 }
 

@@ -1,4 +1,5 @@
 /** What the compiler must know besides the plan. */
+import type { DnsServer } from './dns/compile.ts';
 
 /** Traits of the running kernel and of the holder that change what can be written. */
 export interface KernelTraits {
@@ -13,6 +14,10 @@ export interface KernelTraits {
 export interface CompileOptions extends Partial<KernelTraits> {
   /** Folder of the lab file, base of relative plugin folders. @default the plan's folders are taken as they are */
   readonly sourceDirectory?: string;
+  /** What serves the clusters' DNS. @default CoreDNS, found in PATH */
+  readonly dnsServer?: DnsServer | undefined;
+  /** nginx, which plays the Ingress controllers. @default found in PATH */
+  readonly nginx?: string | undefined;
 }
 
 /** Defaults: root, a kernel with everything. */

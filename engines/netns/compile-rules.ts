@@ -16,6 +16,27 @@ export function rulesOp(ns: string, family: Family, tables: readonly TableRules[
   return text === '' ? [] : [{ op: 'rules', ns, family, text }];
 }
 
+/** Rules of one namespace and family in one op, in the place of the last: the packet filter of a node is written by one process, a table by one transaction. */
+export function joinRules(ops: readonly Op[]): Op[] {
+  const all = ops.filter((op) => op.op === 'rules');
+  return ops.flatMap((op): Op[] => {
+    if (op.op !== 'rules') return [op];
+    const same = all.filter(({ ns, family }) => ns === op.ns && family === op.family);
+    return op === same.at(-1) ? [{ ...op, text: joinTexts(same.map(({ text }) => text)) }] : [];
+  });
+}
+
+function joinTexts(texts: readonly string[]): string {
+  const tables = new Map<string, { readonly chains: string[]; readonly rules: string[] }>();
+  for (const [, name = '', chains = '', rules = ''] of texts.join('').matchAll(/\*(\w+)\n((?::.*\n)*)([^]*?)COMMIT\n/g)) {
+    const table = tables.get(name) ?? { chains: [], rules: [] };
+    tables.set(name, table);
+    table.chains.push(chains);
+    table.rules.push(rules);
+  }
+  return [...tables].map(([name, { chains, rules }]) => `*${name}\n${chains.join('')}${rules.join('')}COMMIT\n`).join('');
+}
+
 export function restoreText(tables: readonly TableRules[]): string {
   return tables
     .filter((t) => t.rules.length > 0)

@@ -11,6 +11,11 @@ export interface NamespaceSysctls {
   readonly ipv6: boolean;
   /** Frames of its bridges pass the packet filter, as kube-proxy needs it; false where a bridge plays a plain switch. */
   readonly bridgedFramesFiltered: boolean;
+  /**
+   * Node ports answer on 127.0.0.1, as kube-proxy has it in mode iptables: the answer of a pod comes to an address that is not allowed on the wire.
+   * @default false
+   */
+  readonly localnetRouted?: boolean;
 }
 
 /** Sysctl ops of one namespace, to be applied before it has links: per-link values are copied from `default` when a link appears. */
@@ -26,6 +31,7 @@ export function namespaceSysctls(ns: string, wanted: NamespaceSysctls, kernel: K
     ['net/ipv4/ip_local_port_range', '1024 65535'],
   ];
   if (wanted.forwarding) {
+    settings.push(['net/ipv4/conf/all/route_localnet', wanted.localnetRouted === true ? '1' : '0']);
     settings.push(['net/ipv4/icmp_ratelimit', '0'], ...perLink('ipv4', 'send_redirects', '0'), ...perLink('ipv4', 'accept_redirects', '0'));
   }
   if (kernel.ipv6) {

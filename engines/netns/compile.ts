@@ -6,12 +6,18 @@ import { fabricOps, machineOps } from './compile-machines.ts';
 import { podNeighbourOps, underlayNeighbourOps } from './compile-neighbours.ts';
 import { kernelTraits, type CompileOptions } from './compile-options.ts';
 import { namespaceSysctls } from './compile-sysctls.ts';
+import { joinRules } from './compile-rules.ts';
 import { dataPathOf } from './cni/index.ts';
+import { dnsOps } from './dns/compile.ts';
+import { machineResolvOps, podResolvOps } from './dns/resolv-files.ts';
+import { ingressOps } from './ingress/compile.ts';
 import type { Op, Stage } from './ops.ts';
+import { policyOps } from './policy/compile.ts';
+import { serviceOps } from './services/compile.ts';
 
 /**
  * Stages in the order in which they depend on each other: `fabric` (switches), `nodes` (nodes, hosts and routers on them), `data-path` (bridges, overlay
- * devices, pod routes, packet filter), `bgp` (BIRD starts and converges while pods are made), `pods`, `neighbours` (permanent entries, where the plan
+ * devices, pod routes, packet filter, Services), `policies`, `bgp` (BIRD starts and converges while pods are made), `pods`, `dns`, `ingress`, `neighbours` (permanent entries, where the plan
  * has them), `convergence` (the routes that BGP brings). Empty stages are left out.
  */
 export function compile(plan: LabPlan, options: CompileOptions = {}): readonly Stage[] {
@@ -25,13 +31,17 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
       name: 'nodes',
       title: `wiring ${count(nodes.length + plan.machines.length, 'machine')}`,
       // Without them a full mesh of BGP sessions overflows the neighbour table before there is a single pod.
-      ops: [...machineOps(plan, kernel), ...(permanent ? underlayNeighbourOps(plan) : [])],
+      ops: [...machineOps(plan, kernel), ...(permanent ? underlayNeighbourOps(plan) : []), ...machineResolvOps(plan)],
     },
     {
       name: 'data-path',
       title: `building the data path of ${count(nodes.length, 'node')}`,
-      ops: plan.clusters.flatMap((cluster) => cluster.nodes.flatMap((node) => dataPathOf(cluster.cni).node(cluster, node))),
+      ops: plan.clusters.flatMap((cluster) =>
+        cluster.nodes.flatMap((node) => joinRules([...dataPathOf(cluster.cni).node(cluster, node), ...serviceOps(cluster, node)])),
+      ),
     },
+    // Before there are pods: none is open for a moment that should not be.
+    { name: 'policies', title: 'writing the NetworkPolicies of the nodes', ops: plan.clusters.flatMap(policyOps) },
     { name: 'bgp', title: 'starting BGP', ops: plan.clusters.flatMap(bgpOps) },
     {
       name: 'pods',
@@ -46,8 +56,11 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
             ]),
         ),
         ...plan.clusters.flatMap((cluster) => podOps(cluster, options)),
+        ...podResolvOps(plan),
       ],
     },
+    { name: 'dns', title: 'starting DNS', ops: dnsOps(plan, options) },
+    { name: 'ingress', title: 'starting Ingress controllers', ops: ingressOps(plan, options) },
     { name: 'neighbours', title: 'writing permanent neighbours', ops: permanent ? plan.clusters.flatMap(podNeighbourOps) : [] },
     { name: 'convergence', title: 'waiting for BGP routes', ops: plan.clusters.flatMap(convergenceOps) },
   ];

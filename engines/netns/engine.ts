@@ -9,6 +9,7 @@ import type * as Building from './building.ts';
 import type { CompileOptions } from './compile-options.ts';
 import { endHolder } from './destroy.ts';
 import { netnsArgv } from './enter-holder.ts';
+import { findDnsServer, findNginx } from './find-executable.ts';
 import { fidelity } from './fidelity.ts';
 import { type Holder, isHolderAlive, startHolder } from './holder.ts';
 import type { NetnsDeps } from './netns-deps.ts';
@@ -86,9 +87,9 @@ export function netnsEngine(given?: NetnsDeps): Engine {
       const { labSession } = await building();
       return labSession(await agentFor(holder), plan);
     },
-    enter: async (handle, netns, argv) => {
+    enter: async (handle, netns, argv, id) => {
       const { pid, rootless } = holderOf(handle);
-      return netnsArgv(pid, rootless, netns, argv);
+      return netnsArgv(pid, rootless, { netns, id }, argv);
     },
     destroy: async (handle, directory) => {
       const holder = handle === null ? null : holderOf(handle);
@@ -102,6 +103,8 @@ function compileOptions(holder: Holder, context: UpContext): CompileOptions {
   return {
     rootless: holder.rootless,
     sourceDirectory: context.sourceDirectory,
+    dnsServer: findDnsServer() ?? undefined,
+    nginx: findNginx() ?? undefined,
     // Whole subsystems, visible in every namespace of the machine or in none.
     ipv6: existsSync('/proc/sys/net/ipv6'),
     bridgeNetfilter: existsSync('/proc/sys/net/bridge'),

@@ -1,6 +1,10 @@
 /** What a lab on this engine is made of, and what it cannot show. Said with every report. */
+import { traitsOf } from '../../topology/cni/index.ts';
+import { controllerPods } from '../../topology/ingress/controller.ts';
 import type { ClusterPlan, CniName, CniPlan, LabPlan } from '../../topology/plan.ts';
+import type { ProxyMode } from '../../topology/spec.ts';
 import type { FidelityStatement } from '../port.ts';
+import { dnsPods } from './dns/compile.ts';
 
 interface CniFidelity {
   readonly real: (cluster: ClusterPlan) => readonly string[];
@@ -53,7 +57,7 @@ const CNIS: Readonly<Record<CniName, CniFidelity>> = {
   kindnet: {
     real: () => ['the containernetworking plugins ptp, host-local, loopback and portmap, called by the CNI protocol'],
     sameMechanism: () => ['kindnet: routes between nodes and the chain KIND-MASQ-AGENT, as kindnetd writes them'],
-    absent: () => ['kindnetd: nobody watches the API or repairs what is changed by hand, and NetworkPolicies are not enforced'],
+    absent: () => ['kindnetd: nobody watches the API or repairs what is changed by hand'],
   },
   raw: {
     real: () => ["the plugins of the lab's own network configuration list, called by the CNI protocol"],
@@ -62,11 +66,38 @@ const CNIS: Readonly<Record<CniName, CniFidelity>> = {
   },
 };
 
+const PROXY: Readonly<Record<ProxyMode, string>> = {
+  iptables: 'Services: the chains that kube-proxy writes in mode iptables (its names, probabilities, comments), without its canaries',
+  nftables: 'Services: the table that kube-proxy writes in mode nftables (its names, maps and sets)',
+  ipvs: 'Services: the virtual servers, sets and chains that kube-proxy writes in mode ipvs',
+  userspace:
+    "Services: the chains that kube-proxy wrote in mode userspace (until 1.25), and in every node a process of cnilab's own in the place of kube-proxy, through which all connections to Services go",
+  none: 'Services: nothing is written (kube-proxy mode none): no cluster address and no node port answers',
+};
+
+function policies({ cni }: ClusterPlan): string[] {
+  return cni.type !== 'observed' && traitsOf(cni.type).enforcesNetworkPolicy
+    ? [
+        `NetworkPolicies (networking.k8s.io/v1): enforced, by an nftables table in every node that is cnilab's own; ${ENFORCER[cni.type] ?? cni.type} has another form for them`,
+      ]
+    : [];
+}
+
+/** Who does it in life, and how. */
+const ENFORCER: Readonly<Partial<Record<CniName, string>>> = {
+  calico: 'Felix (chains cali-pi-*, cali-po-*, and policies of projectcalico.org besides)',
+  weave: 'weave-npc (chains WEAVE-NPC-*, ipsets)',
+  kindnet: 'kindnetd (each first packet is asked about in user space)',
+};
+
 /** The fidelity statement of a plan. Pure. */
 export function fidelity(plan: LabPlan): FidelityStatement {
   const each = (part: keyof CniFidelity): string[] =>
     plan.clusters.flatMap((cluster) => (cluster.cni.type === 'observed' ? [] : CNIS[cluster.cni.type][part](cluster)));
   const clusters = plan.clusters.length > 0;
+  const served = plan.clusters.filter((cluster) => dnsPods(cluster).length > 0);
+  const routed = plan.clusters.filter((cluster) => controllerPods(cluster).length > 0);
+  const modes = plan.clusters.filter((cluster) => cluster.cni.type !== 'observed').map((cluster) => cluster.kubeProxy.mode);
   const tables = plan.clusters.some((cluster) => cluster.cni.type !== 'raw');
   return {
     engine: 'netns',
@@ -74,10 +105,19 @@ export function fidelity(plan: LabPlan): FidelityStatement {
       "the Linux kernel's network stack, one network namespace per node, pod, host and router: veth, bridges, routes, ARP and ND, forwarding",
       ...(tables ? ['iptables and conntrack of the kernel in every node'] : []),
       ...each('real'),
+      ...(routed.length > 0 ? ['nginx of this machine behind the Ingresses, in the pod of the controller'] : []),
+      ...(served.length > 0 ? ['the DNS server behind kube-dns: CoreDNS where this machine has it, else dnsmasq'] : []),
     ]),
     sameMechanism: unique([
       'switches: one bridge per segment; cables: veth pairs',
       ...each('sameMechanism'),
+      ...modes.map((mode) => PROXY[mode]),
+      ...plan.clusters.flatMap(policies),
+      ...(routed.length > 0
+        ? [
+            'Ingresses: the servers, locations and headers that the template of ingress-nginx makes of rules; endpoints are upstreams of nginx, and every change is a reload',
+          ]
+        : []),
       ...(plan.neighbours.mode === 'permanent'
         ? [
             `neighbour entries are permanent, not learned: about ${plan.neighbours.estimate} would exceed ${plan.neighbours.budget}, half of the kernel's one table for all namespaces`,
@@ -88,7 +128,19 @@ export function fidelity(plan: LabPlan): FidelityStatement {
       ...(clusters
         ? [
             'kubelet, containerd, the API server and images: a pod is its network namespace',
-            'kube-proxy and DNS: Services, names and NetworkPolicies are not acted on',
+            ...(modes.some((mode) => mode !== 'none')
+              ? ['kube-proxy: nobody watches the API or repairs what is changed by hand, and node ports for health checks are not answered']
+              : []),
+            ...(routed.length > 0
+              ? [
+                  "ingress-nginx: its controller (nobody watches the API), its Lua (balancing, endpoints without reload), TLS, annotations, metrics and admission webhook; servers behind Ingresses are the verification's own while it runs",
+                ]
+              : []),
+            ...(served.length > 0
+              ? [
+                  "CoreDNS's kubernetes plugin: records are written from the plan, pods' names of IPv6 (with dnsmasq: all of them) exist for the pods of the lab only",
+                ]
+              : ['DNS: names of Services are not served']),
           ]
         : []),
       ...each('absent'),

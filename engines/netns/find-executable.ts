@@ -1,7 +1,8 @@
 /** Where the programs and plugins are that the agent will run: the same folders that it searches. */
 import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { cacheDirectory, SYSTEM_PATH } from './agent-environment.ts';
+import type { DnsServer } from './dns/compile.ts';
 
 /** Folders of distributions and installers, after the lab's own and $CNI_PATH. */
 export function pluginFolders(own: readonly string[] = []): readonly string[] {
@@ -22,6 +23,20 @@ export function findProgram(names: readonly string[], folders: readonly string[]
 /** BIRD 2, in cnilab's cache or installed. */
 export function findBird(): string | null {
   return findProgram(['bird'], [join(cacheDirectory(), 'bird/usr/sbin')]);
+}
+
+/** nginx, in cnilab's cache or installed. */
+export function findNginx(): string | null {
+  return findProgram(['nginx'], [join(cacheDirectory(), 'nginx/usr/sbin')]);
+}
+
+/** What serves the clusters' DNS: the CoreDNS that CNILAB_COREDNS names, else the one in PATH, else dnsmasq; null when there is none. */
+export function findDnsServer(): DnsServer | null {
+  const named = process.env['CNILAB_COREDNS'] ?? '';
+  const coredns = named === '' ? findProgram(['coredns']) : firstExecutable([named]);
+  if (coredns !== null) return { kind: 'coredns', program: resolve(coredns) };
+  const dnsmasq = named === '' ? findProgram(['dnsmasq']) : null;
+  return dnsmasq === null ? null : { kind: 'dnsmasq', program: dnsmasq };
 }
 
 function firstExecutable(paths: readonly string[]): string | null {

@@ -9,7 +9,8 @@ export function labSession(agent: AgentSession, plan: LabPlan): EngineSession {
   return {
     sight: { icmp: true, df: true, kernel: true, clock: true, destination: true },
     probe: async (request, onBatch) => await agent.request('probe', request, (batch) => onBatch(decodeBatch(batch))),
-    snapshot: async (namespaces, { rules }) => await agent.request('snapshot', { namespaces, rules }),
+    http: async (request) => await agent.request('http', request),
+    snapshot: async (namespaces, options) => await agent.request('snapshot', { namespaces, ...options }),
     run: async (netns, argv, options = {}) => await agent.request('run', { netns, argv, ...options }),
     checkAttachments: async () => {
       const ops = compile(plan).flatMap((stage) => stage.ops.filter((op) => op.op === 'cni'));

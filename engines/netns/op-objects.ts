@@ -12,6 +12,7 @@ export function keyOf(op: Op): string {
     case 'veth':
     case 'vxlan':
     case 'ipip':
+    case 'dummy':
       return linkKey(op.ns, op.name);
     case 'address':
       return join('address', op.ns, op.dev, op.address);
@@ -24,12 +25,24 @@ export function keyOf(op: Op): string {
       return join('fdb', op.ns, op.dev, op.mac, ...(op.mac === '00:00:00:00:00:00' ? [op.dst] : []));
     case 'rules':
       return join('rules', op.ns, op.family);
+    case 'nft':
+      return join('nft', op.ns, op.family, op.table);
+    case 'ipvs':
+      return join('ipvs', op.ns);
     case 'file':
       return join('file', op.path);
     case 'cni':
       return join('cni', op.containerId, op.ifname);
     case 'bird':
       return join('bird', op.ns);
+    case 'dns':
+      return join('dns', op.ns);
+    case 'ingress':
+      return join('ingress', op.ns);
+    case 'proxy':
+      return join('proxy', op.ns);
+    case 'forget-flows':
+      return join('forget-flows', op.ns, op.family);
     case 'await-routes':
       return join('await-routes', op.ns);
   }
@@ -45,7 +58,11 @@ export function livesIn(op: Op): readonly string[] {
       return [netnsKey(op.ns), ...sysctlLink(op.ns, op.key)];
     case 'bridge':
     case 'ipip':
+    case 'dummy':
     case 'rules':
+    case 'nft':
+    case 'ipvs':
+    case 'forget-flows':
     case 'await-routes':
       return [netnsKey(op.ns)];
     case 'veth':
@@ -61,6 +78,9 @@ export function livesIn(op: Op): readonly string[] {
     case 'cni':
       return [netnsKey(op.node), netnsKey(op.ns)];
     case 'bird':
+    case 'dns':
+    case 'ingress':
+    case 'proxy':
       return [netnsKey(op.ns)];
   }
 }
@@ -79,12 +99,33 @@ export function aliasesOf(op: Op): readonly string[] {
 
 /** Needs an undo of its own even where its namespace goes: an address in host-local's folder, a process, a file, the record of what was applied. */
 export function outlivesNamespace(op: Op): boolean {
-  return op.op === 'cni' || op.op === 'bird' || op.op === 'file' || op.op === 'rules';
+  return (
+    op.op === 'cni' ||
+    op.op === 'bird' ||
+    op.op === 'dns' ||
+    op.op === 'ingress' ||
+    op.op === 'proxy' ||
+    op.op === 'file' ||
+    op.op === 'rules' ||
+    op.op === 'nft' ||
+    op.op === 'ipvs'
+  );
 }
 
 /** Applying it anew puts it right, whatever was there before. */
 export function isReplacedByApply(op: Op): boolean {
-  return op.op === 'rules' || op.op === 'file' || op.op === 'bird' || op.op === 'sysctl' || op.op === 'await-routes';
+  return (
+    op.op === 'rules' ||
+    op.op === 'nft' ||
+    op.op === 'ipvs' ||
+    op.op === 'file' ||
+    op.op === 'bird' ||
+    op.op === 'dns' ||
+    op.op === 'ingress' ||
+    op.op === 'proxy' ||
+    op.op === 'sysctl' ||
+    op.op === 'await-routes'
+  );
 }
 
 function join(...parts: readonly string[]): string {

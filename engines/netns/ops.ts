@@ -1,3 +1,5 @@
+import type { Portal } from '../../topology/services/proxy/userspace-rules.ts';
+
 /**
  * What the agent does to the kernel, as data. A plan compiles to stages of ops (pure, golden-tested); applying them is dumb.
  * Names, not indexes: the agent keeps the index of every link of every namespace it touches.
@@ -45,12 +47,21 @@ export type Op =
       readonly onlink: boolean;
       readonly type: 'unicast' | 'blackhole';
     }
-  /** Permanent neighbour entry. */
-  | { readonly op: 'neigh'; readonly ns: string; readonly dev: string; readonly address: string; readonly mac: string }
+  /** Permanent neighbour entry. `mac` null: a proxy entry, by which this machine answers for the address on `dev` and passes on what it gets. */
+  | { readonly op: 'neigh'; readonly ns: string; readonly dev: string; readonly address: string; readonly mac: string | null }
   /** Permanent FDB entry of a VXLAN device (`self`); MAC 00:00:00:00:00:00 floods, and may be appended for several `dst`. */
   | { readonly op: 'fdb'; readonly ns: string; readonly dev: string; readonly mac: string; readonly dst: string }
   /** One iptables-restore (`--noflush`) per namespace and family; the text declares and fills cnilab's own chains. Replaced as a whole. */
   | { readonly op: 'rules'; readonly ns: string; readonly family: 'ipv4' | 'ipv6'; readonly text: string }
+  /**
+   * One `nft -f` that puts a table in the place of the one of that name, in one transaction. `text` is the table as nft prints it, and replaces the other as a
+   * whole; or one command a line (`add table …` first), of which only the difference is written, so that sets keep what they learned.
+   */
+  | { readonly op: 'nft'; readonly ns: string; readonly family: 'ip' | 'ip6' | 'inet'; readonly table: string; readonly text: string }
+  /** A dummy device, down: its addresses are local, nothing is ever sent by it. */
+  | { readonly op: 'dummy'; readonly ns: string; readonly name: string }
+  /** Virtual servers of IPVS (lines for `ipvsadm --restore`) and ipsets (lines for `ipset restore`). Brought up to date, not replaced. */
+  | { readonly op: 'ipvs'; readonly ns: string; readonly sets: readonly string[]; readonly servers: readonly string[] }
   /** A file in the holder's private /run; the path must start with /run/cnilab/. */
   | { readonly op: 'file'; readonly path: string; readonly text: string }
   /** CNI ADD of the whole list (after loopback, as a runtime does), plugins run in namespace `node`. */
@@ -66,7 +77,7 @@ export type Op =
       readonly ips: readonly string[];
       readonly mac: string;
       /** For runtimeConfig.portMappings, where the list has that capability. */
-      readonly portMappings: readonly { readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp' }[];
+      readonly portMappings: readonly { readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp' | 'sctp' }[];
       /** K8S_POD_NAMESPACE and K8S_POD_NAME, as a kubelet's runtime passes them. */
       readonly pod: { readonly namespace: string; readonly name: string };
       readonly pluginDirs: readonly string[];
@@ -75,6 +86,32 @@ export type Op =
     }
   /** BIRD 2 in `ns` with the configuration file at `config`; survives the agent, ends with the holder. An applied change reconfigures it. */
   | { readonly op: 'bird'; readonly ns: string; readonly config: string; readonly text: string }
+  /**
+   * A DNS server in `ns`, started with `argv` from the `files` (by name, in `folder`); survives the agent, ends with the holder. CoreDNS takes new files while
+   * it answers; dnsmasq is started again, and for about 20 ms nobody answers.
+   */
+  | {
+      readonly op: 'dns';
+      readonly ns: string;
+      readonly kind: 'coredns' | 'dnsmasq';
+      readonly folder: string;
+      readonly files: Readonly<Record<string, string>>;
+      readonly argv: readonly string[];
+    }
+  /** nginx as the Ingress controller in `ns`, with its configuration in `folder`; survives the agent, ends with the holder. A new configuration is reloaded. */
+  | { readonly op: 'ingress'; readonly ns: string; readonly folder: string; readonly program: string; readonly config: string }
+  /** The process of kube-proxy's mode userspace in `ns`, a node; survives the agent, ends with the holder. Replaced as a whole. */
+  | { readonly op: 'proxy'; readonly ns: string; readonly portals: readonly Portal[] }
+  /**
+   * Deletes the UDP flows that connection tracking remembers as sent to one of the `destinations` of a Service's port and answered by none of its `endpoints`
+   * (both as `10.96.0.10:53`, `[fd00::5]:53`). TCP is left alone.
+   */
+  | {
+      readonly op: 'forget-flows';
+      readonly ns: string;
+      readonly family: 'ipv4' | 'ipv6';
+      readonly services: readonly { readonly destinations: readonly string[]; readonly endpoints: readonly string[] }[];
+    }
   /** Waits until every destination is in the main table of `ns`. */
   | { readonly op: 'await-routes'; readonly ns: string; readonly to: readonly string[]; readonly timeoutMs: number };
 

@@ -1,7 +1,11 @@
 /** What a plan needs of the machine, read off the plan. */
 import { resolve } from 'node:path';
 import { dataPathOf } from './cni/index.ts';
-import type { LabPlan } from '../../topology/plan.ts';
+import { controllerPods } from '../../topology/ingress/controller.ts';
+import type { ClusterPlan, LabPlan } from '../../topology/plan.ts';
+import type { ProxyMode } from '../../topology/spec.ts';
+import { dnsPods } from './dns/compile.ts';
+import { policyOps } from './policy/compile.ts';
 
 export interface PlanNeeds {
   /** CNI plugins by name, with the lab's own folders that are searched first. */
@@ -11,12 +15,23 @@ export interface PlanNeeds {
   readonly bird: boolean;
   /** iptables-restore, or ip6tables-restore, will be run. */
   readonly filters: readonly ('ipv4' | 'ipv6')[];
+  /** nft will be run. */
+  readonly nft: boolean;
+  /** Clusters whose NetworkPolicies must see frames between ports of a bridge. */
+  readonly bridgedPolicies: readonly string[];
+  /** Clusters whose Services are virtual servers of IPVS. */
+  readonly ipvs: readonly string[];
+  /** Clusters with a DNS server. */
+  readonly dns: readonly string[];
+  /** Clusters with an Ingress controller. */
+  readonly ingress: readonly string[];
   readonly ipv6: boolean;
   readonly pods: number;
 }
 
 export function planNeeds(plan: LabPlan, sourceDirectory = '/'): PlanNeeds {
   const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
+  const proxied = (mode: ProxyMode): readonly ClusterPlan[] => plan.clusters.filter((cluster) => cluster.kubeProxy.mode === mode);
   const filters = new Set(
     plan.clusters.flatMap((cluster) =>
       cluster.nodes.slice(0, 1).flatMap((node) =>
@@ -26,12 +41,19 @@ export function planNeeds(plan: LabPlan, sourceDirectory = '/'): PlanNeeds {
       ),
     ),
   );
+  for (const { families } of [...proxied('iptables'), ...proxied('ipvs')]) for (const family of families) filters.add(family);
+  const policed = plan.clusters.filter((cluster) => policyOps(cluster).length > 0);
   return {
     plugins: pluginNeeds(plan, sourceDirectory),
     vxlan: nodes.some((node) => node.vxlans.length > 0),
     ipip: nodes.some((node) => node.ipip !== null),
     bird: nodes.some((node) => node.bgp !== null),
     filters: [...filters],
+    nft: proxied('nftables').length > 0 || policed.length > 0,
+    bridgedPolicies: policed.filter((cluster) => cluster.nodes.some((node) => node.bridge !== null)).map((cluster) => cluster.name),
+    ipvs: proxied('ipvs').map((cluster) => cluster.name),
+    dns: plan.clusters.filter((cluster) => dnsPods(cluster).length > 0).map((cluster) => cluster.name),
+    ingress: plan.clusters.filter((cluster) => controllerPods(cluster).length > 0).map((cluster) => cluster.name),
     ipv6: plan.families.includes('ipv6'),
     pods: plan.clusters.reduce((sum, cluster) => sum + cluster.pods.length, 0),
   };

@@ -1,7 +1,9 @@
 /** The part of `doctor` that `up` does before it touches anything: only what can be seen in a few file look-ups. Kernel features are found by using them. */
+import { existsSync } from 'node:fs';
 import { EnvironmentError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
-import { findBird, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import { findBird, findDnsServer, findNginx, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import { kernelHasIpvs } from './kernel-feature.ts';
 import { planNeeds } from './plan-needs.ts';
 import { REMEDIES } from './remedies.ts';
 
@@ -32,6 +34,24 @@ function lacksOf(plan: LabPlan, sourceDirectory: string): Lack[] {
     ['bash', findProgram(['bash']), REMEDIES.bash],
     ...(needs.filters.includes('ipv4') ? [['iptables-restore', findProgram(['iptables-nft-restore', 'iptables-restore']), REMEDIES.iptables] as const] : []),
     ...(needs.filters.includes('ipv6') ? [['ip6tables-restore', findProgram(['ip6tables-nft-restore', 'ip6tables-restore']), REMEDIES.iptables] as const] : []),
+    ...(needs.nft ? [['nft', findProgram(['nft']), REMEDIES.nftables] as const] : []),
+    ...needs.bridgedPolicies.map(
+      (cluster) =>
+        [
+          `br_netfilter (NetworkPolicies of cluster ${cluster}, whose pods share a bridge)`,
+          existsSync('/proc/sys/net/bridge') ? '' : null,
+          REMEDIES.bridgeNetfilter,
+        ] as const,
+    ),
+    ...needs.ipvs.flatMap((cluster) => [
+      [`ip_vs in the kernel (kube-proxy mode ipvs of cluster ${cluster})`, kernelHasIpvs() ? '' : null, REMEDIES.ipvs] as const,
+      ['ipvsadm', findProgram(['ipvsadm']), REMEDIES.ipvsTools] as const,
+      ['ipset', findProgram(['ipset']), REMEDIES.ipvsTools] as const,
+    ]),
+    ...needs.dns.map(
+      (cluster) => [`CoreDNS or dnsmasq (DNS of cluster ${cluster}; \`dns: false\` does without)`, findDnsServer()?.program ?? null, REMEDIES.dns] as const,
+    ),
+    ...needs.ingress.map((cluster) => [`nginx (Ingresses of cluster ${cluster})`, findNginx(), REMEDIES.nginx] as const),
     ...(needs.bird ? [['BIRD 2 (calico without encapsulation)', findBird(), REMEDIES.bird] as const] : []),
   ];
   return [

@@ -5,10 +5,11 @@ import { staleNeighbours } from './compile-neighbours.ts';
 import type { CompileOptions } from './compile-options.ts';
 import { aliasesOf, isReplacedByApply, keyOf, leansOn, livesIn, outlivesNamespace } from './op-objects.ts';
 import type { Op, OpsDelta, Stage } from './ops.ts';
+import { staleFlowStages } from './services/stale-flows.ts';
 
 export function reconcile(from: LabPlan, to: LabPlan, options: CompileOptions = {}): OpsDelta {
   const delta = reconcileStages(compile(from, options), compile(to, options));
-  return { ...delta, undo: [...delta.undo, ...staleNeighbours(from, to)] };
+  return { undo: [...delta.undo, ...staleNeighbours(from, to)], stages: [...delta.stages, ...staleFlowStages(from, to)] };
 }
 
 /**

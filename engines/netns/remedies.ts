@@ -7,12 +7,12 @@ function install(apt: string, dnf: string): string {
   return existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dnf') ? `sudo apt-get install -y ${apt}` : `sudo dnf install -y ${dnf}`;
 }
 
-/** Installing BIRD would start its service on this machine: it is unpacked into cnilab's cache instead. */
-function unpackBird(): string {
-  const into = `${cacheDirectory()}/bird`;
+/** Installing BIRD or nginx would start its service on this machine: they are unpacked into cnilab's cache instead. `rpms`: what the shell finds the package by. */
+function unpack(name: string, apt: string, dnf: string, rpms: string): string {
+  const into = `${cacheDirectory()}/${name}`;
   return existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dnf')
-    ? `mkdir -p ${into} && cd ${into} && apt-get download bird2 && dpkg -x bird2_*.deb .`
-    : `mkdir -p ${into} && cd ${into} && dnf download bird && rpm2cpio bird-2*.rpm | cpio -idm`;
+    ? `mkdir -p ${into} && cd ${into} && apt-get download ${apt} && dpkg -x ${apt}_*.deb .`
+    : `mkdir -p ${into} && cd ${into} && dnf download ${dnf} && rpm2cpio ${rpms} | cpio -idm`;
 }
 
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -32,7 +32,12 @@ export const REMEDIES: Readonly<
     | 'plugins'
     | 'bird'
     | 'birdLibraries'
+    | 'nginx'
+    | 'nginxLibraries'
+    | 'dns'
     | 'bridgeNetfilter'
+    | 'ipvs'
+    | 'ipvsTools'
     | 'neighbours'
     | 'files'
     | 'koffi'
@@ -52,10 +57,16 @@ export const REMEDIES: Readonly<
   iproute: install('iproute2', 'iproute'),
   faultTools: install('iproute2 procps conntrack iputils-ping', 'iproute procps-ng conntrack-tools iputils'),
   plugins: install('containernetworking-plugins', 'containernetworking-plugins'),
-  bird: unpackBird(),
+  bird: unpack('bird', 'bird2', 'bird', 'bird-2*.rpm'),
   birdLibraries: install('libssh-gcrypt-4 libreadline8', 'libssh readline'),
+  nginx: unpack('nginx', 'nginx', 'nginx-core', 'nginx-core-*.rpm'),
+  nginxLibraries: install('libpcre2-8-0 libssl3 zlib1g', 'pcre2 openssl-libs'),
+  // dnsmasq-base is the program without its service; Fedora's dnsmasq has one that is not enabled.
+  dns: `${install('dnsmasq-base', 'dnsmasq')}   # or have CoreDNS in PATH`,
   bridgeNetfilter: 'sudo modprobe br_netfilter',
   module: (name: string): string => `sudo modprobe ${name}   # not found: this kernel lacks it, and only another kernel has it`,
+  ipvs: 'sudo modprobe ip_vs   # where this kernel lacks it: kube-proxy mode nftables, its successor, or iptables; or an engine whose nodes have a kernel of their own (vm); `cnilab explain scheduler` shows its schedulers without',
+  ipvsTools: install('ipvsadm ipset', 'ipvsadm ipset'),
   neighbours: 'sudo sysctl -w net.ipv4.neigh.default.gc_thresh3=1024   # the default; larger labs get permanent entries',
   files: 'ulimit -n 65536   # above the hard limit: /etc/security/limits.conf, or LimitNOFILE= of the unit',
   koffi: 'npm install   # koffi has prebuilt packages for Linux with glibc and musl',

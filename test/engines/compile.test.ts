@@ -14,7 +14,8 @@ function render(stages: readonly Stage[]): string {
 }
 
 function line(op: Op): string {
-  const { op: kind, text, ...rest } = op as Op & { readonly text?: string };
+  const written = op.op === 'ipvs' ? { op: op.op, ns: op.ns, text: [...op.sets, ...op.servers].join('\n') } : op;
+  const { op: kind, text, ...rest } = written as Op & { readonly text?: string };
   const fields = Object.entries(rest).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
   return [
     `${kind} ${fields.join(' ')}`,
@@ -47,6 +48,26 @@ const RAW: CniSpec = {
   },
 };
 
+/** A Service with an endpoint on each node, a node port and affinity. */
+const WITH_SERVICE = {
+  kubernetesVersion: '1.34',
+  dns: false,
+  objects: [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: {
+        type: 'NodePort',
+        clusterIP: '10.96.0.80',
+        sessionAffinity: 'ClientIP',
+        selector: { app: 'web' },
+        ports: [{ port: 80, targetPort: 8080, nodePort: 30_080 }],
+      },
+    },
+  ],
+};
+
 const LABS: Readonly<Record<string, LabPlan>> = {
   bridge: smallPlan({ type: 'bridge' }),
   'flannel-vxlan': smallPlan({ type: 'flannel' }),
@@ -55,6 +76,9 @@ const LABS: Readonly<Record<string, LabPlan>> = {
   'calico-none': smallPlan({ type: 'calico', encapsulation: 'none' }),
   weave: smallPlan({ type: 'weave' }, { kubernetesVersion: '1.30' }),
   kindnet: smallPlan({ type: 'kindnet' }),
+  'services-iptables': smallPlan({ type: 'flannel' }, WITH_SERVICE),
+  'services-nftables': smallPlan({ type: 'flannel' }, { ...WITH_SERVICE, kubeProxy: { mode: 'nftables' } }),
+  'services-ipvs': smallPlan({ type: 'flannel' }, { ...WITH_SERVICE, kubeProxy: { mode: 'ipvs', scheduler: 'sed' } }),
   'dual-stack': smallPlan(
     { type: 'flannel' },
     { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/56'], serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'] },
@@ -112,7 +136,7 @@ function standsOn(op: Op): string[] {
 function makes(op: Op): string[] {
   if (op.op === 'veth') return [`${op.ns}/${op.name}`, `${op.peer.ns}/${op.peer.name}`];
   if (op.op === 'cni') return [`${op.ns}/${op.ifname}`];
-  return op.op === 'bridge' || op.op === 'vxlan' || op.op === 'ipip' ? [`${op.ns}/${op.name}`] : [];
+  return op.op === 'bridge' || op.op === 'vxlan' || op.op === 'ipip' || op.op === 'dummy' ? [`${op.ns}/${op.name}`] : [];
 }
 
 describe('sysctls', () => {
@@ -131,6 +155,7 @@ describe('sysctls', () => {
         "net/bridge/bridge-nf-call-ip6tables": "1",
         "net/bridge/bridge-nf-call-iptables": "1",
         "net/ipv4/conf/all/accept_redirects": "0",
+        "net/ipv4/conf/all/route_localnet": "1",
         "net/ipv4/conf/all/rp_filter": "0",
         "net/ipv4/conf/all/send_redirects": "0",
         "net/ipv4/conf/default/accept_redirects": "0",

@@ -13,6 +13,8 @@ describe('fidelity', () => {
     ['BIRD is real', { type: 'calico', encapsulation: 'none' }, 'real', /BIRD 2/],
     ['Felix is not there', { type: 'calico' }, 'absent', /Felix/],
     ['weave has no relaying and no sleeve', { type: 'weave' }, 'absent', /relaying.*sleeve/],
+    ["policies are enforced, not in Felix' form", { type: 'calico' }, 'sameMechanism', /NetworkPolicies .*enforced.*; Felix/],
+    ['and by kindnet', { type: 'kindnet' }, 'sameMechanism', /NetworkPolicies .*enforced.*; kindnetd/],
   ])('%s', (_name, cni, part, expected) => {
     expect(text(cni, part)).toMatch(expected);
   });
@@ -20,6 +22,15 @@ describe('fidelity', () => {
   it('claims nothing real of BGP where there is none', () => {
     expect(text({ type: 'calico' }, 'real')).not.toMatch(/BIRD/);
     expect(text({ type: 'flannel' }, 'absent')).not.toMatch(/random-fully/);
+    expect(text({ type: 'flannel' }, 'sameMechanism')).not.toMatch(/NetworkPolicies/);
+  });
+
+  it('tells which DNS there is', () => {
+    const withDns = fidelity(smallPlan({ type: 'flannel' }, { dns: true }));
+    expect(withDns.real.join('\n')).toMatch(/CoreDNS where this machine has it, else dnsmasq/);
+    expect(withDns.absent.join('\n')).toMatch(/CoreDNS's kubernetes plugin/);
+    expect(text({ type: 'flannel' }, 'absent')).toMatch(/names of Services are not served/);
+    expect(text({ type: 'flannel' }, 'real')).not.toMatch(/dnsmasq/);
   });
 
   it('says when neighbours are not learned', () => {

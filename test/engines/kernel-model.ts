@@ -11,7 +11,7 @@ export interface KernelModel {
   state(): readonly string[];
 }
 
-const MADE_ONCE = new Set<Op['op']>(['netns', 'bridge', 'veth', 'vxlan', 'ipip', 'cni']);
+const MADE_ONCE = new Set<Op['op']>(['netns', 'bridge', 'veth', 'vxlan', 'ipip', 'dummy', 'cni']);
 
 export function kernelModel(): KernelModel {
   const objects = new Map<string, Op>();
@@ -46,7 +46,8 @@ export function kernelModel(): KernelModel {
   return {
     apply: ({ undo, stages }) => {
       for (const op of undo) remove(op);
-      for (const op of stages.flatMap((stage) => stage.ops)) add(op);
+      // What is forgotten is no object.
+      for (const op of stages.flatMap((stage) => stage.ops)) if (op.op !== 'forget-flows') add(op);
     },
     state: () =>
       [...objects]

@@ -163,6 +163,29 @@ describe('collectVerification', () => {
     expect(deadline).toBeGreaterThan(before + 300 + 2 * 60_000);
     expect(deadline).toBeLessThan(Date.now() + 10 * 60_000);
   });
+  it('settles what is asked besides before it creates anything, and leaves time for it', async () => {
+    const api = apiOf();
+    let createdThen = -1;
+    const line = (value: object): string => `${JSON.stringify({ v: 1, requirement: 'own', node: NODES[0], pod: 'default/web', ...value })}\n`;
+    const result = await collected(api, {
+      beyond: (lines) => {
+        createdThen = api.created.length;
+        expect(lines.map((one) => one.node)).toEqual(NODES);
+        return Promise.resolve({
+          objects: [object('ConfigMap', 'calls')],
+          enterMs: 3_600_000,
+          enter: () => Promise.resolve(`${line({ type: 'done', probes: 1, complete: false, error: 'ended by a signal' })}{"v":1,"type":"pro`),
+        });
+      },
+    });
+    expect(createdThen).toBe(0);
+    expect(api.created.map((one) => one.metadata.name)).toContain('calls');
+    const deadline = Date.parse(api.created.find((one) => one.kind === 'Namespace')?.metadata.annotations?.[DEADLINE_ANNOTATION] ?? '');
+    expect(deadline).toBeGreaterThan(Date.now() + 3_600_000);
+    // What entered pods printed is evidence like any other, also where it is none.
+    expect(result.evidence.done).toContainEqual(expect.objectContaining({ requirement: 'own', complete: false, error: 'ended by a signal' }));
+    expect(result.evidence.problems).toEqual([expect.stringContaining('not a line of JSON')]);
+  });
   it('waits for a Job as long as it may run', async () => {
     const api = apiOf({ stuck: { 'r1-0': { phase: 'Running' } }, mute: new Set(['r1-0']) });
     const { objects } = inputOf(api);

@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { findPlugin } from '../../engines/netns/find-executable.ts';
+import { findDnsServer, findNginx, findPlugin } from '../../engines/netns/find-executable.ts';
+import { planNeeds } from '../../engines/netns/plan-needs.ts';
 import { preflight } from '../../engines/netns/preflight.ts';
 import { EnvironmentError } from '../../topology/errors.ts';
 import type { CniSpec } from '../../topology/spec.ts';
@@ -50,6 +51,30 @@ describe('preflight', () => {
     plugin('nor-this', 0o644);
     expect((lacks() as EnvironmentError).message).not.toMatch(/CNI plugin no-such-plugin/);
     expect((lacks() as EnvironmentError).message).toMatch(/CNI plugin nor-this/);
+  });
+
+  it('asks for a DNS server where a cluster has one', () => {
+    const withDns = (): void => preflight(smallPlan({ type: 'flannel' }, { dns: true }), folder);
+    vi.stubEnv('CNILAB_COREDNS', join(folder, 'plugins/coredns'));
+    expect(withDns).toThrow(/CoreDNS or dnsmasq \(DNS of cluster c1; `dns: false` does without\)/);
+    plugin('coredns', 0o755);
+    expect(findDnsServer()).toEqual({ kind: 'coredns', program: join(folder, 'plugins/coredns') });
+    expect(withDns).not.toThrow(/dnsmasq/);
+  });
+
+  it('asks for nginx where a cluster has an Ingress, and for none elsewhere', () => {
+    const ingress = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name: 'web' },
+      spec: { defaultBackend: { service: { name: 'web', port: { number: 80 } } } },
+    };
+    vi.stubEnv('XDG_CACHE_HOME', folder);
+    const wanted = planNeeds(smallPlan({ type: 'flannel' }, { objects: [ingress] })).ingress;
+    expect([wanted, planNeeds(smallPlan({ type: 'flannel' })).ingress]).toEqual([['c1'], []]);
+    mkdirSync(join(folder, 'cnilab/nginx/usr/sbin'), { recursive: true });
+    writeFileSync(join(folder, 'cnilab/nginx/usr/sbin/nginx'), '', { mode: 0o755 });
+    expect(findNginx()).toBe(join(folder, 'cnilab/nginx/usr/sbin/nginx'));
   });
 
   it('searches CNI_PATH, and takes no path for a name', () => {

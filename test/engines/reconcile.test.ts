@@ -5,7 +5,7 @@ import { reconcile, reconcileStages } from '../../engines/netns/reconcile.ts';
 import type { Op, OpsDelta, Stage } from '../../engines/netns/ops.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
-import type { CniSpec } from '../../topology/spec.ts';
+import type { CniSpec, ProxyMode } from '../../topology/spec.ts';
 import { smallLab, smallPlan, withPermanentNeighbours } from './compile-fixture.ts';
 import { fresh } from './kernel-model.ts';
 
@@ -34,6 +34,8 @@ interface Variant {
   readonly hostPort: boolean;
   readonly permanent: boolean;
   readonly hosts: number;
+  readonly mode: ProxyMode;
+  readonly service: boolean;
 }
 
 const variant: fc.Arbitrary<Variant> = fc.record({
@@ -44,7 +46,16 @@ const variant: fc.Arbitrary<Variant> = fc.record({
   hostPort: fc.boolean(),
   permanent: fc.boolean(),
   hosts: fc.integer({ min: 0, max: 2 }),
+  mode: fc.constantFrom('iptables', 'nftables', 'ipvs', 'none'),
+  service: fc.boolean(),
 });
+
+const SERVICE = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'web' },
+  spec: { selector: { app: 'web' }, ports: [{ port: 53, protocol: 'UDP' }] },
+};
 
 /** Planned as `up` plans a change: what stays keeps its addresses. */
 function planOf(v: Variant, previous: LabPlan | null = null): LabPlan {
@@ -54,13 +65,15 @@ function planOf(v: Variant, previous: LabPlan | null = null): LabPlan {
   ];
   const spec = smallLab(
     v.cni,
-    { workers: v.workers, kubernetesVersion: '1.30', workloads },
+    { workers: v.workers, kubernetesVersion: '1.30', workloads, dns: false, objects: v.service ? [SERVICE] : [] },
     {
       underlay: { mtu: v.mtu },
       hosts: Array.from({ length: v.hosts }, (_, n) => ({ name: `host${n}` })),
     },
   );
-  const plan = planLab(spec, { previous });
+  const planned = planLab(spec, { previous });
+  // Not every CNI takes every mode: here all of them are tried.
+  const plan = { ...planned, clusters: planned.clusters.map((cluster) => ({ ...cluster, kubeProxy: { ...cluster.kubeProxy, mode: v.mode } })) };
   return v.permanent ? withPermanentNeighbours(plan) : plan;
 }
 

@@ -3,7 +3,7 @@ import type { Op } from '../ops.ts';
 import { addressBytes, macBytes } from './address-bytes.ts';
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE } from './netlink-message.ts';
 import { linkIndex, netns } from './namespaces.ts';
-import { IFA, IFA_F_NODAD, NDA, NTF_SELF, NUD_PERMANENT, RTM_DELADDR, RTM_DELNEIGH, RTM_NEWADDR, RTM_NEWNEIGH } from './rtnetlink-numbers.ts';
+import { IFA, IFA_F_NODAD, NDA, NTF_PROXY, NTF_SELF, NUD_PERMANENT, RTM_DELADDR, RTM_DELNEIGH, RTM_NEWADDR, RTM_NEWNEIGH } from './rtnetlink-numbers.ts';
 import { AF_BRIDGE, AF_INET, AF_INET6 } from './sys.ts';
 import { writeAddressHeader, writeNeighbourHeader } from './write-headers.ts';
 
@@ -38,8 +38,8 @@ export function changeNeighbour(op: OpOf<'neigh'>, change: Change): void {
     change === 'add' ? RTM_NEWNEIGH : RTM_DELNEIGH,
     change === 'add' ? NLM_F_CREATE | NLM_F_REPLACE : 0,
     (m) => {
-      writeNeighbourHeader(m, familyOf(bytes), index, change === 'add' ? NUD_PERMANENT : 0, 0).attr(NDA.DST, bytes);
-      if (change === 'add') m.attr(NDA.LLADDR, macBytes(op.mac));
+      writeNeighbourHeader(m, familyOf(bytes), index, change === 'add' ? NUD_PERMANENT : 0, op.mac === null ? NTF_PROXY : 0).attr(NDA.DST, bytes);
+      if (change === 'add' && op.mac !== null) m.attr(NDA.LLADDR, macBytes(op.mac));
     },
     `cannot ${change} it`,
   );

@@ -6,11 +6,17 @@ import { changeAddress, changeForwarding, changeNeighbour } from './addresses.ts
 import { awaitRoutes } from './await-routes.ts';
 import { applyBird } from './bird.ts';
 import { cniAdd } from './cni.ts';
+import { applyDns } from './dns.ts';
+import { applyProxy } from './proxy.ts';
 import { writeLabFile } from './files.ts';
+import { forgetFlows } from './forget-flows.ts';
+import { applyIngress } from './ingress.ts';
+import { applyIpvs } from './ipvs.ts';
 import { createLanes, type Lanes } from './lanes.ts';
 import { addLink } from './links.ts';
 import { createNetns } from './namespaces.ts';
 import { addRoute } from './routes.ts';
+import { applyTable } from './nft.ts';
 import { applyRules } from './rules.ts';
 import { stepFailed } from './step-error.ts';
 import { writeSysctls } from './sysctls.ts';
@@ -129,6 +135,7 @@ function applyOp(op: Exclude<Op, OpOf<'sysctl' | 'await-routes'>>, start: Lanes[
     case 'veth':
     case 'vxlan':
     case 'ipip':
+    case 'dummy':
       return addLink(op);
     case 'address':
       return changeAddress(op, 'add');
@@ -140,13 +147,25 @@ function applyOp(op: Exclude<Op, OpOf<'sysctl' | 'await-routes'>>, start: Lanes[
       return changeForwarding(op, 'add');
     case 'file':
       return writeLabFile(op.path, op.text);
-    // Both families of a namespace in one lane: their transactions would make each other start over.
+    // All rules of a namespace in one lane: their transactions would make each other start over.
     case 'rules':
       return start(`rules ${op.ns}`, async () => await applyRules(op));
+    case 'nft':
+      return start(`rules ${op.ns}`, async () => await applyTable(op));
+    case 'ipvs':
+      return start(`rules ${op.ns}`, async () => await applyIpvs(op));
+    case 'forget-flows':
+      return forgetFlows(op);
     case 'cni':
       return start(op.lane, async () => await cniAdd(op));
     case 'bird':
       return start(`bird ${op.ns}`, async () => await applyBird(op));
+    case 'dns':
+      return start(`dns ${op.ns}`, async () => await applyDns(op));
+    case 'ingress':
+      return start(`ingress ${op.ns}`, async () => await applyIngress(op));
+    case 'proxy':
+      return start(`proxy ${op.ns}`, async () => await applyProxy(op));
   }
 }
 

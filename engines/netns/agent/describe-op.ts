@@ -10,6 +10,7 @@ export function describeOp(op: Op): string {
     case 'bridge':
     case 'vxlan':
     case 'ipip':
+    case 'dummy':
       return `${op.op} ${op.name} in ${op.ns}`;
     case 'veth':
       return `veth ${op.name} in ${op.ns} to ${op.peer.name} in ${op.peer.ns}`;
@@ -23,12 +24,24 @@ export function describeOp(op: Op): string {
       return `forwarding entry ${op.mac} to ${op.dst} on ${op.dev} in ${op.ns}`;
     case 'rules':
       return `${op.family} rules in ${op.ns}`;
+    case 'nft':
+      return `nftables table ${op.family} ${op.table} in ${op.ns}`;
+    case 'ipvs':
+      return `virtual servers of ${op.ns}`;
     case 'file':
       return `file ${op.path}`;
     case 'cni':
       return `pod ${op.pod.namespace}/${op.pod.name} on ${op.node}`;
     case 'bird':
       return `BIRD in ${op.ns}`;
+    case 'dns':
+      return `DNS server in ${op.ns}`;
+    case 'ingress':
+      return `Ingress controller in ${op.ns}`;
+    case 'proxy':
+      return `userspace proxy of ${op.ns}`;
+    case 'forget-flows':
+      return `stale UDP flows of ${op.ns}`;
     case 'await-routes':
       return `routes of ${op.ns}`;
   }

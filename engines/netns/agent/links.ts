@@ -19,10 +19,10 @@ import {
 import { AF_BRIDGE, ERRNO } from './sys.ts';
 import { writeLinkHeader } from './write-headers.ts';
 
-type LinkOp = Extract<Op, { readonly op: 'bridge' | 'veth' | 'vxlan' | 'ipip' }>;
+type LinkOp = Extract<Op, { readonly op: 'bridge' | 'veth' | 'vxlan' | 'ipip' | 'dummy' }>;
 type OpOf<K extends Op['op']> = Extract<Op, { readonly op: K }>;
 
-/** Creates the link, up. @throws KernelError: EEXIST (name taken), EOPNOTSUPP (the kernel lacks the kind), 54 EXFULL (1023 ports of a bridge) */
+/** Creates the link, up (a dummy stays down). @throws KernelError: EEXIST (name taken), EOPNOTSUPP (the kernel lacks the kind), 54 EXFULL (1023 ports of a bridge) */
 export function addLink(op: LinkOp): void {
   switch (op.op) {
     case 'bridge':
@@ -33,6 +33,8 @@ export function addLink(op: LinkOp): void {
       return addVxlan(op);
     case 'ipip':
       return addIpip(op);
+    case 'dummy':
+      return addDummy(op);
   }
 }
 
@@ -51,12 +53,12 @@ function create(namespace: Namespace, name: string, fill: Fill): number {
   return withFreeIndexes([[namespace, name]], () => tryCreate(namespace, name, fill));
 }
 
-function tryCreate(namespace: Namespace, name: string, fill: Fill): number {
+function tryCreate(namespace: Namespace, name: string, fill: Fill, flags: number = IFF_UP): number {
   const index = freeIndex(namespace);
   namespace.rtnl.request(
     RTM_NEWLINK,
     NLM_F_CREATE | NLM_F_EXCL,
-    (m) => fill(writeLinkHeader(m, index, IFF_UP, IFF_UP).attrText(IFLA.IFNAME, name), index),
+    (m) => fill(writeLinkHeader(m, index, flags, flags).attrText(IFLA.IFNAME, name), index),
     'cannot create it',
   );
   rememberLink(namespace, name, index);
@@ -86,6 +88,11 @@ function addBridge(op: OpOf<'bridge'>): void {
   create(netns(op.ns), op.name, (m) =>
     m.attr(IFLA.ADDRESS, macBytes(op.mac)).attrU32(IFLA.MTU, op.mtu).nest(IFLA.LINKINFO).attrText(IFLA_INFO.KIND, 'bridge').leave(),
   );
+}
+
+function addDummy(op: OpOf<'dummy'>): void {
+  const namespace = netns(op.ns);
+  withFreeIndexes([[namespace, op.name]], () => tryCreate(namespace, op.name, (m) => m.nest(IFLA.LINKINFO).attrText(IFLA_INFO.KIND, 'dummy').leave(), 0));
 }
 
 function addVeth(op: OpOf<'veth'>): void {

@@ -14,10 +14,11 @@ type Emit<M extends keyof AgentMethods> = (event: AgentMethods[M]['event']) => v
 const methods: { readonly [M in keyof AgentMethods]: (params: AgentMethods[M]['params'], emit: Emit<M>) => Promise<AgentMethods[M]['result']> } = {
   apply: async (params, emit) => await (await import('./apply.ts')).applyDelta(params, emit),
   probe: async (params, emit) => await (await import('./probe.ts')).runProbe(params, emit),
+  http: async (params) => await (await import('./http.ts')).runHttp(params),
   snapshot: async (params) => await (await import('./snapshot.ts')).takeSnapshot(params),
-  run: async ({ netns, argv, ...options }) => {
-    const { runProcess } = await import('./processes.ts');
-    return await runProcess(netns, argv, options);
+  run: async ({ netns, argv, id, ...options }) => {
+    const [{ runProcess }, { resolvConfOf }] = await Promise.all([import('./processes.ts'), import('./resolv-conf.ts')]);
+    return await runProcess(netns, argv, { ...options, resolvConf: resolvConfOf(netns, id) });
   },
   check: async ({ ops }) => {
     const [{ cniCheck }, { stepFailed }] = await Promise.all([import('./cni.ts'), import('./step-error.ts')]);

@@ -11,6 +11,8 @@ import { createSlots, type Slots } from './probe-slots.ts';
 export interface Responder {
   readonly netns: string;
   readonly socket: number;
+  /** 0 for icmp. */
+  readonly port: number;
   /** The endpoint to name when the destination is none of `byAddress`: the first in that namespace. */
   readonly first: number;
   /** Endpoints by address index. Where several share namespace and address (a node and its hostNetwork pods), the first is named. */
@@ -19,6 +21,8 @@ export interface Responder {
 
 export interface Destination {
   readonly address: SocketAddress;
+  /** 0 for icmp. */
+  readonly port: number;
   /** Index in the address table. */
   readonly index: number;
   /** Who is expected to answer; null when nothing listens. */
@@ -28,7 +32,7 @@ export interface Destination {
 /** How one protocol probes. Functions that make a client socket are called with the thread in the client's namespace, `open` in the server's. */
 export interface Transport {
   /** Opens the responder's socket. @throws KernelError */
-  open(): number;
+  open(port: number): number;
   /** Begins the probe of a slot and takes it as far as it goes at once. @returns an outcome, WAITING or NO_DESCRIPTOR */
   start(slot: number, destination: Destination): number;
   /** Answers at most `most` of what is queued at a responder. */
@@ -71,9 +75,8 @@ export function createRun(request: ProbeRequest, maxWaiting: number, responders:
 }
 
 /** A destination that may be dialled again and again. @throws CidrError when `address` is none */
-export function destinationOf(run: ProbeRun, address: string, responder: Responder | null): Destination {
-  const port = run.request.protocol === 'icmp' ? 0 : run.request.port;
-  return { address: socketAddressOf(run.family, address, port), index: indexOfText(run, address), responder };
+export function destinationOf(run: ProbeRun, address: string, port: number, responder: Responder | null): Destination {
+  return { address: socketAddressOf(run.family, address, port), port, index: indexOfText(run, address), responder };
 }
 
 /** Index of an address given as text. */

@@ -16,10 +16,12 @@ import {
   ERRNO,
   errno,
   getsockname,
+  getsockopt,
   MSG_NOSIGNAL,
   recv,
   send,
   setsockopt,
+  SO_ERROR,
   SO_LINGER,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
@@ -55,7 +57,7 @@ export function createTcp(run: ProbeRun): Transport {
     slots,
     addresses,
     family,
-    request: { port, protocol },
+    request: { protocol },
   } = run;
   const { columns } = slots;
   const domain = family === 'ipv4' ? AF_INET : AF_INET6;
@@ -64,6 +66,9 @@ export function createTcp(run: ProbeRun): Transport {
   const peer = createSocketAddress(family);
   const words = new Uint32Array(new ArrayBuffer(NONCE_BYTES));
   const payload = new Uint8Array(words.buffer);
+  const error = new Int32Array(1);
+  const errorBytes = new Uint8Array(error.buffer);
+  const errorLength = new Uint32Array(1);
   const stream = run.streamBytes > 0 ? createStream(run) : null;
   let strangers: Stranger[] = [];
 
@@ -88,6 +93,15 @@ export function createTcp(run: ProbeRun): Transport {
   const failed = (slot: number, number: number): number => {
     columns.errno[slot] = number;
     return outcomeOf(number, performance.now() - slots.startedAt[slot]!, slots.stage[slot] !== CONNECTING);
+  };
+
+  /**
+   * An ICMP refusal that comes back while connect() holds the socket, as inside one kernel it does, is only noted there (tcp_v4_err: sk_err_soft), and would
+   * be told when the SYN is sent again, after a second. Reading the socket's error takes the note, too.
+   */
+  const isRefused = (fd: number): boolean => {
+    errorLength[0] = error.byteLength;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, errorBytes, errorLength) === 0 && error[0] === ERRNO.ECONNREFUSED;
   };
 
   const ask = (slot: number, fd: number): number => {
@@ -136,7 +150,7 @@ export function createTcp(run: ProbeRun): Transport {
   };
 
   return {
-    open(): number {
+    open(port): number {
       const fd = openSocket(domain, type, 0, `the ${protocol} responder`);
       setOption(fd, SOL_SOCKET, SO_REUSEADDR, ONE);
       // Accepted sockets inherit it: no call per connection.
@@ -159,7 +173,7 @@ export function createTcp(run: ProbeRun): Transport {
       slots.socket[slot] = fd;
       setsockopt(fd, SOL_SOCKET, SO_LINGER, ABORT, 8);
       columns.dialledAddress[slot] = destination.index;
-      columns.dialledPort[slot] = port;
+      columns.dialledPort[slot] = destination.port;
       if (connect(fd, destination.address.bytes, destination.address.size) !== 0) {
         const number = errno();
         if (number !== ERRNO.EINPROGRESS) return failed(slot, number);
@@ -169,7 +183,8 @@ export function createTcp(run: ProbeRun): Transport {
       columns.localAddress[slot] = addresses.indexOf(own.words, own.at);
       columns.localPort[slot] = portOf(own);
       const outcome = ask(slot, fd);
-      if (outcome !== WAITING || slots.stage[slot] === CONNECTING) return outcome;
+      if (outcome !== WAITING) return outcome;
+      if (slots.stage[slot] === CONNECTING) return isRefused(fd) ? failed(slot, ERRNO.ECONNREFUSED) : WAITING;
       if (destination.responder !== null) serve(destination.responder, 1);
       return advance(slot);
     },

@@ -45,7 +45,7 @@ export function createUdp(run: ProbeRun): Transport {
     addresses,
     family,
     payloadBytes,
-    request: { port, df },
+    request: { df, endpoints },
   } = run;
   const { columns } = slots;
   const v4 = family === 'ipv4';
@@ -70,7 +70,7 @@ export function createUdp(run: ProbeRun): Transport {
       if (slot < 0) continue;
       const source = addresses.indexOf(message.source.words, message.source.at);
       const destination = addresses.indexOf(message.control, message.destinationAt);
-      const endpoint = enterSight(run, slot, responder, source, portOf(message.source), destination, port, message.ttl);
+      const endpoint = enterSight(run, slot, responder, source, portOf(message.source), destination, responder.port, message.ttl);
       writeReply(run, message.words, 0, endpoint);
       message.reply(responder.socket, length);
     }
@@ -88,7 +88,7 @@ export function createUdp(run: ProbeRun): Transport {
   };
 
   return {
-    open(): number {
+    open(port): number {
       const fd = openSocket(domain, type, 0, 'the udp responder');
       try {
         if (!v4) setOption(fd, SOL_IPV6, IPV6_V6ONLY, ONE);
@@ -114,8 +114,16 @@ export function createUdp(run: ProbeRun): Transport {
       // Without it only a port unreachable is told, not a host or network unreachable (ip(7), IP_RECVERR).
       setsockopt(fd, level, v4 ? IP_RECVERR : IPV6_RECVERR, ONE, 4);
       if (df === true) setsockopt(fd, level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, PMTUDISC_DO, 4);
+      const from = endpoints[columns.client[slot]!]?.sourcePort;
+      if (from !== undefined) {
+        const source = socketAddressOf(family, '', from);
+        if (bind(fd, source.bytes, source.size) !== 0) {
+          columns.errno[slot] = errno();
+          return NOT_RUN;
+        }
+      }
       columns.dialledAddress[slot] = destination.index;
-      columns.dialledPort[slot] = port;
+      columns.dialledPort[slot] = destination.port;
       if (connect(fd, destination.address.bytes, destination.address.size) !== 0) return failed(slot, errno());
       own.length[0] = own.size;
       getsockname(fd, own.bytes, own.length);

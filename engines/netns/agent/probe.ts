@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { createBatchBuilder, type BatchBuilder, type EncodedBatch } from '../../probe-batch.ts';
 import { NONCE_BACK, NONCE_THERE } from '../../probe-batch.ts';
-import type { Endpoint, ProbeRequest, ProbeSummary } from '../../port.ts';
+import type { ProbeRequest, ProbeSummary } from '../../port.ts';
 import { addressBytes } from './address-bytes.ts';
 import { type ConntrackReader, createConntrackReader } from './conntrack.ts';
 import { netns } from './namespaces.ts';
@@ -35,9 +35,9 @@ export async function runProbe(request: ProbeRequest, emit: (batch: EncodedBatch
   const nodes = request.endpoints.map((endpoint) => endpoint.node ?? endpoint.netns);
   const conntrack = createConntrackReader(request.conntrack, new Set(nodes), request.protocol, request.family);
   try {
-    const byEndpoint = openResponders(run, transport, serversOf(sweeps), responders, unusable);
-    const destinations = request.endpoints.map((endpoint, index) => destinationOfEndpoint(run, endpoint, byEndpoint.get(index) ?? null));
-    if (request.responders === 'listen') await selfTest(run, transport, byEndpoint, unusable);
+    const byEndpoint = openResponders(run, transport, listenersOf(request, sweeps), responders, unusable);
+    const destinations = request.endpoints.map((_, index) => destinationOfEndpoint(run, index, byEndpoint.get(index) ?? null));
+    if (request.responders !== 'none') await selfTest(run, transport, byEndpoint, unusable);
     const probes = await sweepAll(run, transport, builder, sweeps, destinations, unusable, request.conntrack.length === 0 ? null : { conntrack, nodes });
     builder.flush();
     return { probes, elapsedMs: performance.now() - started, conntrack: conntrack.readings(), unusable };
@@ -65,7 +65,11 @@ function sweepsOf({ pairs }: ProbeRequest): readonly Sweep[] {
   return [...byClient].map(([client, servers]) => ({ client, servers }));
 }
 
-const serversOf = (sweeps: readonly Sweep[]): ReadonlySet<number> => new Set(sweeps.flatMap(({ servers }) => servers));
+/** Endpoints at which responders are opened. */
+function listenersOf({ responders }: ProbeRequest, sweeps: readonly Sweep[]): ReadonlySet<number> {
+  if (responders === 'none') return new Set();
+  return new Set(responders === 'listen' ? sweeps.flatMap(({ servers }) => servers) : responders);
+}
 
 /** A waiting TCP probe holds two descriptors, a namespace two, a responder one; the rest is left to Node. */
 function waitingLimit({ endpoints }: ProbeRequest): number {
@@ -73,25 +77,26 @@ function waitingLimit({ endpoints }: ProbeRequest): number {
   return Math.max(16, Math.min(MAX_WAITING, Math.floor((soft - 3 * endpoints.length - 128) / 2)));
 }
 
-/** One responder per namespace, for all its endpoints. What cannot be opened makes its endpoints unusable. */
+/** One responder per namespace and port, for all its endpoints there. What cannot be opened makes its endpoints unusable. */
 function openResponders(
   run: ProbeRun,
   transport: Transport,
-  servers: ReadonlySet<number>,
+  listeners: ReadonlySet<number>,
   responders: Responder[],
   unusable: Record<string, string>,
 ): ReadonlyMap<number, Responder> {
-  const { endpoints, responders: wanted } = run.request;
+  const { endpoints } = run.request;
   const byEndpoint = new Map<number, Responder>();
-  if (wanted === 'none') return byEndpoint;
-  const byNetns = new Map<string, number[]>();
-  for (const server of servers) {
-    const name = endpoints[server]?.netns ?? '';
-    const known = byNetns.get(name);
-    if (known === undefined) byNetns.set(name, [server]);
-    else known.push(server);
+  const places = new Map<string, number[]>();
+  for (const listener of listeners) {
+    const place = `${portAt(run, listener)} ${endpoints[listener]?.netns ?? ''}`;
+    const known = places.get(place);
+    if (known === undefined) places.set(place, [listener]);
+    else known.push(listener);
   }
-  for (const [name, indexes] of byNetns) {
+  for (const indexes of places.values()) {
+    const name = endpoints[indexes[0] ?? 0]?.netns ?? '';
+    const port = portAt(run, indexes[0] ?? 0);
     try {
       const sorted = indexes.toSorted((a, b) => a - b);
       const byAddress = new Map<number, number>();
@@ -101,7 +106,7 @@ function openResponders(
           if (at !== 0 && !byAddress.has(at)) byAddress.set(at, index);
         }
       }
-      const responder: Responder = { netns: name, socket: inNamespace(netns(name).fd, () => transport.open()), first: sorted[0] ?? 0, byAddress };
+      const responder: Responder = { netns: name, socket: inNamespace(netns(name).fd, () => transport.open(port)), port, first: sorted[0] ?? 0, byAddress };
       responders.push(responder);
       for (const index of sorted) byEndpoint.set(index, responder);
     } catch (error) {
@@ -111,11 +116,17 @@ function openResponders(
   return byEndpoint;
 }
 
+/** Port that is dialled or listened on at an endpoint. */
+function portAt({ request }: ProbeRun, index: number): number {
+  return request.protocol === 'icmp' ? 0 : (request.endpoints[index]?.port ?? request.port);
+}
+
 /** Null for an endpoint without an address of the family. */
-function destinationOfEndpoint(run: ProbeRun, endpoint: Endpoint, responder: Responder | null): Destination | null {
-  if (run.request.dial !== undefined) return destinationOf(run, run.request.dial, null);
-  const address = endpoint.addresses.find(({ family }) => family === run.family)?.address;
-  return address === undefined ? null : destinationOf(run, address, responder);
+function destinationOfEndpoint(run: ProbeRun, index: number, responder: Responder | null): Destination | null {
+  const port = portAt(run, index);
+  if (run.request.dial !== undefined) return destinationOf(run, run.request.dial, port, null);
+  const address = run.request.endpoints[index]?.addresses.find(({ family }) => family === run.family)?.address;
+  return address === undefined ? null : destinationOf(run, address, port, responder);
 }
 
 /** Asks every responder from its own namespace, on its endpoint's address: a target that does not answer itself proves nothing about the network. */
@@ -138,7 +149,7 @@ async function answersItself(run: ProbeRun, transport: Transport, index: number,
   const slot = slots.take(index, index, 0);
   if (slot < 0) return false;
   try {
-    const destination = destinationOf(run, address, responder);
+    const destination = destinationOf(run, address, responder.port, responder);
     let outcome = inNamespace(netns(responder.netns).fd, () => transport.start(slot, destination));
     const end = performance.now() + SELF_TEST_MS;
     while (outcome === WAITING && performance.now() < end) {

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { CommandError, EnvironmentError } from '../../../topology/errors.ts';
 import { netns } from './namespaces.ts';
 import { netnsPath } from './netns-path.ts';
+import { withResolvConf } from './resolv-conf.ts';
 import { inNamespace } from './sys.ts';
 
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -18,6 +19,8 @@ export interface ProcessOptions {
   /** Added to PATH, HOME and LANG; nothing else of the agent's environment is passed on. */
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  /** File that it sees as /etc/resolv.conf. @default the machine's */
+  readonly resolvConf?: string | null;
 }
 
 export interface ProcessResult {
@@ -62,7 +65,9 @@ export async function runProcess(ns: string, argv: readonly string[], options: P
   const [program = '', ...rest] = argv;
   if (program === '')
     throw new CommandError({ code: 'COMMAND_FAILED', message: `there is no program to run in ${ns}`, hint: 'give a program and its arguments' });
-  const child = inNamespace(fd, () => spawn(program, rest, { env: processEnvironment(options.env), stdio: 'pipe' }));
+  const child = inNamespace(fd, () =>
+    withResolvConf(options.resolvConf ?? null, () => spawn(program, rest, { env: processEnvironment(options.env), stdio: 'pipe' })),
+  );
   return await new Promise((resolve, reject) => {
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];

@@ -1,5 +1,5 @@
 /** The agent's lines: one JSON value per line on stdin and stdout. */
-import type { CommandResult, EngineEvent, ProbeRequest, ProbeSummary, Snapshot } from '../../port.ts';
+import type { CommandResult, EngineEvent, HttpRequest, HttpSummary, ProbeRequest, ProbeSummary, Snapshot } from '../../port.ts';
 import type { EncodedBatch } from '../../probe-batch.ts';
 import type { Op, OpsDelta } from '../ops.ts';
 import type { ApplyResult } from './apply.ts';
@@ -10,12 +10,15 @@ export interface RunRequest {
   readonly argv: readonly string[];
   readonly input?: string;
   readonly timeoutMs?: number;
+  /** Identity of the pod that is meant, where several share the namespace. */
+  readonly id?: string;
 }
 
 /** Every method: what it takes, what it tells on the way, what it answers. */
 export interface AgentMethods {
   apply: { readonly params: OpsDelta; readonly event: EngineEvent; readonly result: ApplyResult };
   probe: { readonly params: ProbeRequest; readonly event: EncodedBatch; readonly result: ProbeSummary };
+  http: { readonly params: HttpRequest; readonly event: never; readonly result: HttpSummary };
   snapshot: { readonly params: SnapshotRequest; readonly event: never; readonly result: Snapshot };
   run: { readonly params: RunRequest; readonly event: never; readonly result: CommandResult };
   /** CNI CHECK of pods that were attached by ADD. */

@@ -69,6 +69,7 @@ export const RTM_F_CLONED = 0x200;
 
 export const NDA = { DST: 1, LLADDR: 2, MASTER: 9 } as const;
 export const NTF_SELF = 0x2;
+export const NTF_PROXY = 0x8;
 export const NUD_PERMANENT = 0x80;
 /** Names of neighbour states, as iproute2 prints them. */
 export const NEIGHBOUR_STATES: Readonly<Record<number, string>> = {

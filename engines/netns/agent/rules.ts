@@ -28,7 +28,7 @@ export async function removeRules(op: RulesOp): Promise<void> {
 }
 
 async function replace(op: RulesOp, before: string, after: string): Promise<void> {
-  const text = replaceRules(before, after);
+  const text = before === '' ? after : replaceRules(before, after);
   if (text === '') return;
   const first = await restore(op, text);
   if (first.exitCode === 0) return;

@@ -2,6 +2,7 @@
 import type { LinkSnapshot, NamespaceSnapshot, Snapshot } from '../../port.ts';
 import { type Namespace, netns } from './namespaces.ts';
 import { findProgram, runProcess } from './processes.ts';
+import { readTranslatedFlows } from './read-flows.ts';
 import { readLinkTable } from './read-links.ts';
 import { readAddressTable, readForwardingTable, readNeighbourTable } from './read-neighbours.ts';
 import { readCounters, readListening } from './read-proc.ts';
@@ -12,6 +13,8 @@ export interface SnapshotRequest {
   readonly namespaces: readonly string[];
   /** Also list the packet filters: three processes per namespace. */
   readonly rules: boolean;
+  /** Also read the UDP flows that are translated. */
+  readonly flows?: boolean;
 }
 
 /** Namespaces whose packet filters are listed at the same time. */
@@ -36,7 +39,12 @@ export async function takeSnapshot(request: SnapshotRequest): Promise<Snapshot> 
   for (let at = 0; at < tables.length; at += SIDE_BY_SIDE) {
     rules.push(...(await Promise.all(tables.slice(at, at + SIDE_BY_SIDE).map(async (table) => (request.rules ? await readRules(table) : NO_RULES)))));
   }
-  const namespaces = Object.fromEntries(tables.map((table, at) => [table.netns, { ...table, rules: rules[at] ?? NO_RULES }]));
+  const namespaces = Object.fromEntries(
+    tables.map((table, at) => [
+      table.netns,
+      { ...table, rules: rules[at] ?? NO_RULES, ...(request.flows === true ? { flows: readTranslatedFlows(table.netns) } : {}) },
+    ]),
+  );
   return { takenAt: new Date().toISOString(), namespaces };
 }
 

@@ -32,6 +32,9 @@ export const recvfrom: (fd: number, data: Bytes, length: number, flags: number, 
 export const recvmsg: (fd: number, message: Bytes, flags: number) => number = libc.func('long recvmsg(int, _Inout_ uint8_t*, int)');
 export const sendmsg: (fd: number, message: Bytes, flags: number) => number = libc.func('long sendmsg(int, const uint8_t*, int)');
 export const getsockname: (fd: number, address: Bytes, length: Length) => number = libc.func('int getsockname(int, _Out_ uint8_t*, _Inout_ uint*)');
+export const getsockopt: (fd: number, level: number, option: number, value: Bytes, length: Length) => number = libc.func(
+  'int getsockopt(int, int, int, _Out_ uint8_t*, _Inout_ uint*)',
+);
 export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number = libc.func(
   'int setsockopt(int, int, int, const uint8_t*, uint)',
 );
@@ -47,6 +50,7 @@ export const errno: () => number = () => koffi.errno();
 /** Address of a buffer's memory, for pointers inside structs. Keep the buffer referenced for as long as the address is used. */
 export const addressOf: (buffer: Bytes) => bigint = (buffer) => BigInt(koffi.address(buffer));
 
+const CLONE_NEWNS = 0x20000;
 export const CLONE_NEWNET = 0x40000000;
 export const AF_INET = 2;
 export const AF_BRIDGE = 7;
@@ -62,6 +66,7 @@ export const NETLINK_NETFILTER = 12;
 export const SOL_SOCKET = 1;
 export const SOL_NETLINK = 270;
 export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
 export const SO_RCVBUF = 8;
 export const SO_LINGER = 13;
 export const SO_RCVTIMEO = 20;
@@ -105,8 +110,8 @@ const home = openSync('/proc/thread-self/ns/net', 'r');
 let current: number | null = null;
 
 /** Back to the agent's own namespace. A failure leaves the thread lost, so nothing after it could be trusted: the process ends. */
-function goHome(): void {
-  if (setns(home, CLONE_NEWNET) !== 0) {
+function goHome(fd = home, type = CLONE_NEWNET): void {
+  if (setns(fd, type) !== 0) {
     process.stderr.write(`setns back home failed (errno ${errno()})\n`);
     process.exit(70);
   }
@@ -155,5 +160,25 @@ export function createNamespace(work: (fd: number) => void): number {
     throw error;
   } finally {
     goHome();
+  }
+}
+
+/**
+ * Runs `work` with the main thread in a copy of the agent's mount namespace, and returns home however it ends: what is mounted there is seen by the children
+ * spawned in `work` and by nobody else, and goes with them.
+ *
+ * @throws KernelError when it cannot be made, and whatever `work` throws.
+ */
+export function withOwnMounts<T>(work: () => T): T {
+  const before = openSync('/proc/thread-self/ns/mnt', 'r');
+  try {
+    if (unshare(CLONE_NEWNS) !== 0) throw new KernelError('cannot create a mount namespace', errno());
+    try {
+      return work();
+    } finally {
+      goHome(before, CLONE_NEWNS);
+    }
+  } finally {
+    closeSync(before);
   }
 }

@@ -3,10 +3,15 @@ import type { Op } from '../ops.ts';
 import { changeAddress, changeForwarding, changeNeighbour } from './addresses.ts';
 import { stopBird } from './bird.ts';
 import { cniDelete } from './cni.ts';
+import { stopDns } from './dns.ts';
+import { stopIngress } from './ingress.ts';
+import { stopProxy } from './proxy.ts';
 import { removeLabFile } from './files.ts';
+import { removeIpvs } from './ipvs.ts';
 import { KernelError } from './kernel-error.ts';
 import { deleteLink } from './links.ts';
 import { netns } from './namespaces.ts';
+import { removeTable } from './nft.ts';
 import { removeNetns } from './remove-netns.ts';
 import { deleteRoute } from './routes.ts';
 import { removeRules } from './rules.ts';
@@ -14,9 +19,14 @@ import { ERRNO } from './sys.ts';
 
 const GONE: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ENODEV, ERRNO.ESRCH, ERRNO.EADDRNOTAVAIL, ERRNO.ENXIO]);
 
-/** Removes several namespaces at once, which costs little more than one; a BIRD in them ends first. */
+/** Removes several namespaces at once, which costs little more than one; daemons in them end first: an interrupted run may have left some. */
 export async function undoNamespaces(ops: readonly Extract<Op, { readonly op: 'netns' }>[]): Promise<void> {
-  for (const { ns } of ops) await stopBird(ns);
+  for (const { ns } of ops) {
+    await stopBird(ns);
+    await stopDns(ns);
+    await stopIngress(ns);
+    await stopProxy(ns);
+  }
   removeNetns(ops.map(({ ns }) => ns));
 }
 
@@ -37,6 +47,7 @@ async function remove(op: Op): Promise<void> {
     case 'veth':
     case 'vxlan':
     case 'ipip':
+    case 'dummy':
       return deleteLink(op.ns, op.name);
     case 'address':
       return changeAddress(op, 'delete');
@@ -49,6 +60,12 @@ async function remove(op: Op): Promise<void> {
     case 'rules':
       netns(op.ns);
       return await removeRules(op);
+    case 'nft':
+      netns(op.ns);
+      return await removeTable(op);
+    case 'ipvs':
+      netns(op.ns);
+      return await removeIpvs(op);
     case 'cni':
       netns(op.node);
       return await cniDelete(op);
@@ -56,8 +73,15 @@ async function remove(op: Op): Promise<void> {
       return removeLabFile(op.path);
     case 'bird':
       return await stopBird(op.ns);
+    case 'dns':
+      return await stopDns(op.ns);
+    case 'ingress':
+      return await stopIngress(op.ns);
+    case 'proxy':
+      return await stopProxy(op.ns);
     // A sysctl has no earlier value that would be known; waiting leaves nothing behind.
     case 'sysctl':
+    case 'forget-flows':
     case 'await-routes':
   }
 }
