@@ -13,6 +13,13 @@ export interface Cast {
   readonly offsets: readonly number[] | 'all';
   /** Identity of a node → addresses of its share of the pod network that no pod of the cluster has, the lab's own or not. */
   readonly nobody: ReadonlyMap<string, readonly string[]>;
+  /** `10.244.1.2 tcp 8080`: what programs of the lab answer with their names, where no responders can be opened. @default responders are opened */
+  readonly serves?: ReadonlySet<string>;
+}
+
+/** Does something answer there that says who it is? */
+export function isServed(cast: Cast | null, address: string, protocol: 'tcp' | 'udp', port: number): boolean {
+  return cast?.serves?.has(`${address} ${protocol} ${port}`) ?? true;
 }
 
 /** May a node ask another under the cast's sample? Indexes in the order of the plan. */

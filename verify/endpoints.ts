@@ -7,9 +7,10 @@ import type { Cast } from './cast.ts';
 /** A pod or a node, as one end of probes. */
 export interface End {
   readonly id: string;
-  readonly kind: 'pod' | 'node';
+  /** A host is an end for policies alone. */
+  readonly kind: 'pod' | 'node' | 'host';
   readonly endpoint: Endpoint;
-  /** Index into {@link ClusterEnds.nodeIds}. */
+  /** Index into {@link ClusterEnds.nodeIds}; -1 for hosts. */
   readonly node: number;
   readonly nodeId: string;
   /** Addresses it may use as a source, and what each of them is: `eth0`, `bridge cni0`, `underlay eth0`, `vtep flannel.1`. */

@@ -6,6 +6,7 @@ import type { ClusterEnds } from './endpoints.ts';
 import { describeTranslation, translatedFlows } from './hidden-nat.ts';
 import { PROBE_PORT } from '../topology/probing.ts';
 import { bitOf, classOf, createPairTable, deviationKey, keepDeviation, noteReason, type PairTable } from './pair-table.ts';
+import { permittedPairs } from './policy/permitted-pairs.ts';
 import { crossedNamespaces, eachPair, planPairs, probeRequest, type Pairs } from './probe-plan.ts';
 import { profiles } from './requirements.ts';
 import type { Run } from './run.ts';
@@ -38,8 +39,16 @@ export async function probeMesh(run: Run): Promise<Mesh> {
   return { tables };
 }
 
-async function probeSet(run: Run, table: PairTable, pairs: Pairs, protocol: ProbeProtocol, family: Family): Promise<void> {
+async function probeSet(run: Run, table: PairTable, all: Pairs, protocol: ProbeProtocol, family: Family): Promise<void> {
   const { cluster, width } = table;
+  const { pairs, forbidden } = permittedPairs(cluster, all, protocol, family, PROBE_PORT);
+  for (const [kind, count] of forbidden) {
+    table.forbidden.set(kind, (table.forbidden.get(kind) ?? 0) + count);
+    run.notLookedAt.push(
+      `${kind} in ${cluster.plan.name}: ${count} pairs that policies do not leave open to ${protocol} ${family} (policy-matrix judges TCP and UDP)`,
+    );
+  }
+  if (forbidden.size > 0 && pairs.kind === 'list' && pairs.pairs.length === 0) return;
   const { attempts, deadlineMs } = run.options;
   eachPair(pairs, (client, server) => {
     const pair = client * width + server;

@@ -3,12 +3,16 @@ import { LabError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import type { Family } from '../topology/spec.ts';
 import type { Cast } from './cast.ts';
+import type { Check } from './checks/check.ts';
 import type { Profile, RequirementId } from './report.ts';
 import { profiles } from './requirements.ts';
+import { SUITES, suitesOf, type Suite } from './suites.ts';
 
 export interface VerifyOptions {
   /** @default classic */
   readonly profile?: Profile;
+  /** Parts of the verification. @default all that the lab has something of */
+  readonly suites?: readonly Suite[];
   /** Fresh connections per pair and protocol; all must pass. 1 to 255. @default 3 */
   readonly attempts?: number;
   /** @default tcp, udp and icmp */
@@ -41,6 +45,7 @@ export interface VerifyOptions {
 /** Options with every default filled in. */
 export interface SettledOptions {
   readonly profile: Profile;
+  readonly suites: readonly Suite[];
   readonly attempts: number;
   readonly protocols: readonly ProbeProtocol[];
   readonly families: readonly Family[];
@@ -66,7 +71,7 @@ const PROTOCOLS: readonly ProbeProtocol[] = ['tcp', 'udp', 'icmp'];
 export function settleOptions(
   plan: Pick<LabPlan, 'families' | 'clusters'>,
   options: VerifyOptions,
-  checkIds: readonly string[],
+  checks: readonly Pick<Check, 'id' | 'suite'>[],
   sight: Pick<SessionSight, 'icmp'> = { icmp: true },
 ): SettledOptions {
   const attempts = numberBetween('attempts', options.attempts ?? 3, 1, 255);
@@ -83,10 +88,17 @@ export function settleOptions(
   if (families.length === 0) throw usage('no address family is left to probe', `this lab has ${inUse.join(' and ')}`);
   const only = pattern('--only', options.only);
   const skip = pattern('--skip', options.skip);
-  if (!checkIds.some((id) => isSelected(id, { only, skip }))) throw usage('no check is left to run', `the checks are ${checkIds.join(', ')}`);
+  const unknown = options.suites?.find((suite) => !SUITES.includes(suite));
+  if (unknown !== undefined) throw usage(`unknown suite "${unknown}"`, `the suites are ${SUITES.join(', ')}`);
+  const suites = SUITES.filter((suite) => (options.suites ?? suitesOf(plan)).includes(suite));
+  if (!checks.some((check) => isSelected(check, { suites, only, skip }))) {
+    const possible = checks.filter((check) => suites.includes(check.suite)).map((check) => check.id);
+    throw usage('no check is left to run', `the checks are ${possible.join(', ')}`);
+  }
   const engine = options.engine ?? options.fidelity?.engine ?? 'netns';
   return {
     profile,
+    suites,
     attempts,
     protocols,
     families,
@@ -104,9 +116,9 @@ export function settleOptions(
   };
 }
 
-/** Is a check to run under `--only` and `--skip`? */
-export function isSelected(id: string, options: Pick<SettledOptions, 'only' | 'skip'>): boolean {
-  return (options.only === null || id.search(options.only) >= 0) && (options.skip === null || id.search(options.skip) < 0);
+/** Is a check to run under `--suite`, `--only` and `--skip`? */
+export function isSelected({ id, suite }: Pick<Check, 'id' | 'suite'>, options: Pick<SettledOptions, 'suites' | 'only' | 'skip'>): boolean {
+  return options.suites.includes(suite) && (options.only === null || id.search(options.only) >= 0) && (options.skip === null || id.search(options.skip) < 0);
 }
 
 function pattern(name: string, value: string | RegExp | undefined): RegExp | null {

@@ -69,6 +69,8 @@ export interface PairTable {
   /** `pair:bit` → deviation; bounded, see {@link keepDeviation}. */
   readonly deviations: Map<string, Deviation>;
   readonly kept: Uint16Array;
+  /** Pairs that were not probed because policies forbid them, counted per protocol and family. */
+  readonly forbidden: Map<PairClass, number>;
   /** Why pairs are inconclusive, each reason once, at most REASONS. */
   readonly reasons: Map<PairClass, Set<string>>;
 }
@@ -116,6 +118,7 @@ export function createPairTable(cluster: ClusterEnds): PairTable {
     hops: new Map(),
     deviations: new Map(),
     kept: new Uint16Array(nodes * nodes),
+    forbidden: new Map(),
     reasons: new Map(),
   };
 }

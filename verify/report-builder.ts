@@ -7,6 +7,7 @@ import type { PairTable } from './pair-table.ts';
 import { REPORT_SCHEMA, type CheckResult, type Report, type RequirementId, type Verdict } from './report.ts';
 import { requirements } from './requirements.ts';
 import type { Run } from './run.ts';
+import { SUITES, suitesOf, type Suite } from './suites.ts';
 
 /** fail outranks inconclusive outranks pass; skipped checks do not count; null when nothing counts. */
 export function worst(verdicts: readonly Verdict[]): 'pass' | 'fail' | 'inconclusive' | null {
@@ -124,10 +125,13 @@ function observeMesh(run: Run, tables: readonly PairTable[]): void {
   });
 }
 
+const NOT_THERE: Readonly<Record<Suite, string>> = { network: 'the network', services: 'Services', dns: 'names', policy: 'network policies' };
+
 function noteUntouched(run: Run): void {
   const { plan, options, notLookedAt } = run;
   if (options.protocols.includes('tcp')) notLookedAt.push('the hop limit of TCP packets');
-  notLookedAt.push('services, names and network policies');
+  const untouched = SUITES.filter((suite) => suite !== 'network' && !options.suites.includes(suite) && !suitesOf(plan).includes(suite));
+  if (untouched.length > 0) notLookedAt.push(`${untouched.map((suite) => NOT_THERE[suite]).join(', ')}: the lab has none of its own`);
   for (const family of plan.families) if (!options.families.includes(family)) notLookedAt.push(`${family}, which the lab has: not asked for`);
   if (!plan.families.includes('ipv6')) notLookedAt.push('IPv6: the lab has none');
   const left = (['tcp', 'udp', 'icmp'] as const).filter((protocol) => !options.protocols.includes(protocol) && (protocol !== 'icmp' || run.session.sight.icmp));

@@ -64,6 +64,8 @@ export interface Failure {
   readonly serverNode: string;
   readonly family: Family | null;
   readonly protocol: ProbeProtocol | null;
+  /** Port of the server; absent: that of the probes. */
+  readonly port?: number;
   readonly attempt: number;
   /** What went wrong, as a class: an Outcome, or rewritten, wrong-server, hidden-nat, foreign-nonce, address-differs, unexpected-answer, finding. */
   readonly class: Outcome | 'rewritten' | 'wrong-server' | 'hidden-nat' | 'foreign-nonce' | 'address-differs' | 'unexpected-answer' | 'finding';
@@ -74,6 +76,8 @@ export interface Failure {
   /** A command to type next. */
   readonly next: string;
   readonly conntrack: readonly ConntrackEntry[];
+  /** Where a Service (`server`) was asked. */
+  readonly door?: { readonly via: string; readonly address: string; readonly port: number };
 }
 
 export interface Diagnosis {

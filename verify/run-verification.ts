@@ -9,6 +9,7 @@ import type { PairClass } from './pair-table.ts';
 import { buildReport } from './report-builder.ts';
 import type { Report } from './report.ts';
 import { createRun, type Run } from './run.ts';
+import { suitesOf } from './suites.ts';
 
 export type { VerifyOptions } from './options.ts';
 
@@ -22,17 +23,13 @@ export async function verifyLab(session: EngineSession, plan: LabPlan, options: 
   const at = new Date();
   const started = performance.now();
   const all = Object.values(checks);
-  const settled = settleOptions(
-    plan,
-    options,
-    all.map((check) => check.id),
-    session.sight,
-  );
-  const selected = all.filter((check) => isSelected(check.id, settled));
+  const settled = settleOptions(plan, options, all, session.sight);
+  const selected = all.filter((check) => isSelected(check, settled));
   const run = createRun(session, plan, settled, new Set<PairClass>(selected.flatMap((check) => check.pairs)));
   noteBlindness(run);
-  const left = all.filter((check) => !selected.includes(check));
+  const left = all.filter((check) => settled.suites.includes(check.suite) && !selected.includes(check));
   if (left.length > 0) run.notLookedAt.push(`checks left out by --only or --skip: ${left.map((check) => check.id).join(', ')}`);
+  for (const suite of suitesOf(plan)) if (!settled.suites.includes(suite)) run.notLookedAt.push(`the suite ${suite}: not asked for`);
   if (plan.clusters.length === 0) run.notLookedAt.push('everything: the lab has no cluster, so no requirement of Kubernetes applies');
   const outcomes: CheckOutcome[] = [];
   for (const check of selected) outcomes.push(await check.run(run));

@@ -8,6 +8,20 @@ import { faultApplies, faultById, faults, injectFault, undoFault } from '../../v
 import { targetsOf } from '../../verify/faults/target.ts';
 import { healthySnapshot, smallPlan } from './inventory-fixture.ts';
 
+function namesAndPolicies(mode: 'iptables' | 'nftables'): LabPlan {
+  return smallPlan(
+    { type: 'calico' },
+    {},
+    {
+      kubeProxy: { mode },
+      objects: [
+        { apiVersion: 'v1', kind: 'Service', metadata: { name: 'echo' }, spec: { selector: { app: 'echo' }, ports: [{ port: 80 }] } },
+        { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'deny' }, spec: { podSelector: {} } },
+      ],
+    },
+  );
+}
+
 const plans: Readonly<Record<string, LabPlan>> = {
   bridge: smallPlan({ type: 'bridge' }),
   'bridge, router': smallPlan({ type: 'bridge', routesOn: 'router' }, { routers: [{ name: 'router', interfaces: [{ segment: 'lan' }] }] }),
@@ -17,6 +31,7 @@ const plans: Readonly<Record<string, LabPlan>> = {
   'calico BGP': smallPlan({ type: 'calico', encapsulation: 'none' }),
   weave: smallPlan({ type: 'weave' }),
   'one pod a node': smallPlan({ type: 'bridge' }, {}, { workloads: [{ name: 'echo', perNode: 1 }] }),
+  'names and policies': namesAndPolicies('iptables'),
   'one node': smallPlan({ type: 'bridge' }, {}, { controlPlanes: 1, workers: 0 }),
 };
 
@@ -37,25 +52,43 @@ describe('the library', () => {
           .join(' ')}`,
     );
     expect(rows.join('\n')).toMatchInlineSnapshot(`
-      "masquerade-pod-to-pod       x x x x x x x x .
-      snat-undone-at-peer         x x x x x x x x .
-      snat-port-only              x x x x x x x x .
-      snat-udp-only               x x x x x x x x .
-      snat-node-to-pod            x x x x x x x x .
-      l4-proxy-redirect           x x x x x x x x .
-      ip-forward-off              x x x x x x . x .
-      forward-policy-drop         x x x x x x x x .
-      forward-route-missing       x x x x x x . x .
-      return-route-missing        x x x x x x . x .
-      rp-filter-strict-asymmetric x . x x x x . x .
-      bgp-down                    . . . . . x . . .
-      mtu-blackhole               x x x x x x x x .
-      duplicate-pod-ip            x x x x x x x . .
-      pod-address-not-planned     x x x x x x x x .
-      stale-fdb                   . . x . x . x . .
-      wrong-vtep-mac              . . x . x . . . .
-      vni-mismatch                . . x . x . x . .
-      random-loss                 x x x x x x x x ."
+      "masquerade-pod-to-pod       x x x x x x x x x .
+      snat-undone-at-peer         x x x x x x x x x .
+      snat-port-only              x x x x x x x x x .
+      snat-udp-only               x x x x x x x x x .
+      snat-node-to-pod            x x x x x x x x x .
+      l4-proxy-redirect           x x x x x x x x x .
+      ip-forward-off              x x x x x x . x x .
+      forward-policy-drop         x x x x x x x x x .
+      forward-route-missing       x x x x x x . x x .
+      return-route-missing        x x x x x x . x x .
+      rp-filter-strict-asymmetric x . x x x x . x x .
+      bgp-down                    . . . . . x . . . .
+      mtu-blackhole               x x x x x x x x x .
+      duplicate-pod-ip            x x x x x x x . x .
+      pod-address-not-planned     x x x x x x x x x .
+      stale-fdb                   . . x . x . x . x .
+      wrong-vtep-mac              . . x . x . . . x .
+      vni-mismatch                . . x . x . x . x .
+      random-loss                 x x x x x x x x x .
+      hairpin-off                 . . . . . . . . . .
+      hairpin-without-masquerade  . . . . . . . . x .
+      bridge-nf-call-off          . . . . . . . . . .
+      service-rules-missing       . . . . . . . . x .
+      stale-endpoint              . . . . . . . . x .
+      no-ready-endpoint           . . . . . . . . x .
+      stale-udp-conntrack         . . . . . . . . . .
+      target-port-wrong           . . . . . . . . x .
+      node-port-blocked           . . . . . . . . . .
+      affinity-lost               . . . . . . . . . .
+      policy-not-enforced         . . . . . . . . x .
+      policy-too-strict           . . . . . . . . x .
+      policy-too-wide             . . . . . . . . x .
+      policy-drop                 x x x x x x x x x .
+      policy-reject               x x x x x x x x x .
+      dns-broken                  . . . . . . . . x .
+      dns-broken-server           . . . . . . . . x .
+      search-list-wrong           . . . . . . . . x ."
     `);
     for (const fault of faults) {
       for (const plan of Object.values(plans)) {
@@ -105,7 +138,7 @@ interface Recorded {
   readonly lines: string[];
 }
 
-function record(plan: LabPlan, failing = '', rules: Readonly<Record<string, string>> = {}): Recorded {
+function record(plan: LabPlan, failing = '', rules: Readonly<Record<string, string>> = {}, nft = ''): Recorded {
   const lines: string[] = [];
   const snapshot: Snapshot = healthySnapshot(plan, rules);
   const refuse = (): never => {
@@ -117,7 +150,11 @@ function record(plan: LabPlan, failing = '', rules: Readonly<Record<string, stri
     checkAttachments: refuse,
     snapshot: async (namespaces) => ({
       ...snapshot,
-      namespaces: Object.fromEntries(Object.entries(snapshot.namespaces).filter(([netns]) => namespaces.includes(netns))),
+      namespaces: Object.fromEntries(
+        Object.entries(snapshot.namespaces)
+          .filter(([netns]) => namespaces.includes(netns))
+          .map(([netns, one]) => [netns, { ...one, rules: { ...one.rules, nft } }]),
+      ),
     }),
     run: async (netns, argv, options) => {
       const line = `${netns}: ${argv
@@ -132,8 +169,8 @@ function record(plan: LabPlan, failing = '', rules: Readonly<Record<string, stri
   return { session, lines };
 }
 
-async function script(plan: LabPlan, id: string, rules: Readonly<Record<string, string>> = {}): Promise<string> {
-  const { session, lines } = record(plan, '', rules);
+async function script(plan: LabPlan, id: string, rules: Readonly<Record<string, string>> = {}, nft = ''): Promise<string> {
+  const { session, lines } = record(plan, '', rules, nft);
   const undo = await injectFault(session, plan, id);
   lines.push('--');
   await undoFault(session, undo);
@@ -270,6 +307,95 @@ describe('scripts', () => {
       node.c1.worker1: ip route replace 10.244.0.0/24 via 10.244.0.0 dev flannel.1 onlink proto 4
       node.c1.worker1: ip route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink proto 4"
     `);
+  });
+
+  it('the table of policies goes as a whole and comes back as it was; a chain of it gets a rule too many', async () => {
+    const table =
+      'table inet cnilab-policy {\n\tmap ingress.ipv4 {\n\t\ttype ipv4_addr : verdict\n\t\telements = { 10.244.0.65 : jump pod.default.echo.ingress }\n\t}\n\n\tchain pod.default.echo.ingress {\n\t\tcounter packets 1 bytes 60 drop\n\t}\n}\n';
+    const lines = await script(namesAndPolicies('nftables'), 'policy-not-enforced', {}, `table ip other {\n}\n${table}table ip last {\n}\n`);
+    expect(lines).toBe(
+      `node.c1.worker1: nft delete table inet cnilab-policy\n--\nnode.c1.worker1: nft -f - <<< add table inet cnilab-policy\ndelete table inet cnilab-policy\n${table}`,
+    );
+    expect(await script(namesAndPolicies('nftables'), 'policy-too-wide', {}, table)).toMatch(
+      /^node\.c1\.worker1: nft insert rule inet cnilab-policy pod\.default\.echo\.ingress accept\n--\n/,
+    );
+  });
+
+  it('questions for names are dropped where pods send them, and nothing else', async () => {
+    expect(await script(namesAndPolicies('iptables'), 'policy-too-strict')).toMatchInlineSnapshot(`
+      "node.c1.worker1: nft -f - <<< table inet too-strict {
+        chain egress {
+          type filter hook forward priority filter - 6; policy accept;
+          ip saddr { 10.244.0.65, 10.244.0.66 } ip daddr { 10.244.0.3 } meta l4proto { tcp, udp } th dport 53 counter drop
+        }
+      }
+
+      --
+      node.c1.worker1: nft delete table inet too-strict"
+    `);
+  });
+
+  it('the address of the DNS leaves the rules of the proxy alone, and comes back to its place', async () => {
+    const saved = [
+      '*nat',
+      ':KUBE-SERVICES - [0:0]',
+      '-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m tcp --dport 443 -j KUBE-SVC-A',
+      '-A KUBE-SERVICES -d 10.96.0.10/32 -p udp -m udp --dport 53 -j KUBE-SVC-B',
+      '-A KUBE-SERVICES -d 10.96.0.10/32 -p tcp -m tcp --dport 9153 -j KUBE-SVC-C',
+      'COMMIT',
+      '',
+    ].join('\n');
+    expect(await script(namesAndPolicies('iptables'), 'dns-broken', { worker1: saved })).toMatchInlineSnapshot(`
+      "node.c1.worker1: iptables-nft-restore --noflush -w <<< *nat
+      :KUBE-SERVICES - [0:0]
+      -A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m tcp --dport 443 -j KUBE-SVC-A
+      -A KUBE-SERVICES -d 10.96.0.10/32 -p tcp -m tcp --dport 9153 -j KUBE-SVC-C
+      COMMIT
+
+      node.c1.worker1: conntrack -F
+      --
+      node.c1.worker1: iptables-nft-restore --noflush -w <<< *nat
+      :KUBE-SERVICES - [0:0]
+      -A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m tcp --dport 443 -j KUBE-SVC-A
+      -A KUBE-SERVICES -d 10.96.0.10/32 -p udp -m udp --dport 53 -j KUBE-SVC-B
+      -A KUBE-SERVICES -d 10.96.0.10/32 -p tcp -m tcp --dport 9153 -j KUBE-SVC-C
+      COMMIT
+
+      node.c1.worker1: conntrack -F"
+    `);
+  });
+
+  it('a server ends and is started as its engine started it; a search list is written into the mounted file', async () => {
+    const plan = namesAndPolicies('iptables');
+    const [server] = plan.clusters[0]?.pods.filter((pod) => pod.labels['k8s-app'] === 'kube-dns') ?? [];
+    const lines = (await script(plan, 'dns-broken-server')).split('\n');
+    expect(lines).toHaveLength(3);
+    for (const line of [lines[0], lines[2]]) expect(line).toMatch(new RegExp(`^${server?.netns}: sh -c .* /run/cnilab/dns/${server?.netns}\\.run`));
+    expect(await script(plan, 'search-list-wrong')).toMatchInlineSnapshot(`
+      "pod.c1.default.echo-worker1: sh -c test -f "$1" && { test -f "$1.found" || cp -p "$1" "$1.found"; } && printf %s "$2" > "$1" sh /run/cnilab/resolv/pod.c1.default.echo-worker1.conf <program>
+      --
+      pod.c1.default.echo-worker1: sh -c test ! -f "$1.found" || { cat "$1.found" > "$1" && rm "$1.found"; } sh /run/cnilab/resolv/pod.c1.default.echo-worker1.conf"
+    `);
+  });
+
+  it('a search list that does not name the domain of the cluster is none to break', () => {
+    const pod = (searches: readonly string[]): LabPlan =>
+      smallPlan(
+        { type: 'flannel' },
+        {},
+        {
+          workloads: [],
+          objects: ['control-plane1', 'worker1', 'worker2'].map((nodeName) => ({
+            apiVersion: 'v1',
+            kind: 'Pod',
+            metadata: { name: `on-${nodeName}` },
+            spec: { nodeName, dnsPolicy: 'None', dnsConfig: { nameservers: ['192.0.2.53'], searches }, containers: [{ name: 'main', image: 'x' }] },
+          })),
+        },
+      );
+    const fault = faultById('search-list-wrong');
+    expect(faultApplies(fault, pod(['example.org', 'notcluster.local']))).toMatch(/searches for names in cluster\.local/);
+    expect(faultApplies(fault, pod(['example.org', 'svc.cluster.local']))).toBe(true);
   });
 
   it('what a learning overlay would mend is written permanently', async () => {

@@ -156,7 +156,8 @@ describe('nft list ruleset', () => {
 
   it('follows jumps and gotos, by family', () => {
     expect(targets(nft, 'postrouting', true, packet())).toEqual(['masquerade']);
-    expect(targets(nft, 'postrouting', true, packet({ destination: '10.244.1.3', protocol: 'udp' }))).toEqual(['masquerade?']);
+    expect(targets(nft, 'postrouting', true, packet({ destination: '10.244.1.3', protocol: 'udp' }))).toEqual([]);
+    expect(targets(nft, 'postrouting', true, packet({ source: '10.0.0.1', protocol: 'udp' }))).toEqual(['masquerade']);
     expect(targets(nft, 'forward', false, packet({ destination: '192.0.2.1' }))).toEqual(['drop 0.2', 'drop 0.2', 'drop']);
     expect(targets(nft, 'forward', false, packet({ in: 'eth0', out: 'cni0', state: 'established' }))).toEqual(['drop 0.2', 'drop 0.2']);
     expect(targets(nft, 'postrouting', true, packet({ family: 'ipv6', source: 'fd00:10::2', destination: 'fd00:20::2' }))).toEqual(['snat']);

@@ -2,11 +2,13 @@ import type { PairClass } from '../pair-table.ts';
 import type { ProbedFailure } from '../failure.ts';
 import { FAILURE_LIMIT, type CheckResult, type RequirementId, type Verdict } from '../report.ts';
 import type { Run } from '../run.ts';
+import type { Suite } from '../suites.ts';
 
 /** One thing that a verification establishes. A check is one file here and one line in `index.ts`. */
 export interface Check {
   readonly id: string;
   readonly title: string;
+  readonly suite: Suite;
   /** The requirement whose verdict it takes part in; null: the report's alone. */
   readonly requirement: RequirementId | null;
   /** Kinds of pairs that must be probed for it. */

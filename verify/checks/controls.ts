@@ -5,8 +5,9 @@ import type { Family } from '../../topology/spec.ts';
 import { answerers, askers, podsOnNode, speaks, type ClusterEnds } from '../endpoints.ts';
 import { endFailure, pairFailure, type ProbedFailure } from '../failure.ts';
 import { isAsked } from '../cast.ts';
-import { CLOSED_PORT } from '../../topology/probing.ts';
+import { CLOSED_PORT, PROBE_PORT } from '../../topology/probing.ts';
 import { bitOf, isDead, type PairTable } from '../pair-table.ts';
+import { isPermitted } from '../policy/stand.ts';
 import { probeRequest, type Pair } from '../probe-plan.ts';
 import type { Run } from '../run.ts';
 import { concludeCheck, type Check } from './check.ts';
@@ -25,6 +26,7 @@ const EINVAL = 22;
 export const controls: Check = {
   id: 'controls',
   title: 'what must fail does fail',
+  suite: 'network',
   requirement: null,
   pairs: [],
   run: async (run) => {
@@ -78,7 +80,9 @@ function otherAsker(cluster: ClusterEnds, pods: readonly (readonly number[])[], 
 
 async function closedPorts(run: Run, table: PairTable, family: Family, protocol: ProbeProtocol, found: Found): Promise<void> {
   const { cluster } = table;
-  const all = controlPairs(cluster, family);
+  const all = controlPairs(cluster, family).filter(([client, server]) =>
+    [PROBE_PORT, CLOSED_PORT].every((port) => isPermitted(cluster, client, server, protocol, family, port)),
+  );
   const pairs = all.filter(([client, server]) => !isDead(table, client, server, bitOf(protocol, family)));
   found.planned += all.length;
   for (const [client, server] of all) {

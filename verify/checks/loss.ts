@@ -13,6 +13,7 @@ import { concludeCheck, NO_PROBES, type Check } from './check.ts';
 export const loss: Check = {
   id: 'loss',
   title: 'no packet is lost on a path that works',
+  suite: 'network',
   requirement: null,
   pairs: ['pod-to-pod'],
   run: async (run) => {

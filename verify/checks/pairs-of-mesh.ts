@@ -28,7 +28,17 @@ export async function judgePairs(run: Run, check: Check, kind: PairClass, nothin
       if (failures.length < FAILURE_LIMIT) failures.push(deviationFailure(run.plan, table.cluster, check.id, deviation, run.options.attempts));
     }
   }
-  return concludeCheck(check, { pairs, counts, failures, failuresTotal, reasons, lost, latencyUs: summariseLatency(latency), nothing });
+  const forbidden = tables.some((table) => table.forbidden.has(kind));
+  return concludeCheck(check, {
+    pairs,
+    counts,
+    failures,
+    failuresTotal,
+    reasons,
+    lost,
+    latencyUs: summariseLatency(latency),
+    nothing: forbidden ? 'policies leave no pair of this kind open' : nothing,
+  });
 }
 
 /** Adds the pairs of a kind up; returns how many failures there are, one per pair, protocol and family. */

@@ -5,6 +5,7 @@ import { judgePairs } from './pairs-of-mesh.ts';
 export const r1PodToPod: Check = {
   id: 'r1-pod-to-pod',
   title: 'every pod reaches every other pod, unchanged',
+  suite: 'network',
   requirement: 'R1',
   pairs: ['pod-to-pod'],
   run: (run) => judgePairs(run, r1PodToPod, 'pod-to-pod', 'no cluster has two pods with interfaces of their own'),

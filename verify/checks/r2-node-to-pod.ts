@@ -9,6 +9,7 @@ import { judgePairs } from './pairs-of-mesh.ts';
 export const r2NodeToPod: Check = {
   id: 'r2-node-to-pod',
   title: 'every node reaches pods, unchanged',
+  suite: 'network',
   requirement: 'R2',
   pairs: ['node-to-pod'],
   run: async (run) => {

@@ -20,6 +20,7 @@ const ALL_PAIRS = 1000;
 export const r2PodToNode: Check = {
   id: 'r2-pod-to-node',
   title: 'pods reach nodes',
+  suite: 'network',
   requirement: 'R2',
   pairs: ['pod-to-node'],
   run: (run) =>

@@ -15,6 +15,7 @@ import { concludeCheck, NO_PROBES, type Check } from './check.ts';
 export const r3SelfView: Check = {
   id: 'r3-self-view',
   title: 'pods see the address that others see',
+  suite: 'network',
   requirement: 'R3',
   pairs: ['pod-to-pod'],
   run: async (run) => {

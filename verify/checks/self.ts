@@ -5,6 +5,7 @@ import { judgePairs } from './pairs-of-mesh.ts';
 export const self: Check = {
   id: 'self',
   title: 'every pod reaches itself by its own address',
+  suite: 'network',
   requirement: null,
   pairs: ['self'],
   run: (run) => judgePairs(run, self, 'self', 'no pod has an interface of its own'),

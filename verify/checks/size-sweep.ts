@@ -6,6 +6,8 @@ import { answerers, askers, podsOnNode, speaks, type ClusterEnds } from '../endp
 import { pairFailure, type ProbedFailure } from '../failure.ts';
 import { judgeProbe } from '../oracle.ts';
 import { bitOf, isDead } from '../pair-table.ts';
+import { PROBE_PORT } from '../../topology/probing.ts';
+import { isPermitted } from '../policy/stand.ts';
 import { probeRequest, type Pair } from '../probe-plan.ts';
 import type { Run } from '../run.ts';
 import { concludeCheck, type Check } from './check.ts';
@@ -29,6 +31,7 @@ const DEVIANTS = 200;
 export const sizeSweep: Check = {
   id: 'size-sweep',
   title: 'packets of every size up to the MTU arrive whole',
+  suite: 'network',
   requirement: 'R1',
   pairs: [],
   run: async (run) => {
@@ -39,8 +42,9 @@ export const sizeSweep: Check = {
       for (const family of run.options.families.filter((one) => cluster.plan.families.includes(one))) {
         const chosen = choosePairs(cluster, family, snapshot);
         for (const protocol of run.options.protocols.filter((one) => one === 'tcp' || run.session.sight.df)) {
-          const pairs = chosen.filter(([client, server]) => !isDead(table, client, server, bitOf(protocol, family)));
-          noteDead(found, chosen, pairs, protocol);
+          const open = chosen.filter(([client, server]) => isPermitted(cluster, client, server, protocol, family, PROBE_PORT));
+          const pairs = open.filter(([client, server]) => !isDead(table, client, server, bitOf(protocol, family)));
+          noteDead(found, open, pairs, protocol);
           if (pairs.length === 0) continue;
           if (protocol === 'tcp') await stream(run, cluster, family, pairs, deadlineMs, found);
           else await sweep(run, cluster, family, protocol, pairs, snapshot, deadlineMs, found);

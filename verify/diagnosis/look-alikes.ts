@@ -2,6 +2,8 @@
 import type { Finding } from '../inventory/finding.ts';
 import { effectiveReversePathFilter } from '../inventory/reverse-path.ts';
 import { rise } from '../inventory/counters.ts';
+import { nameServers } from '../inventory/flow.ts';
+import { isListening } from '../inventory/names.ts';
 import { type LabView, namespaceOf } from '../inventory/lab-view.ts';
 import type { NodePlan } from '../../topology/plan.ts';
 import { type DiagnosisName, diagnosisKind } from './catalogue.ts';
@@ -40,6 +42,16 @@ const REASONS: Readonly<Record<string, Reason>> = {
   'route-is-blackhole': (_view, nodes) => `no route to pods of another node on ${list(nodes)} is a blackhole`,
   'forward-policy-drops': noRule('FORWARD policy'),
   'policy-drops': noRule('DROP rule'),
+  'policy-blocks-dns': noRule('DROP rule for port 53'),
+  'policy-not-enforced': (_view, nodes) => `there are rules for the isolated pods on ${list(nodes)}`,
+  'policy-allows-more': (_view, nodes) => `no rule on ${list(nodes)} accepts for the isolated pods`,
+  'dns-server-down': (view, nodes) => {
+    const clusters = new Set(nodes.map((node) => node.cluster));
+    const servers = [...clusters].flatMap((cluster) => (view.clusters.get(cluster)?.families ?? []).flatMap((family) => nameServers(view, cluster, family)));
+    return servers.length > 0 && servers.every((server) => isListening(view, server)) ? 'every server of the DNS listens on port 53' : null;
+  },
+  'dns-vip-not-programmed': (_view, nodes) => `the proxy of ${list(nodes)} leads the address of the DNS Service to a server`,
+  'port-not-listening': () => 'every responder answered itself before it was probed',
   'filter-rejects': noRule('REJECT rule'),
   'no-route-to-pod-cidr': asPlanned('the routes to pods'),
   'no-return-route': (view, nodes) => `the routes back on ${list(nodes)} are there${still(view, nodes, 'IpExtInNoRoutes')}`,
@@ -61,6 +73,14 @@ const REASONS: Readonly<Record<string, Reason>> = {
   'vni-mismatch': asPlanned('the VXLAN network identifiers'),
   'overlay-port-blocked': noRule('rule for the UDP port of the overlay'),
   'encapsulation-filtered': (view) => (view.routers.length === 0 ? 'there is no router between the nodes' : 'no router drops the UDP port of the overlay'),
+  'hairpin-disabled': (_view, nodes) => `hairpin is on at the bridge ports of ${list(nodes)}`,
+  'hairpin-not-masqueraded': (_view, nodes) => `the endpoint chains on ${list(nodes)} mark what an endpoint asks itself`,
+  'bridged-replies-bypass-nat': (_view, nodes) => `bridged packets of ${list(nodes)} pass the packet filter`,
+  'service-not-programmed': (_view, nodes) => `the rules on ${list(nodes)} take the address and port`,
+  'service-has-no-endpoints': noRule('rule "has no endpoints"'),
+  'endpoint-is-dead': (_view, nodes) => `every endpoint in the rules of ${list(nodes)} is a planned one`,
+  'endpoint-port-closed': (_view, nodes) => `the ports of the endpoints in the rules of ${list(nodes)} are the planned ones`,
+  'stale-conntrack-entry': () => 'the failing probes came from fresh source ports',
   'overlay-checksum-bad': (view, nodes) => `no outer checksum was bad${still(view, nodes, 'UdpInCsumErrors')}`,
 };
 

@@ -3,7 +3,20 @@ import type { Snapshot } from '../../engines/port.ts';
 import type { DiagnosisName } from '../diagnosis/catalogue.ts';
 import type { FaultTarget } from './target.ts';
 
-export type FaultLayer = 'nat' | 'proxy' | 'forwarding' | 'filter' | 'routing' | 'mtu' | 'addressing' | 'l2' | 'overlay' | 'link';
+export type FaultLayer =
+  | 'nat'
+  | 'proxy'
+  | 'forwarding'
+  | 'filter'
+  | 'routing'
+  | 'mtu'
+  | 'addressing'
+  | 'l2'
+  | 'overlay'
+  | 'link'
+  | 'service'
+  | 'dns'
+  | 'policy';
 
 /** One command in one namespace. */
 export interface FaultStep {

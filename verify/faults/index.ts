@@ -3,6 +3,8 @@ import type { EngineSession, Snapshot } from '../../engines/port.ts';
 import { EngineError, LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { bgpDown } from './bgp-down.ts';
+import { dnsBroken } from './dns-broken.ts';
+import { dnsBrokenServer } from './dns-broken-server.ts';
 import { duplicatePodIp } from './duplicate-pod-ip.ts';
 import type { Fault, FaultStep, UndoPlan } from './fault.ts';
 import { forwardPolicyDrop } from './forward-policy-drop.ts';
@@ -12,9 +14,15 @@ import { l4ProxyRedirect } from './l4-proxy-redirect.ts';
 import { masqueradePodToPod } from './masquerade-pod-to-pod.ts';
 import { mtuBlackhole } from './mtu-blackhole.ts';
 import { podAddressNotPlanned } from './pod-address-not-planned.ts';
+import { policyDrop } from './policy-drop.ts';
+import { policyNotEnforced } from './policy-not-enforced.ts';
+import { policyReject } from './policy-reject.ts';
+import { policyTooStrict } from './policy-too-strict.ts';
+import { policyTooWide } from './policy-too-wide.ts';
 import { randomLoss } from './random-loss.ts';
 import { returnRouteMissing } from './return-route-missing.ts';
 import { rpFilterStrictAsymmetric } from './rp-filter-strict-asymmetric.ts';
+import { searchListWrong } from './search-list-wrong.ts';
 import { snatNodeToPod } from './snat-node-to-pod.ts';
 import { snatPortOnly } from './snat-port-only.ts';
 import { snatUdpOnly } from './snat-udp-only.ts';
@@ -23,6 +31,16 @@ import { staleFdb } from './stale-fdb.ts';
 import { type FaultTarget, type TargetPick, targetsOf } from './target.ts';
 import { vniMismatch } from './vni-mismatch.ts';
 import { wrongVtepMac } from './wrong-vtep-mac.ts';
+import { hairpinOff } from './hairpin-off.ts';
+import { hairpinWithoutMasquerade } from './hairpin-without-masquerade.ts';
+import { bridgeNfCallOff } from './bridge-nf-call-off.ts';
+import { serviceRulesMissing } from './service-rules-missing.ts';
+import { staleEndpoint } from './stale-endpoint.ts';
+import { noReadyEndpoint } from './no-ready-endpoint.ts';
+import { staleUdpConntrack } from './stale-udp-conntrack.ts';
+import { targetPortWrong } from './target-port-wrong.ts';
+import { nodePortBlocked } from './node-port-blocked.ts';
+import { affinityLost } from './affinity-lost.ts';
 
 export type { Fault, UndoPlan } from './fault.ts';
 export type { TargetPick } from './target.ts';
@@ -48,6 +66,24 @@ export const faults: readonly Fault[] = [
   wrongVtepMac,
   vniMismatch,
   randomLoss,
+  hairpinOff,
+  hairpinWithoutMasquerade,
+  bridgeNfCallOff,
+  serviceRulesMissing,
+  staleEndpoint,
+  noReadyEndpoint,
+  staleUdpConntrack,
+  targetPortWrong,
+  nodePortBlocked,
+  affinityLost,
+  policyNotEnforced,
+  policyTooStrict,
+  policyTooWide,
+  policyDrop,
+  policyReject,
+  dnsBroken,
+  dnsBrokenServer,
+  searchListWrong,
 ];
 
 /**
@@ -80,7 +116,7 @@ export async function injectFault(session: EngineSession, plan: LabPlan, id: str
       hint: '`cnilab fault list LAB` shows which faults apply',
     });
   }
-  const script = fault.script(target, await readTarget(session, target));
+  const script = fault.script(target, await readTarget(session, fault, target));
   const undo: UndoPlan = { fault: id, where: target.node.id, steps: script.undo };
   try {
     for (const step of script.inject) await runStep(session, step);
@@ -115,9 +151,17 @@ function chooseTarget(fault: Fault, plan: LabPlan, pick: TargetPick): FaultTarge
   return why === true ? reason : why;
 }
 
-async function readTarget(session: EngineSession, { plan, node, peer, pod, neighbour, peerPod }: FaultTarget): Promise<Snapshot> {
+async function readTarget(session: EngineSession, fault: Fault, { plan, cluster, node, peer, pod, neighbour, peerPod }: FaultTarget): Promise<Snapshot> {
   const routers = plan.machines.filter((machine) => machine.kind === 'router');
-  const namespaces = [node, peer, pod, peerPod, ...(neighbour === null ? [] : [neighbour]), ...routers].map((one) => one.netns);
+  const namespaces = [
+    node,
+    peer,
+    pod,
+    peerPod,
+    ...(neighbour === null ? [] : [neighbour]),
+    ...routers,
+    ...(fault.layer === 'service' ? cluster.nodes : []),
+  ].map((one) => one.netns);
   return await session.snapshot([...new Set(namespaces)], { rules: true });
 }
 

@@ -19,14 +19,44 @@ export interface PairFlow extends Flow {
   readonly server: EndpointView;
 }
 
-/** Looks both ends of each failure up; a failure about something that is no endpoint of the plan is left out. */
+/** Looks both ends of each failure up; a failure about something that is no endpoint of the plan is left out. Questions for names go to the cluster's DNS. */
 export function flowsOf(view: LabView, failures: readonly Failure[]): readonly Flow[] {
   return failures.flatMap((failure) => {
-    const client = view.endpoints.get(failure.client);
+    const client = view.endpoints.get(failure.client) ?? hostOf(view, failure);
     if (client === undefined) return [];
-    const server = failure.server === '' ? null : (view.endpoints.get(failure.server) ?? null);
-    return [{ failure, client, server, family: failure.family ?? primaryFamily(view.plan), protocol: failure.protocol ?? 'tcp' }];
+    const family = failure.family ?? primaryFamily(view.plan);
+    const server = failure.server === '' ? nameServer(view, failure, client, family) : (view.endpoints.get(failure.server) ?? null);
+    return [{ failure, client, server, family, protocol: failure.protocol ?? (asksForNames(failure) ? 'udp' : 'tcp') }];
   });
+}
+
+function hostOf(view: LabView, failure: Failure): EndpointView | undefined {
+  const machine = view.plan.machines.find((one) => one.id === failure.client);
+  const node = view.nodes.find((one) => one.id === failure.serverNode);
+  return machine === undefined || node === undefined ? undefined : { id: machine.id, kind: 'host', netns: machine.netns, node, pod: null };
+}
+
+/** Is it about a question for a name, to whichever address? */
+export function asksForNames(failure: Failure): boolean {
+  return failure.check.startsWith('dns-') && failure.check !== 'dns-resolv-conf';
+}
+
+/** The pods that serve the names of a cluster, as the plan has them. */
+export function nameServers(view: LabView, cluster: string, family: Family): readonly EndpointView[] {
+  const service = view.clusters.get(cluster)?.services.find(isDns);
+  const pods = (service?.endpoints ?? []).flatMap((endpoint) => (endpoint.family === family && endpoint.ready && endpoint.pod !== null ? [endpoint.pod] : []));
+  return [...new Set(pods)].flatMap((pod) => view.endpoints.get(pod) ?? []);
+}
+
+/** kube-system/kube-dns. */
+export function isDns({ namespace, name }: { readonly namespace: string; readonly name: string }): boolean {
+  return namespace === 'kube-system' && name === 'kube-dns';
+}
+
+/** The server behind the address that was asked, where there is one only. */
+function nameServer(view: LabView, failure: Failure, client: EndpointView, family: Family): EndpointView | null {
+  const servers = asksForNames(failure) ? nameServers(view, client.node.cluster, family) : [];
+  return servers.length === 1 ? (servers[0] ?? null) : null;
 }
 
 /** Does the flow have two ends? */

@@ -5,10 +5,13 @@ import type { Flow } from './flow.ts';
 import type { LabView } from './lab-view.ts';
 import { inventoryLinks } from './links.ts';
 import { inventoryMtu } from './mtu.ts';
+import { inventoryNames } from './names.ts';
 import { inventoryNeighbours } from './neighbours.ts';
 import { inventoryOverlay } from './overlay.ts';
+import { inventoryPolicies } from './policies.ts';
 import { inventoryRoutes } from './routes.ts';
 import { inventoryRules } from './rules.ts';
+import { inventoryServices } from './services.ts';
 import { inventorySysctls } from './sysctls.ts';
 
 /** A rule of the inventory: what it sees in the plan and the snapshot; `flows` say which paths are worth following. */
@@ -23,6 +26,9 @@ export const inventory: Readonly<Record<string, InventoryRule>> = {
   'inventory-neighbours': inventoryNeighbours,
   'inventory-rules': inventoryRules,
   'inventory-mtu': inventoryMtu,
+  'inventory-policies': inventoryPolicies,
+  'inventory-names': inventoryNames,
+  'inventory-services': inventoryServices,
 };
 
 /** All findings, of all rules. */

@@ -4,11 +4,12 @@ import { cidrContains, parseCidr } from '../../topology/cidr.ts';
 import type { ClusterPlan, LabPlan, MachinePlan, NodePlan, PodPlan } from '../../topology/plan.ts';
 import type { Family } from '../../topology/spec.ts';
 
-/** A pod or a node, as one end of a flow. */
+/** A pod or a node, or a host beside the clusters, as one end of a flow. */
 export interface EndpointView {
   readonly id: string;
-  readonly kind: 'pod' | 'node';
+  readonly kind: 'pod' | 'node' | 'host';
   readonly netns: string;
+  /** Of a host: the node that takes its packets in. */
   readonly node: NodePlan;
   /** null for nodes and for pods on the host network. */
   readonly pod: PodPlan | null;

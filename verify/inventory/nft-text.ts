@@ -17,15 +17,26 @@ export function parseNft(text: string, alsoInIptables: readonly Family[]): reado
   let name: string | null = null;
   let base: Base = NO_BASE;
   let rules: FilterRule[] = [];
-  for (const raw of text.split('\n')) {
+  let sets = new Map<string, string>();
+  let set = '';
+  // Long lists of elements are wrapped.
+  for (const raw of text.replaceAll(/elements = \{[^}]*\}/g, (list) => list.replaceAll(/\s+/g, ' ')).split('\n')) {
     const line = raw.trim();
     const opensTable = /^table (\S+) (\S+) \{$/.exec(line);
     if (opensTable !== null) {
       table = opensTable[2] ?? '';
       family = tableFamily(opensTable[1] ?? '');
       if (family !== null && family !== 'inet' && alsoInIptables.includes(family) && IPTABLES_TABLES.has(table)) family = null;
+      sets = new Map();
       continue;
     }
+    const opensSet = /^(?:set|map) (\S+) \{$/.exec(line);
+    if (opensSet !== null) {
+      set = opensSet[1] ?? '';
+      sets.set(set, '{ }');
+      continue;
+    }
+    if (name === null && line.startsWith('elements = ')) sets.set(set, line.slice('elements = '.length));
     const opensChain = /^chain (\S+) \{$/.exec(line);
     if (opensChain !== null) {
       name = opensChain[1] ?? '';
@@ -40,7 +51,7 @@ export function parseNft(text: string, alsoInIptables: readonly Family[]): reado
     } else if (line.startsWith('type ')) {
       base = parseBase(line);
     } else if (line !== '') {
-      rules.push(parseRule(line));
+      rules.push(...parseRule(line, sets));
     }
   }
   return chains;
@@ -62,14 +73,25 @@ function parseBase(line: string): Base {
   return { hook: HOOKS.has(hook) ? (hook as Hook) : null, nat: type === 'nat', priority, policy: policy === 'drop' ? 'drop' : 'accept' };
 }
 
-function parseRule(line: string): FilterRule {
-  const words = joinSets(line.match(/"[^"]*"|[{}]|[^\s{}]+/g) ?? []);
+/**
+ * One rule; several where it looks something up in a map, or tuples in a set: one for each element, which is the same as long as one of them holds.
+ * @param sets elements of the sets and maps of the table, in braces
+ */
+function parseRule(line: string, sets: ReadonlyMap<string, string>): readonly FilterRule[] {
+  const words = joinSets(line.match(/"[^"]*"|[{}]|[^\s{}]+/g) ?? []).map((word) => (word.startsWith('@') ? (sets.get(word.slice(1)) ?? word) : word));
   const matches: Match[] = [];
+  let cases: readonly Case[] = [{ matches: [], action: null }];
   let packets: number | null = null;
   let action: Action = { kind: 'continue' };
   let i = 0;
   const take = (): string => words[i++] ?? '';
   while (i < words.length) {
+    const looked = lookUp(words.slice(i));
+    if (looked !== null) {
+      cases = looked.cases;
+      i += looked.words;
+      continue;
+    }
     const word = take();
     if (word === 'counter') {
       if (words[i] === 'packets') {
@@ -80,11 +102,8 @@ function parseRule(line: string): FilterRule {
       i++;
     } else if (word === 'log') {
       while (LOG_OPTIONS.has(words[i] ?? '')) i += 2;
-    } else if (TERMINAL[word] !== undefined) {
-      action = TERMINAL[word];
-      break;
-    } else if (word === 'jump' || word === 'goto') {
-      action = { kind: word, chain: take() };
+    } else if (TERMINAL[word] !== undefined || word === 'jump' || word === 'goto') {
+      action = verdictOf([word, words[i] ?? '']) ?? action;
       break;
     } else if (word === 'snat' || word === 'dnat' || word === 'redirect' || word === 'tproxy') {
       action = natAction(word, words.slice(i));
@@ -95,7 +114,67 @@ function parseRule(line: string): FilterRule {
       i += found.words;
     }
   }
-  return { text: line, packets, matches, action };
+  return cases.map((one) => ({ text: line, packets, matches: [...matches, ...one.matches], action: one.action ?? action }));
+}
+
+/** An element of a map, or a tuple of a set: what must hold, and what then happens. */
+interface Case {
+  readonly matches: readonly Match[];
+  /** null: what the rest of the rule says. */
+  readonly action: Action | null;
+}
+
+/** What is looked up: the words, and what one value of it means. */
+const KEYS: readonly (readonly [words: readonly string[], (value: string) => Match])[] = [
+  ...(['ip', 'ip6'] as const).flatMap((ip) => [
+    [[ip, 'saddr'], (value: string) => addresses('source', [value])] as const,
+    [[ip, 'daddr'], (value: string) => addresses('destination', [value])] as const,
+  ]),
+  [['meta', 'l4proto'], (value) => protocols([value])],
+  ...(['tcp', 'udp', 'th'] as const).map((word) => [[word, 'dport'], (value: string) => ports('destination-port', [value], word)] as const),
+  [['iifname'], (value) => ({ kind: 'in', names: [unquote(value)], not: false })],
+  [['oifname'], (value) => ({ kind: 'out', names: [unquote(value)], not: false })],
+];
+
+/** `KEY . KEY { A . B, … }`, `KEY … vmap { A . B : VERDICT, … }`; null where nothing of the kind begins. */
+function lookUp(words: readonly string[]): { readonly cases: readonly Case[]; readonly words: number } | null {
+  const made: ((value: string) => Match)[] = [];
+  let at = 0;
+  do {
+    if (made.length > 0) at++;
+    const key = KEYS.find(([start]) => start.every((word, k) => words[at + k] === word));
+    if (key === undefined) return null;
+    made.push(key[1]);
+    at += key[0].length;
+  } while (words[at] === '.');
+  const map = words[at] === 'vmap';
+  const list = words[at + (map ? 1 : 0)] ?? '';
+  if (!list.startsWith('{') || (!map && made.length === 1)) return null;
+  const cases = elementsOf(list).map((element): Case => {
+    const [key = '', verdict = ''] = map ? splitAtVerdict(element) : [element];
+    const values = key.split(' . ');
+    return { matches: made.map((make, k) => make(values[k] ?? '')), action: map ? (verdictOf(verdict.split(' ')) ?? { kind: 'continue' }) : null };
+  });
+  return { cases, words: at + (map ? 2 : 1) };
+}
+
+/** `KEY : VERDICT`; an IPv6 address has colons of its own, without blanks. */
+function splitAtVerdict(element: string): readonly [string, string] {
+  const at = element.lastIndexOf(' : ');
+  return at < 0 ? [element, ''] : [element.slice(0, at), element.slice(at + 3)];
+}
+
+/** What stands between the braces. */
+function elementsOf(list: string): readonly string[] {
+  return list
+    .slice(1, -1)
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+}
+
+function verdictOf([word = '', chain = '']: readonly string[]): Action | null {
+  return word === 'jump' || word === 'goto' ? { kind: word, chain } : (TERMINAL[word] ?? null);
 }
 
 const TERMINAL: Readonly<Record<string, Action>> = {
@@ -162,13 +241,13 @@ function valued(rest: readonly string[], before: number, make: (values: readonly
   const value = rest[not ? 1 : 0] ?? '';
   const words = before + (not ? 2 : 1);
   if (value.startsWith('@') || value.startsWith('$')) return { match: { ...unknown([value]), not }, words };
-  const values = (value.startsWith('{') ? value.slice(1, -1) : value).split(',').map((one) => one.trim());
+  // Without braces: `ct state established,related`.
+  const values = elementsOf(value.startsWith('{') ? value : `{${value}}`);
   return { match: { ...make(values), not }, words };
 }
 
 function addresses(kind: 'source' | 'destination', values: readonly string[]): Match {
-  // A range a-b inside a set is not modelled: the match stays undecided.
-  return values.some((one) => one.includes('-')) ? unknown(values) : { kind, cidrs: values, not: false };
+  return { kind, cidrs: values, not: false };
 }
 
 function protocols(values: readonly string[]): Match {

@@ -34,7 +34,7 @@ export interface PortRange {
   readonly last: number;
 }
 
-export type Match = { readonly not: boolean } & (
+export type Match = { readonly not: boolean } /** Addresses, CIDRs, and ranges `a-b`. */ & (
   | { readonly kind: 'source' | 'destination'; readonly cidrs: readonly string[] }
   | { readonly kind: 'in' | 'out'; readonly names: readonly string[] }
   | { readonly kind: 'protocol'; readonly protocols: readonly string[] }

@@ -2,7 +2,8 @@
 import type { NamespaceSnapshot } from '../../engines/port.ts';
 import type { Family } from '../../topology/spec.ts';
 import { PROBE_PORT } from '../../topology/probing.ts';
-import type { PairFlow } from './flow.ts';
+import { DNS_PORT } from '../dns/clients.ts';
+import { asksForNames, type PairFlow } from './flow.ts';
 import { parseIptables } from './iptables-text.ts';
 import { addressOf, type EndpointView, isOneSegment, isRoutedPerPod, type LabView, namespaceOf } from './lab-view.ts';
 import { parseNft } from './nft-text.ts';
@@ -83,6 +84,7 @@ function deviceTo(view: LabView, at: EndpointView, end: EndpointView, address: s
 }
 
 /** The port that the probe dials; controls dial others. */
-function portOf(flow: PairFlow): number | null {
-  return flow.protocol === 'icmp' || flow.failure.check === 'controls' ? null : PROBE_PORT;
+function portOf({ failure, protocol }: PairFlow): number | null {
+  if (protocol === 'icmp' || failure.check === 'controls') return null;
+  return failure.port ?? (asksForNames(failure) ? DNS_PORT : PROBE_PORT);
 }

@@ -28,9 +28,14 @@ export function removeRule(hit: Hit): readonly string[] {
   }
   const place = [familyWord(hit), chain.table, chain.name];
   if (rule === null) return ['nft', 'add', 'chain', ...place, '{ policy accept ; }'];
-  // A single rule of several is deleted by its handle, which the listing did not have.
-  return chain.rules.length === 1 ? ['nft', 'flush', 'chain', ...place] : ['nft', '-a', 'list', 'chain', ...place];
+  const { text } = rule;
+  if (chain.rules.every((one) => one.text === text)) return ['nft', 'flush', 'chain', ...place];
+  // One of several is deleted by its handle, which the listing did not have. A counter changes its text: then somebody has to look.
+  return rule.packets === null ? ['sh', '-c', DELETE_RULE, 'sh', ...place, text] : ['nft', '-a', 'list', 'chain', ...place];
 }
+
+const DELETE_RULE =
+  'nft delete rule "$1" "$2" "$3" handle $(nft -a list chain "$1" "$2" "$3" | awk -v rule="$4 # handle " \'{ sub(/^[ \\t]+/, "") } index($0, rule) == 1 { print substr($0, length(rule) + 1); exit }\')';
 
 function familyWord({ chain }: Hit): string {
   return chain.family === 'ipv4' ? 'ip' : chain.family === 'ipv6' ? 'ip6' : 'inet';

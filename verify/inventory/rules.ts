@@ -1,6 +1,6 @@
 /** What the packet filters on the path do to the probes that failed: NAT, proxies, drops, rejects and random loss. */
 import type { NodePlan } from '../../topology/plan.ts';
-import { crossesNodes, type Flow, isLost, isPair, isRewritten, type PairFlow } from './flow.ts';
+import { asksForNames, crossesNodes, type Flow, isLost, isPair, isRewritten, type PairFlow } from './flow.ts';
 import type { Finding } from './finding.ts';
 import { type EndpointView, execCommand, type LabView, nodeAddresses } from './lab-view.ts';
 import { packetAt, ruleSets } from './rule-sets.ts';
@@ -22,6 +22,8 @@ export function inventoryRules(view: LabView, flows: readonly Flow[]): readonly 
   const rulesOf = ruleSets(view);
   const struck = flows
     .filter(isPair)
+    // What a pod asks itself leaves its namespace never.
+    .filter((flow) => flow.client !== flow.server)
     .flatMap((flow) => [...translations(view, flow, rulesOf), ...(isLost(flow) || flow.failure.class === 'refused' ? filters(view, flow, rulesOf) : [])]);
   // A rule is no deviation by itself: it is named for the failures that it explains, or not at all.
   return [...group(view, struck), ...inventoryOverlayRules(view, flows, rulesOf)].filter((finding) => flows.some((flow) => finding.explains(flow)));
@@ -78,12 +80,14 @@ function nameOfSourceNat(flow: PairFlow, packet: Packet, hit: Hit): DiagnosisNam
   return hit.rule?.matches.some((match) => match.kind === 'protocol' && !match.not) ? 'source-rewritten-for-one-protocol' : 'pod-source-rewritten';
 }
 
-function leadsToNode(hit: Hit, node: NodePlan): boolean {
+/** Does the rule turn the packet to the node itself? */
+export function leadsToNode(hit: Hit, node: NodePlan): boolean {
   const action = hit.rule?.action;
   return action?.kind === 'dnat' && (action.to.startsWith('127.') || nodeAddresses(node).some((one) => one.address === action.to));
 }
 
-function listeningNote(view: LabView, node: NodePlan, hit: Hit): string {
+/** Who listens where the rule leads, in a sentence; '' where nobody does. */
+export function listeningNote(view: LabView, node: NodePlan, hit: Hit): string {
   const action = hit.rule?.action;
   const port = action !== undefined && 'ports' in action ? action.ports?.first : undefined;
   const socket = (view.snapshot.namespaces[node.netns]?.listening ?? []).find((one) => port !== undefined && one.endsWith(`:${port}`));
@@ -105,7 +109,8 @@ function filters(view: LabView, flow: PairFlow, rulesOf: RulesOf): readonly Stru
       for (const hook of hooks) {
         for (const hit of walkHook(chains, hook, false, packet)) {
           const name = nameOfFilter(hit);
-          if (name !== null && fits(flow, name)) struck.push({ name, node: at.node, hit, flow, note: '' });
+          if (name === null || !fits(flow, name)) continue;
+          struck.push({ name: name === 'policy-drops' && asksForNames(flow.failure) ? 'policy-blocks-dns' : name, node: at.node, hit, flow, note: '' });
         }
       }
     }
@@ -132,13 +137,15 @@ function group(view: LabView, struck: readonly Struck[]): readonly Finding[] {
   for (const one of struck) {
     // A rule that could not be evaluated wholly is only named when its counter says that it was met.
     if (!one.hit.certain && (one.hit.rule?.packets ?? 0) === 0) continue;
-    const key = `${one.name} ${one.node.id} ${one.hit.chain.table} ${one.hit.rule?.text ?? one.hit.chain.name}`;
+    const key = `${one.name === 'policy-blocks-dns' ? 'policy-drops' : one.name} ${one.node.id} ${one.hit.chain.table} ${one.hit.rule?.text ?? one.hit.chain.name}`;
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   return [...groups.values()].flatMap((all): readonly Finding[] => {
     const first = all[0];
     if (first === undefined) return [];
-    const { name, node, hit } = first;
+    const { node, hit } = first;
+    // A rule that takes more than questions for names is no rule about names.
+    const name = all.find((one) => one.name !== 'policy-blocks-dns')?.name ?? first.name;
     const failures = new Set(all.map((one) => one.flow.failure));
     const pods = new Set(all.filter((one) => isRewritten(one.flow)).map((one) => one.flow.client.id));
     const effect = effectOf(hit);

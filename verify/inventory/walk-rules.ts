@@ -1,5 +1,5 @@
 /** Follows one packet through the packet filter of a namespace, as the kernel would (netfilter hooks in order of priority). */
-import { cidrContains, tryParseAddress, tryParseCidr } from '../../topology/cidr.ts';
+import { cidrContains, tryParseAddress, tryParseCidr, type Address } from '../../topology/cidr.ts';
 import type { Family } from '../../topology/spec.ts';
 import type { FilterChain, FilterRule, Hook, Match } from './packet-filter.ts';
 
@@ -26,6 +26,8 @@ export interface Hit {
   readonly certain: boolean;
   /** The share of packets that it takes, 1 without a random match. */
   readonly probability: number;
+  /** The rules by which its chain was come to, the first one in the base chain. */
+  readonly via: readonly FilterRule[];
 }
 
 type Truth = 'yes' | 'no' | 'maybe';
@@ -33,35 +35,45 @@ type Truth = 'yes' | 'no' | 'maybe';
 /**
  * What the rules of a hook do with the packet: every rule that may decide, up to the first that certainly does.
  * A nat decision ends the nat chains of the hook; a drop ends the hook.
+ * @param accepts also tell the rules that accept
  */
-export function walkHook(chains: readonly FilterChain[], hook: Hook, nat: boolean, packet: Packet): readonly Hit[] {
+export function walkHook(chains: readonly FilterChain[], hook: Hook, nat: boolean, packet: Packet, accepts = false): readonly Hit[] {
   const bases = chains
     .filter((chain) => chain.hook === hook && chain.nat === nat && (chain.family === 'inet' || chain.family === packet.family))
     .sort((a, b) => a.priority - b.priority);
   const hits: Hit[] = [];
   for (const base of bases) {
-    const end = walkChain(chains, base, packet, { certain: true, probability: 1 }, hits, 0);
+    const walk: Walk = { chains, packet, accepts, hits, doubtful: false };
+    const end = walkChain(walk, base, { certain: true, probability: 1, via: [] });
     if (end === 'stop') break;
     if (end === 'fell-through' && base.policy === 'drop') {
-      hits.push({ chain: base, rule: null, certain: true, probability: 1 });
+      hits.push({ chain: base, rule: null, certain: true, probability: 1, via: [] });
       break;
     }
   }
   return hits;
 }
 
-interface Path {
-  readonly certain: boolean;
-  readonly probability: number;
+type Path = Pick<Hit, 'certain' | 'probability' | 'via'>;
+
+/** Of one base chain. */
+interface Walk {
+  readonly chains: readonly FilterChain[];
+  readonly packet: Packet;
+  readonly accepts: boolean;
+  readonly hits: Hit[];
+  /** A rule before may have accepted it. */
+  doubtful: boolean;
 }
+
 /** accepted: this base chain lets it pass; stop: the hook is over; fell-through: the end of the chain. */
 type End = 'accepted' | 'stop' | 'fell-through';
 
-function walkChain(chains: readonly FilterChain[], chain: FilterChain, packet: Packet, path: Path, hits: Hit[], depth: number): End {
-  for (const rule of depth > 32 ? [] : chain.rules) {
-    const { truth, probability } = judge(rule.matches, packet);
+function walkChain(walk: Walk, chain: FilterChain, path: Path): End {
+  for (const rule of path.via.length > 32 ? [] : chain.rules) {
+    const { truth, probability } = judge(rule.matches, walk.packet);
     if (truth === 'no') continue;
-    const here: Path = { certain: path.certain && truth === 'yes', probability: path.probability * probability };
+    const here: Path = { ...path, certain: path.certain && truth === 'yes' && !walk.doubtful, probability: path.probability * probability };
     const decided = truth === 'yes' && probability === 1;
     const { action } = rule;
     switch (action.kind) {
@@ -71,6 +83,8 @@ function walkChain(chains: readonly FilterChain[], chain: FilterChain, packet: P
         if (decided) return 'fell-through';
         break;
       case 'accept':
+        if (walk.accepts) walk.hits.push({ chain, rule, ...here });
+        if (!here.certain) walk.doubtful = true;
         if (decided) return 'accepted';
         break;
       case 'queue':
@@ -78,11 +92,11 @@ function walkChain(chains: readonly FilterChain[], chain: FilterChain, packet: P
         break;
       case 'jump':
       case 'goto': {
-        const target = chains.find(
+        const target = walk.chains.find(
           (one) => one.name === action.chain && one.table === chain.table && one.family === chain.family && one.program === chain.program,
         );
         if (target === undefined) break;
-        const end = walkChain(chains, target, packet, here, hits, depth + 1);
+        const end = walkChain(walk, target, { ...here, via: [...here.via, rule] });
         if (decided && end !== 'fell-through') return end;
         if (decided && action.kind === 'goto') return 'fell-through';
         break;
@@ -94,7 +108,7 @@ function walkChain(chains: readonly FilterChain[], chain: FilterChain, packet: P
       case 'dnat':
       case 'redirect':
       case 'tproxy':
-        hits.push({ chain, rule, ...here });
+        walk.hits.push({ chain, rule, ...here });
         if (decided) return 'stop';
         break;
     }
@@ -164,7 +178,11 @@ const ECHO: ReadonlySet<string> = new Set(['8', '8/0', 'echo-request', '0', '0/0
 function inside(cidrs: readonly string[], address: string): Truth {
   let unread = false;
   for (const text of cidrs) {
-    if (text.includes('/')) {
+    if (text.includes('-')) {
+      const range = tryParseRange(text);
+      if (range === null) unread = true;
+      else if (isBetween(range, address)) return 'yes';
+    } else if (text.includes('/')) {
       const range = tryParseCidr(text);
       if (!range.ok) unread = true;
       else if (cidrContains(range.cidr, address)) return 'yes';
@@ -175,6 +193,17 @@ function inside(cidrs: readonly string[], address: string): Truth {
     }
   }
   return unread ? 'maybe' : 'no';
+}
+
+/** `10.0.0.1-10.0.0.9`. */
+function tryParseRange(text: string): readonly [Address, Address] | null {
+  const [first, last] = text.split('-').map(tryParseAddress);
+  return first?.ok === true && last?.ok === true ? [first.address, last.address] : null;
+}
+
+function isBetween([first, last]: readonly [Address, Address], text: string): boolean {
+  const parsed = tryParseAddress(text);
+  return parsed.ok && parsed.address.family === first.family && parsed.address.value >= first.value && parsed.address.value <= last.value;
 }
 
 /** iptables ends a prefix with +, nft with *. */

@@ -1,0 +1,19 @@
+import type { Fault } from './fault.ts';
+import { enforcesAt, policyStep, policyTableIn } from './policy-table.ts';
+
+/** One rule too many before those of the policies; all others stand. */
+export const policyTooWide: Fault = {
+  id: 'policy-too-wide',
+  layer: 'policy',
+  title: 'a rule lets everybody in to a pod that policies isolate',
+  diagnosis: 'policy-allows-more',
+  check: 'policy-matrix',
+  fits: enforcesAt,
+  script: ({ node }, snapshot) => {
+    const table = policyTableIn(snapshot, node.netns);
+    const inject = (table?.chains ?? [])
+      .filter((chain) => chain.endsWith('.ingress'))
+      .map((chain) => policyStep(node.netns, ['insert', 'rule'], chain, 'accept'));
+    return { inject, undo: table === null ? [] : [table.restore] };
+  },
+};
