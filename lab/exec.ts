@@ -79,8 +79,8 @@ export async function enterArgv(
   options: { readonly loadEngine?: LoadEngine } = {},
 ): Promise<readonly string[]> {
   const state = await readLab(name, options);
-  const { netns } = resolveTarget(state, target);
+  const { netns, id } = resolveTarget(state, target);
   const handle = requireUp(state, TO_BE_LOOKED_AT);
   const engine = await (options.loadEngine ?? loadEngine)(state.engine);
-  return await engine.enter(handle, netns, argv);
+  return await engine.enter(handle, netns, argv, id);
 }

@@ -10,6 +10,8 @@ import { ATTEMPTS, CLUSTER_DEADLINE_MS, targetsPerNode } from '../topology/probi
 import type { Cast } from '../verify/cast.ts';
 import type { VerifyOptions } from '../verify/options.ts';
 import type { Report, RequirementId } from '../verify/report.ts';
+import { SUITES, suitesOf, type Suite } from '../verify/suites.ts';
+import { suitesInCluster, type Judged } from './suites-in-cluster.ts';
 
 /** What is verified: a lab that runs on an engine with an API, or clusters that were found. */
 export interface InClusterTarget {
@@ -32,6 +34,16 @@ interface Verified {
   readonly cast: Cast;
   /** Nodes that track no connection, though they take part. */
   readonly untracked: readonly string[];
+  /** What was asked beyond the network; null when nothing was. */
+  readonly beyond: Judged | null;
+  /** What of it could not be asked. */
+  readonly notes: readonly string[];
+}
+
+/** Suites that are asked for, those of them that have a check left to run. */
+interface Wanted {
+  readonly network: boolean;
+  readonly beyond: readonly Suite[];
 }
 
 /**
@@ -41,37 +53,71 @@ interface Verified {
  * @throws {LabError} USAGE, CLUSTER_UNREACHABLE, FORBIDDEN_BY_CLUSTER with the rules to grant, NOT_READY, CLEANUP_FAILED, INTERRUPTED
  */
 export async function verifyInCluster(target: InClusterTarget, options: VerifyOptions = {}): Promise<Report> {
-  const [{ verifyLab }, { settleOptions }, { checks }] = await Promise.all([
-    import('../verify/run-verification.ts'),
-    import('../verify/options.ts'),
-    import('../verify/checks/index.ts'),
-  ]);
-  // What makes no sense is said before anything is created.
-  settleOptions({ families: ['ipv4', 'ipv6'], clusters: [] }, options, Object.keys(checks), { icmp: false });
+  const [{ verifyLab }, { joinReports }] = await Promise.all([import('../verify/run-verification.ts'), import('../verify/join-reports.ts')]);
+  const wanted = await wantedOf(target, options);
   const at = new Date();
   const started = performance.now();
   const parts: Verified[] = [];
   try {
-    for (const access of target.accesses) parts.push(await verifyOne(target, access, options));
+    for (const access of target.accesses) parts.push(await verifyOne(target, access, options, wanted));
     const first = parts[0];
     if (first === undefined) throw new LabError({ code: 'USAGE', message: `${target.lab} has no cluster`, hint: 'only clusters can be verified from inside' });
-    const plan = { ...first.plan, name: target.lab, clusters: parts.flatMap((part) => part.plan.clusters) };
     // What is judged was probed already: its progress is no news.
-    const { onProgress: _told, ...judged } = options;
-    const report = await verifyLab(together(parts), plan, {
-      ...judged,
+    const { onProgress: _told, ...rest } = options;
+    const about = (plan: LabPlan): VerifyOptions => ({
+      ...rest,
       deadlineMs: options.deadlineMs ?? CLUSTER_DEADLINE_MS,
       sample: undefined,
       engine: target.engine,
       fidelity: target.fidelity(plan),
-      casts: new Map(parts.map((part) => [part.facts.cluster, part.cast])),
-      notes: parts.flatMap(notesOf),
-      missing: parts.flatMap(missingOf),
     });
-    return { ...report, startedAt: at.toISOString(), elapsedMs: Math.round(performance.now() - started) };
+    const reports: Report[] = [];
+    if (wanted.network) {
+      const plan = { ...first.plan, name: target.lab, clusters: parts.flatMap((part) => part.plan.clusters) };
+      const casts = new Map(parts.map((part) => [part.facts.cluster, part.cast]));
+      const notes = parts.flatMap(notesOf);
+      reports.push(await verifyLab(together(parts), plan, { ...about(plan), casts, notes, suites: ['network'], missing: parts.flatMap(missingOf) }));
+    }
+    const asked = parts.flatMap(({ beyond }) => beyond ?? []);
+    const [one] = asked;
+    if (one !== undefined) {
+      const plan = { ...one.plan, name: target.lab, clusters: asked.flatMap((part) => part.plan.clusters) };
+      const casts = new Map(asked.map(({ plan: { clusters }, cast }) => [clusters[0]?.name ?? '', cast]));
+      const notes = parts.flatMap((part) => [...part.notes, ...(wanted.network ? [] : notesOf(part))]);
+      reports.push(await verifyLab(together(asked), plan, { ...about(plan), casts, notes, suites: wanted.beyond }));
+    }
+    const [report, other] = reports;
+    if (report === undefined) throw new LabError({ code: 'USAGE', message: 'no suite is left to run', hint: `the suites are ${SUITES.join(', ')}` });
+    const joined = other === undefined ? report : joinReports(report, other, ['network', ...wanted.beyond]);
+    return { ...joined, startedAt: at.toISOString(), elapsedMs: Math.round(performance.now() - started) };
   } finally {
     await removed(parts);
   }
+}
+
+const FOUND_SUITES: readonly Suite[] = ['network', 'dns'];
+
+/**
+ * All that the lab has, and the names of the cluster itself, unless others are asked for. What makes no sense is said before anything is created.
+ * @throws {LabError} USAGE
+ */
+async function wantedOf(target: InClusterTarget, options: VerifyOptions): Promise<Wanted> {
+  const [{ isSelected, settleOptions }, { checks }] = await Promise.all([import('../verify/options.ts'), import('../verify/checks/index.ts')]);
+  const own = suitesOf(target.plan ?? { clusters: [] });
+  const suites = options.suites ?? SUITES.filter((suite) => suite === 'dns' || own.includes(suite));
+  const all = Object.values(checks);
+  const { only, skip } = settleOptions({ families: ['ipv4', 'ipv6'], clusters: [] }, { ...options, suites }, all, { icmp: false });
+  // Of a cluster that was found nobody says which Services and policies it should have.
+  const possible = target.plan === null ? FOUND_SUITES : SUITES;
+  if (!suites.some((suite) => possible.includes(suite))) {
+    throw new LabError({
+      code: 'USAGE',
+      message: `${suites.join(' and ')}: only of a lab`,
+      hint: `for clusters that were found the suites are ${FOUND_SUITES.join(', ')}`,
+    });
+  }
+  const left = suites.filter((suite) => possible.includes(suite) && all.some((check) => isSelected(check, { only, skip, suites: [suite] })));
+  return { network: left.includes('network'), beyond: left.filter((suite) => suite !== 'network') };
 }
 
 /** Waits for all removals, whatever becomes of one; throws the first failure. */
@@ -80,7 +126,7 @@ async function removed(parts: readonly Verified[]): Promise<void> {
   for (const one of ended) if (one.status === 'rejected') throw one.reason;
 }
 
-async function verifyOne(target: InClusterTarget, access: KubernetesAccess, options: VerifyOptions): Promise<Verified> {
+async function verifyOne(target: InClusterTarget, access: KubernetesAccess, options: VerifyOptions, wanted: Wanted): Promise<Verified> {
   const [
     { kubectlFor },
     { readFacts },
@@ -92,6 +138,7 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
     { requirePermissions },
     permissions,
     { untrackedNodes },
+    { clusterServices },
   ] = await Promise.all([
     import('../engines/kubernetes/kubectl.ts'),
     import('../engines/kubernetes/facts.ts'),
@@ -103,13 +150,16 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
     import('../engines/kubernetes/permissions.ts'),
     import('../constructs/synth/verification/permissions.ts'),
     import('../engines/kubernetes/conntrack-text.ts'),
+    import('../engines/kubernetes/observed-services.ts'),
   ]);
   const onEvent = options.onProgress ?? (() => {});
   const signal = options.signal ?? new AbortController().signal;
   // Each process that is waited for listens to it.
   setMaxListeners(0, signal);
   const kubectl = kubectlFor(access);
-  await requirePermissions(kubectl, permissions.VERIFICATION_PERMISSIONS, { signal });
+  const ownLab = target.plan !== null;
+  const asksLab = ownLab && wanted.beyond.length > 0;
+  await requirePermissions(kubectl, [...permissions.VERIFICATION_PERMISSIONS, ...(asksLab ? permissions.LAB_PERMISSIONS : [])], { signal });
   const planned = target.plan?.clusters.find((cluster) => cluster.name === access.cluster) ?? null;
   const facts = inOrder(await readFacts(kubectl, { signal }), planned);
   const families = facts.families.filter((family) => options.families?.includes(family) ?? true);
@@ -121,6 +171,47 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
   const deadlineMs = options.deadlineMs ?? CLUSTER_DEADLINE_MS;
   const attempts = options.attempts ?? ATTEMPTS;
   const common = { lab: target.lab, namespace };
+  const nodes = planned?.nodes.map((node) => ({ plan: node.name, name: node.netns }));
+  const observedBy = (collected: Parameters<typeof observedPlan>[0]['collected']): LabPlan => {
+    const observed = observedPlan({
+      lab: target.lab,
+      cluster: access.cluster,
+      facts,
+      ...(collected === undefined ? {} : { collected }),
+      ...(target.plan === null ? {} : { plan: target.plan }),
+      ...(nodes === undefined ? {} : { nodes }),
+    });
+    const services = clusterServices(facts);
+    return { ...observed, clusters: observed.clusters.map((cluster) => ({ ...cluster, services })) };
+  };
+  const suites = suitesInCluster({
+    kubectl,
+    namespace,
+    facts,
+    ownLab,
+    deadlineMs,
+    signal,
+    options: { ...options, families },
+    suites: wanted.beyond,
+    lab: target.lab,
+    mayEnter: async () => await requirePermissions(kubectl, permissions.ENTER_PERMISSIONS, { signal }),
+    observe: (jobs) =>
+      observedBy({
+        namespace,
+        evidence: { views: [], probes: [], replies: [], done: [], problems: [] },
+        pods: jobs.map((job) => ({
+          ...job,
+          ips: job.ips.filter((address) => families.includes(address.includes(':') ? 'ipv6' : 'ipv4')),
+          hostname: job.name,
+          role: 'r1',
+          labels: { 'cnilab.dev/requirement': 'r1' },
+        })),
+        targets: [],
+        conntrack: [],
+        notRun: [],
+        cleanup: Promise.resolve(),
+      }),
+  });
   const collected = await collectVerification({
     access,
     facts,
@@ -137,21 +228,16 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
         profile: options.profile ?? 'classic',
         perNode,
         shardSize: null,
+        mesh: wanted.network,
+        ...(suites.calls() === null ? {} : { calls: suites.calls() ?? 0 }),
       }),
     targets: (lines) => synth.targetsConfigMap({ ...common, lines }),
+    ...(wanted.beyond.length === 0 ? {} : { beyond: suites.prepare }),
     signal,
     onEvent,
   });
   try {
-    const nodes = planned?.nodes.map((node) => ({ plan: node.name, name: node.netns }));
-    const plan = observedPlan({
-      lab: target.lab,
-      cluster: access.cluster,
-      facts,
-      collected,
-      ...(target.plan === null ? {} : { plan: target.plan }),
-      ...(nodes === undefined ? {} : { nodes }),
-    });
+    const plan = observedBy(collected);
     return {
       facts,
       collected,
@@ -159,6 +245,8 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
       session: recordedSession(collected, plan),
       cast: castOfOne(collected, plan, synth.offsetsFor(facts.nodes.length, perNode)),
       untracked: untrackedNodes(collected.conntrack, collected.evidence.probes),
+      beyond: await suites.judged(plan, collected.evidence),
+      notes: suites.notes,
     };
   } catch (error) {
     // Whoever awaits the removal of a part does not know of this one.
@@ -191,9 +279,11 @@ function castOfOne(collected: Collected, plan: LabPlan, offsets: Cast['offsets']
 }
 
 /** One session over all clusters: every request is about the ends of one of them. */
-function together(parts: readonly Verified[]): EngineSession {
+function together(parts: readonly Pick<Verified, 'plan' | 'session'>[]): EngineSession {
   const sessionOf = (id: string): EngineSession => {
-    const part = parts.find(({ plan }) => id.startsWith(`${plan.clusters[0]?.name ?? ''}/`)) ?? parts[0];
+    const has = ({ plan: { clusters } }: Pick<Verified, 'plan'>): boolean =>
+      clusters.some((cluster) => id.startsWith(`${cluster.name}/`) || cluster.nodes.some((node) => node.netns === id));
+    const part = parts.find(has) ?? parts[0];
     if (part === undefined) throw new RangeError(`no cluster has ${id}`);
     return part.session;
   };
@@ -206,6 +296,14 @@ function together(parts: readonly Verified[]): EngineSession {
       const all = await Promise.all(parts.map(async (part) => await part.session.snapshot(namespaces, options)));
       return { takenAt: all[0]?.takenAt ?? '', namespaces: Object.assign({}, ...all.map((one) => one.namespaces)) };
     },
+    ...(parts.some(({ session }) => session.names === undefined)
+      ? {}
+      : {
+          names: {
+            exchange: async (netns, ...rest) => (await sessionOf(netns).names?.exchange(netns, ...rest)) ?? [],
+            resolve: async (netns, ...rest) => (await sessionOf(netns).names?.resolve(netns, ...rest)) ?? [],
+          },
+        }),
     run: async (netns, argv, options) => await sessionOf(netns).run(netns, argv, options),
     checkAttachments: async () => (await Promise.all(parts.map(async (part) => await part.session.checkAttachments()))).reduce((a, b) => a + b, 0),
     close: async () => {

@@ -1,4 +1,5 @@
 import type { KubernetesObject } from '../../topology/spec.ts';
+import { netexecArgs } from '../../topology/workloads.ts';
 import type { NodeName } from './kind-names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -81,6 +82,21 @@ export function imagesOf(objects: readonly KubernetesObject[]): readonly string[
 export function pullOnlyWhatIsMissing(object: KubernetesObject): KubernetesObject {
   return withPodSpec(object, (spec) =>
     eachContainer(spec, (container) => ('imagePullPolicy' in container ? container : { ...container, imagePullPolicy: 'IfNotPresent' })),
+  );
+}
+
+/**
+ * The object in which containers of the test image without a command answer at their ports: by itself the image waits. `image` is the default image or its
+ * replacement.
+ */
+export function answering(object: KubernetesObject, image: string): KubernetesObject {
+  const silent = (container: Json): boolean => container['image'] === image && !('args' in container) && !('command' in container);
+  const portsOf = (container: Json): Parameters<typeof netexecArgs>[0] =>
+    records(container['ports']).flatMap(({ containerPort, protocol }) =>
+      typeof containerPort === 'number' ? [{ containerPort, ...(typeof protocol === 'string' ? { protocol } : {}) }] : [],
+    );
+  return withPodSpec(object, (spec) =>
+    eachOf(spec, 'containers', (container) => (silent(container) ? { ...container, args: netexecArgs(portsOf(container)) } : container)),
   );
 }
 

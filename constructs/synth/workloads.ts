@@ -1,7 +1,8 @@
 import type { ClusterPlan, LabPlan } from '../../topology/plan.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
+import { AGNHOST_IMAGE } from '../../topology/workloads.ts';
 import { kindNodes } from './kind-names.ts';
-import { mapImages, pullOnlyWhatIsMissing, withNodeNames } from './pod-spec.ts';
+import { answering, mapImage, mapImages, pullOnlyWhatIsMissing, withNodeNames } from './pod-spec.ts';
 
 /** Namespaces that every cluster has. */
 const BUILT_IN: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease']);
@@ -26,6 +27,7 @@ function missingNamespaces(plan: LabPlan, objects: readonly KubernetesObject[]):
 /** The objects of a cluster as its API takes them, in the order in which they are applied: namespaces, definitions, then as the lab has them. */
 export function workloadObjects(plan: LabPlan, cluster: ClusterPlan): readonly KubernetesObject[] {
   const nodes = kindNodes(plan, cluster);
-  const objects = mapImages(cluster.objects, plan.images).map((object) => pullOnlyWhatIsMissing(withNodeNames(object, nodes)));
+  const image = mapImage(AGNHOST_IMAGE, plan.images);
+  const objects = mapImages(cluster.objects, plan.images).map((object) => answering(pullOnlyWhatIsMissing(withNodeNames(object, nodes)), image));
   return [...missingNamespaces(plan, objects), ...objects].sort((a, b) => rank(a) - rank(b));
 }

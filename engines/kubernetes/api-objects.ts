@@ -60,6 +60,9 @@ export interface PodObject {
     readonly hostNetwork?: boolean;
     readonly containers?: readonly {
       readonly name: string;
+      readonly image?: string;
+      readonly command?: readonly string[];
+      readonly args?: readonly string[];
       readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly hostPort?: number; readonly protocol?: string }[];
     }[];
     /** A DaemonSet's pods name their node here before they are scheduled. */

@@ -33,8 +33,21 @@ export interface CollectInput {
   readonly respondersMs?: number;
   readonly signal: AbortSignal;
   readonly onEvent: OnEvent;
+  /**
+   * What is asked besides of the network, settled before anything is created, with lines without responders: objects that the Jobs need, and pods to enter
+   * after them, whose evidence is added. null: nothing. `objects` is asked once this is settled.
+   */
+  readonly beyond?: (targets: readonly TargetLine[]) => Promise<Beyond | null>;
   /** @default kubectl of this machine */
   readonly kubectl?: Kubectl;
+}
+
+export interface Beyond {
+  readonly objects: readonly KubernetesObject[];
+  /** Resolves to the lines that the pods printed. */
+  readonly enter: () => Promise<string>;
+  /** The longest that entering takes, in milliseconds. */
+  readonly enterMs: number;
 }
 
 /** What a verification found, before it is judged. JSON but for `cleanup`. */
@@ -70,10 +83,12 @@ const LANES = 3;
  */
 export async function collectVerification(input: CollectInput): Promise<Collected> {
   const kubectl = input.kubectl ?? kubectlFor(input.access);
+  // What is asked decides how much time the Jobs have, and by when the namespace is gone.
+  const beyond = (await input.beyond?.(targetLines(input.facts, []))) ?? null;
   const first = input.objects({});
   const namespace = first.namespace.metadata.name;
   try {
-    const found = await run(input, kubectl, namespace, first);
+    const found = await run(input, kubectl, namespace, first, beyond);
     const cleanup = step(input.onEvent, `remove namespace ${namespace}`, '', () => removeNamespace(kubectl, namespace));
     // Whoever awaits it learns of a failure; until then it is no unhandled rejection.
     cleanup.catch(() => {});
@@ -99,6 +114,7 @@ async function run(
   kubectl: Kubectl,
   namespace: string,
   first: VerificationObjectsLike,
+  beyond: Beyond | null,
 ): Promise<Omit<Collected, 'namespace' | 'cleanup'>> {
   const { access, facts, signal } = input;
   const waiting = (what: string, deadlineMs: number): Waiting => ({
@@ -110,7 +126,7 @@ async function run(
     onProgress: (detail) => input.onEvent({ step: what, phase: 'progress', detail }),
   });
   const respondersMs = input.respondersMs ?? RESPONDERS_MS;
-  const owned = withDeadline(first.namespace, Date.now() + respondersMs + 2 * jobsMs(first.jobs) + BESIDES_MS);
+  const owned = withDeadline(first.namespace, Date.now() + respondersMs + 2 * jobsMs(first.jobs) + BESIDES_MS + (beyond?.enterMs ?? 0));
   await step(input.onEvent, 'create responders', '', () => kubectl.create([owned, ...first.responders, first.script], { signal }));
   const responders = await step(input.onEvent, 'wait for responders', '', () => awaitResponders(waiting('wait for responders', respondersMs)));
   const unfit = new Set(responders.missing.filter((one) => one.requirement === 'responder').map((one) => one.node));
@@ -131,22 +147,27 @@ async function run(
     const [evidence, conntrack] = await step(input.onEvent, 'read evidence', '', () => Promise.all([early ?? read(), readConntrack(access, nodes)]));
     return { pods, conntrack: conntrack.map((reading) => tooLate(reading, performance.now() - started)), evidence };
   };
-  let round = await probe([input.targets(targets)], first.jobs, fit, 'wait for Jobs');
+  let round = await probe([input.targets(targets), ...(beyond?.objects ?? [])], first.jobs, fit, 'wait for Jobs');
   const again = toRunAgain(round, fit);
   if (again.length > 0) {
     const { jobs } = input.objects({ onlyNodes: again, round: 1 });
     round = joined(round, await probe([], jobs, again, 'wait for Jobs once more'));
   }
   const { pods, rejected } = choosePods(round);
+  const entered = parseEvidence(beyond === null ? '' : await step(input.onEvent, 'ask from the pods of the lab', '', beyond.enter));
   const wanted = facts.nodes.flatMap((node) => REQUIREMENTS.map((role) => ({ node: node.name, role })));
   const reported = reportedPods(round.evidence);
   const silent = await reasonsFor(waiting('', 0), round.pods, wanted, (pod) => reported.has(pod.metadata.name));
   return {
-    evidence: {
-      ...round.evidence,
-      views: round.evidence.views.filter((line) => !rejected.has(line.pod)),
-      probes: round.evidence.probes.filter((line) => !rejected.has(line.pod)),
-    },
+    evidence: both(
+      {
+        ...round.evidence,
+        views: round.evidence.views.filter((line) => !rejected.has(line.pod)),
+        probes: round.evidence.probes.filter((line) => !rejected.has(line.pod)),
+        replies: round.evidence.replies.filter((line) => !rejected.has(line.pod)),
+      },
+      entered,
+    ),
     pods: [...recordedPods(responders.pods).filter((pod) => pod.ips.length > 0), ...pods],
     targets,
     conntrack: round.conntrack,
@@ -207,13 +228,21 @@ interface Round {
 
 /** The API lists the pods of both rounds in the second one; a node that was asked twice is known by its second answer. */
 function joined(first: Round, second: Round): Round {
-  const { evidence: a } = first;
-  const { evidence: b } = second;
   const asked = new Set(second.conntrack.map((one) => one.netns));
   return {
     pods: second.pods,
     conntrack: [...first.conntrack.filter((one) => !asked.has(one.netns)), ...second.conntrack],
-    evidence: { views: [...a.views, ...b.views], probes: [...a.probes, ...b.probes], done: [...a.done, ...b.done], problems: [...a.problems, ...b.problems] },
+    evidence: both(first.evidence, second.evidence),
+  };
+}
+
+function both(a: ParsedEvidence, b: ParsedEvidence): ParsedEvidence {
+  return {
+    views: [...a.views, ...b.views],
+    probes: [...a.probes, ...b.probes],
+    replies: [...a.replies, ...b.replies],
+    done: [...a.done, ...b.done],
+    problems: [...a.problems, ...b.problems],
   };
 }
 

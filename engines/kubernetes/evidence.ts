@@ -2,13 +2,14 @@
 import type { Family } from '../../topology/spec.ts';
 import type { Outcome } from '../port.ts';
 
-export type EvidenceRequirement = 'r1' | 'r2' | 'r3';
+/** own: a pod of the lab itself, entered. */
+export type EvidenceRequirement = 'r1' | 'r2' | 'r3' | 'own';
 
 /**
  * mesh: a responder; self: the own pod; node: a node, from a pod; closed: a port on which nothing listens; nobody: an address that no pod has;
- * stream: 64 KiB both ways.
+ * stream: 64 KiB both ways; call: an address of a Service, or of a pod of the lab.
  */
-export type ProbeKind = 'mesh' | 'self' | 'node' | 'closed' | 'nobody' | 'stream';
+export type ProbeKind = 'mesh' | 'self' | 'node' | 'closed' | 'nobody' | 'stream' | 'call';
 
 /** The interfaces that a pod, a responder or a node has. */
 export interface ViewLine {
@@ -63,6 +64,25 @@ export interface ProbeLine {
   readonly bytes: number;
 }
 
+/** What came back to a question that is no probe (engines/kubernetes/calls.ts). */
+export interface ReplyLine {
+  readonly type: 'reply';
+  readonly requirement: EvidenceRequirement;
+  readonly node: string;
+  readonly pod: string;
+  readonly kind: 'ask' | 'resolve' | 'conf';
+  /** A family for `resolve`; "-" for `conf`. */
+  readonly protocol: string;
+  readonly address: string;
+  /** The message, as it went out, or the name. */
+  readonly text: string;
+  /** For `ask` 0 answered, 28 not answered in time, 7 refused; else of the program. -1: it could not run. */
+  readonly exit: number;
+  readonly error: string;
+  /** Base64. */
+  readonly data: string;
+}
+
 /** The last line of a Job. */
 export interface DoneLine {
   readonly type: 'done';
@@ -78,6 +98,7 @@ export interface DoneLine {
 export interface ParsedEvidence {
   readonly views: readonly ViewLine[];
   readonly probes: readonly ProbeLine[];
+  readonly replies: readonly ReplyLine[];
   readonly done: readonly DoneLine[];
   /** Lines that are no evidence, at most {@link PROBLEM_LIMIT} of them, each with its reason. */
   readonly problems: readonly string[];
@@ -96,10 +117,10 @@ const oneOf =
   (...values: readonly string[]): Check =>
   (value) =>
     typeof value === 'string' && values.includes(value);
-const requirement = oneOf('r1', 'r2', 'r3');
+const requirement = oneOf('r1', 'r2', 'r3', 'own');
 
 const PROBE: Readonly<Record<Exclude<keyof ProbeLine, 'type'>, Check>> = {
-  kind: oneOf('mesh', 'self', 'node', 'closed', 'nobody', 'stream'),
+  kind: oneOf('mesh', 'self', 'node', 'closed', 'nobody', 'stream', 'call'),
   requirement,
   node: text,
   pod: text,
@@ -122,6 +143,18 @@ const PROBE: Readonly<Record<Exclude<keyof ProbeLine, 'type'>, Check>> = {
   nonce: text,
   echo: text,
   bytes: count,
+};
+const REPLY: Readonly<Record<Exclude<keyof ReplyLine, 'type'>, Check>> = {
+  kind: oneOf('ask', 'resolve', 'conf'),
+  requirement,
+  node: text,
+  pod: text,
+  protocol: text,
+  address: text,
+  text,
+  exit: (value) => value === -1 || count(value),
+  error: text,
+  data: text,
 };
 const VIEW: Readonly<Record<string, Check>> = { requirement, node: text, pod: text, podIPs: text };
 const DONE: Readonly<Record<Exclude<keyof DoneLine, 'type'>, Check>> = {
@@ -158,6 +191,7 @@ function fieldsOf(line: string): Fields | null {
 export function parseEvidence(log: string): ParsedEvidence {
   const views: ViewLine[] = [];
   const probes: ProbeLine[] = [];
+  const replies: ReplyLine[] = [];
   const done: DoneLine[] = [];
   const problems: string[] = [];
   let further = 0;
@@ -172,14 +206,15 @@ export function parseEvidence(log: string): ParsedEvidence {
       refuse(line, 'not a line of JSON');
       continue;
     }
-    const checks = { view: VIEW, probe: PROBE, done: DONE }[String(fields['type'])];
+    const checks = { view: VIEW, probe: PROBE, reply: REPLY, done: DONE }[String(fields['type'])];
     const why = fields['v'] !== 1 ? `version ${String(fields['v'])} is not known` : checks === undefined ? 'its type is not known' : fault(fields, checks);
     if (why !== null) refuse(line, why);
     else if (fields['type'] === 'view') views.push(viewOf(fields));
     else if (fields['type'] === 'probe') probes.push(fields as unknown as ProbeLine);
+    else if (fields['type'] === 'reply') replies.push(fields as unknown as ReplyLine);
     else done.push(fields as unknown as DoneLine);
   }
-  return { views, probes, done, problems: further === 0 ? problems : [...problems, `and ${further} more`] };
+  return { views, probes, replies, done, problems: further === 0 ? problems : [...problems, `and ${further} more`] };
 }
 
 function viewOf(fields: Fields): ViewLine {

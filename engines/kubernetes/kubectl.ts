@@ -12,6 +12,8 @@ export interface KubectlOptions {
   readonly signal?: AbortSignal;
   /** Ctrl-C at the terminal does not reach it: for what has to be done then all the same. @default false */
   readonly detached?: boolean;
+  /** What took too long or was killed is returned with what it printed, and its failure in `stderr`; else that is an error. @default false */
+  readonly unfinished?: boolean;
 }
 
 export interface Kubectl {
@@ -54,7 +56,7 @@ export function kubectlFor(access: KubernetesAccess, deps: KubectlDeps = { run: 
     ...(access.context === null ? [] : [`--context=${access.context}`]),
     `--request-timeout=${REQUEST_TIMEOUT}`,
   ];
-  const run: Kubectl['run'] = async (args, options = {}) => {
+  const run: Kubectl['run'] = async (args, { unfinished = false, ...options } = {}) => {
     const argv: readonly [string, ...string[]] = ['kubectl', ...flags, ...args];
     const result = await deps.run(argv, { timeoutMs: TIMEOUT_MS, ...options });
     if (options.signal?.aborted === true) throw interrupted();
@@ -65,7 +67,11 @@ export function kubectlFor(access: KubernetesAccess, deps: KubectlDeps = { run: 
         hint: 'install kubectl: https://kubernetes.io/docs/tasks/tools/',
       });
     }
-    if (result.failure !== '') throw commandFailed(argv, { ...result, stderr: `${result.stderr}${result.failure}` });
+    if (result.failure !== '') {
+      const told = { ...result, stderr: `${result.stderr}${result.failure}` };
+      if (unfinished) return told;
+      throw commandFailed(argv, told);
+    }
     if (result.exitCode !== 0) {
       const error = accessError(access, result.stderr);
       if (error !== null) throw error;
@@ -119,9 +125,13 @@ function passes(error: unknown): boolean {
   return error.code === 'CLUSTER_UNREACHABLE' || (error.code === 'COMMAND_FAILED' && PASSING.test(String(error.details['stderr'])));
 }
 
+/** A program that runs in a pod is not ended with the kubectl that started it: the kubelet lets it run on. */
+const INTERRUPTED_HINT =
+  'objects that were created in the cluster were removed; probes in pods of a lab end by themselves when their time is up; run the command again';
+
 /** How an interrupted command ends. */
 export function interrupted(): LabError {
-  return new LabError({ code: 'INTERRUPTED', message: 'interrupted', hint: 'what was begun in the cluster was removed; run the command again' });
+  return new LabError({ code: 'INTERRUPTED', message: 'interrupted', hint: INTERRUPTED_HINT });
 }
 
 /** What stands in kubectl's way, by the words it uses; the first that fits. */

@@ -2,8 +2,9 @@
 import { stableHash } from '../../topology/names.ts';
 import type { ClusterPlan, LabPlan, NodePlan, PodPlan } from '../../topology/plan.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
+import { podDns } from '../../topology/workloads.ts';
 import type { KubernetesAccess } from '../port.ts';
-import { podIPsOf, type NodeObject, type ObjectList, type PodObject } from './api-objects.ts';
+import { isReady, podIPsOf, type NodeObject, type ObjectList, type PodObject } from './api-objects.ts';
 import { nodeFacts } from './facts.ts';
 import { linksOf, type IpLink } from './ip-json.ts';
 import { kubectlFor, patient, type Kubectl } from './kubectl.ts';
@@ -100,6 +101,8 @@ function podPlan(pod: PodObject, owner: KubernetesObject, node: NodePlan, cluste
         hostPort: port.hostPort ?? null,
       })),
     ),
+    ready: isReady(pod),
+    ...podDns((pod.spec ?? {}) as Readonly<Record<string, unknown>>),
     containerId: stableHash(id, 64),
     interface: hostNetwork
       ? null

@@ -57,6 +57,7 @@ export function observedPlan(input: ObservedInput): LabPlan {
     nodes,
     pods: pods.map((pod) => podPlan(pod, cluster, collected?.namespace ?? '', nodes, views.get(pod.name) ?? null, mtuBytes)),
     objects: planned?.objects ?? [],
+    services: [],
   };
   return {
     schema: PLAN_SCHEMA,
@@ -124,6 +125,11 @@ function podPlan(pod: RecordedPod, cluster: string, namespace: string, nodes: re
     labels: pod.labels,
     owner: pod.role === 'responder' ? 'DaemonSet/responder' : `Job/${pod.labels['job-name'] ?? pod.role}`,
     ports: [],
+    ready: true,
+    hostname: '',
+    subdomain: '',
+    dnsPolicy: 'ClusterFirst',
+    dnsConfig: { nameservers: [], searches: [], options: [] },
     containerId: stableHash(id, 64),
     interface: {
       name: link?.ifname ?? 'eth0',

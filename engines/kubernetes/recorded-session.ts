@@ -4,8 +4,9 @@ import type { LabPlan } from '../../topology/plan.ts';
 import type { Endpoint, EngineSession, NamespaceSnapshot, ProbeRecord, ProbeRequest, ProbeSummary, SessionSight, Snapshot } from '../port.ts';
 import { createBatch, MAX_BATCH } from '../probe-batch.ts';
 import type { Collected } from './collect.ts';
-import { outcomeOf, type ProbeLine } from './evidence.ts';
+import type { ProbeLine } from './evidence.ts';
 import { addressSnapshots, linkSnapshot } from './ip-json.ts';
+import { recordOfLine } from './probe-record.ts';
 import { viewLinks } from './views.ts';
 
 /** Neither ICMP nor chosen sizes without raw sockets; a node's kernel is not read; netexec does not tell to which address it was sent. */
@@ -136,23 +137,6 @@ function lineOf(request: ProbeRequest, client: number, server: number, attempt: 
   return line === undefined || line.port !== request.port ? null : line;
 }
 
-const NOTHING = {
-  outcome: 'not-run',
-  errno: 0,
-  rttUs: 0,
-  localAddress: '',
-  localPort: 0,
-  seenSourceAddress: '',
-  seenSourcePort: 0,
-  seenDestinationAddress: '',
-  seenDestinationPort: 0,
-  seenTtl: 0,
-  answeredBy: -1,
-  replyFromAddress: '',
-  nonceThere: false,
-  nonceBack: false,
-} as const satisfies Partial<ProbeRecord>;
-
 function recordOf(
   request: ProbeRequest,
   [client, server]: readonly [client: number, server: number],
@@ -161,41 +145,11 @@ function recordOf(
   whoIs: (hostname: string) => number,
 ): ProbeRecord {
   const line = lineOf(request, client, server, attempt, lines);
-  if (line === null) {
-    const dialled = request.endpoints[server]?.addresses.find((one) => one.family === request.family)?.address ?? '';
-    return { ...NOTHING, client, server, attempt, dialledAddress: dialled, dialledPort: request.port };
-  }
-  const base = { client, server, attempt, dialledAddress: line.address, dialledPort: line.port };
-  const { outcome, errno } = outcomeOf(line);
-  // More than one connection: the port that the server told of the first is not the one that the client tells of the last.
-  if (outcome === 'ok' && line.protocol === 'tcp' && line.connects > 1) return { ...NOTHING, ...base };
-  const answeredBy = whoIs(line.hostname);
-  const seen = placeOf(line.seen);
-  const nonce = line.nonce !== '' && line.echo === line.nonce;
-  return {
-    ...NOTHING,
-    ...base,
-    outcome,
-    errno,
-    // The handshake of TCP is one round trip; the time of a UDP exchange is that of programs that look for the answer every so often.
-    rttUs: line.protocol === 'tcp' ? Math.round(line.connectMs * 1000) : 0,
-    localAddress: line.localAddress,
-    localPort: line.localPort,
-    seenSourceAddress: seen.address,
-    seenSourcePort: seen.port,
-    seenDestinationAddress: answeredBy === server ? line.address : '',
-    seenDestinationPort: answeredBy === server ? line.port : 0,
-    answeredBy,
-    nonceThere: nonce,
-    nonceBack: nonce,
-  };
-}
-
-/** `10.244.0.5:43210` or `[fd00::5]:43210`. */
-export function placeOf(text: string): { readonly address: string; readonly port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
-  // A socket of both families shows an IPv4 peer as mapped.
-  return { address: (match?.[1] ?? match?.[2] ?? '').replace(/^::ffff:(?=\d+\.)/, ''), port: Number(match?.[3] ?? 0) };
+  const dialledAddress = line?.address ?? request.endpoints[server]?.addresses.find((one) => one.family === request.family)?.address ?? '';
+  const record = recordOfLine({ client, server, attempt, dialledAddress, dialledPort: line?.port ?? request.port }, line, whoIs);
+  // Where the right one answered, the destination is what was dialled, as far as anybody can tell.
+  const right = record.answeredBy === server && record.outcome !== 'not-run';
+  return right ? { ...record, seenDestinationAddress: record.dialledAddress, seenDestinationPort: record.dialledPort } : record;
 }
 
 function conntrackOf({ conntrack }: Collected, request: ProbeRequest): ProbeSummary['conntrack'] {

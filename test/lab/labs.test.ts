@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadLab } from '../../lab/load-lab.ts';
@@ -13,6 +13,14 @@ const names = readdirSync(folder)
   .map((file) => file.slice(0, -3))
   .sort();
 
+/** The addresses of Services, and who is behind them; nothing for labs of pods alone. */
+function servicesOf(plan: LabPlan): object {
+  const all = plan.clusters.flatMap((cluster) => cluster.services.filter((service) => service.namespace !== 'kube-system' && service.name !== 'kubernetes'));
+  return all.length === 0
+    ? {}
+    : { services: all.map((one) => `${one.id} ${one.type} ${one.clusterIPs.join(' ')} to ${one.endpoints.map((end) => end.address).join(' ')}`) };
+}
+
 /** What a person would look for: nodes with their addresses and pod ranges, pods per node, MTU. */
 function gist(plan: LabPlan): unknown {
   const cluster = plan.clusters[0];
@@ -24,8 +32,12 @@ function gist(plan: LabPlan): unknown {
     routers: plan.machines.map((machine) => `${machine.name} ${machine.interfaces.map((i) => i.addresses[0]?.address).join(' ')}`),
     cni: cluster?.cni.type,
     mtu: cluster?.cni.mtuBytes,
+    ...servicesOf(plan),
   };
 }
+
+/** What planning says of a lab, and is meant to. */
+const FINDINGS: Readonly<Record<string, readonly string[]>> = { 'cluster-dns': ['CLUSTER_IP_UPPER_BAND'], 'policy-deny-all': ['POLICY_IGNORED'] };
 
 describe('the labs that ship', () => {
   it('are these', () => {
@@ -35,18 +47,31 @@ describe('the labs that ship', () => {
       'calico-bgp',
       'calico-cross-subnet',
       'calico-reflector',
+      'cluster-dns',
+      'dns-policy',
       'flannel-host-gw',
       'flannel-vxlan',
+      'ingress-hosts',
+      'policy-db',
+      'policy-deny-all',
+      'proxy-modes',
+      'service-clusterip',
+      'service-nodeport',
+      'service-userspace',
       'three-requirements',
       'weave-mesh',
     ]);
   });
 
-  it.each(names)("%s has its file's name, no findings, and a plan", async (name) => {
+  it.each(names)("%s has its file's name, no findings that it does not mean to have, and a plan", async (name) => {
     const loaded = await loadLab(`${folder}${name}.ts`);
-    expect(validateLab(loaded)).toEqual([]);
+    const findings = validateLab(loaded);
+    expect(findings.filter((one) => one.severity === 'error')).toEqual([]);
+    expect(findings.map((one) => one.code)).toEqual(FINDINGS[name] ?? []);
     const plan = planLabFile(loaded);
     expect(plan.name).toBe(name);
+    // What its comments tell to type is about this lab.
+    for (const [, told] of readFileSync(`${folder}${name}.ts`, 'utf8').matchAll(/cnilab (?:exec|verify|inspect) ([a-z-]+)/g)) expect(told).toBe(name);
     expect(plan.description).not.toBe('');
     await expect(`${JSON.stringify(gist(plan), null, 2)}\n`).toMatchFileSnapshot(`golden/${name}.json`);
   });

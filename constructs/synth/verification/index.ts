@@ -4,13 +4,15 @@ import type { Construct } from 'constructs';
 import type { Family, KubernetesObject } from '../../../topology/spec.ts';
 import { ManifestChart } from '../cni/chart.ts';
 import { ownerLabels, type Owner } from './labels.ts';
-import { VERIFICATION_PERMISSIONS } from './permissions.ts';
+import { ENTER_PERMISSIONS, LAB_PERMISSIONS, VERIFICATION_PERMISSIONS } from './permissions.ts';
 import { probeJob, type ProbeJobProps } from './probe-job.ts';
 import { PROBE_SCRIPT } from './probe-script.ts';
 import { REQUIREMENTS } from './requirement.ts';
 import { responder } from './responder.ts';
 import { offsetsFor } from './targets.ts';
 
+export { callsConfigMap } from './calls.ts';
+export { ENTER, enteredScript } from './entered.ts';
 export { offsetsFor, targetsConfigMap, type TargetLine } from './targets.ts';
 
 export interface VerificationInput extends Owner {
@@ -32,6 +34,10 @@ export interface VerificationInput extends Owner {
   readonly onlyNodes?: readonly string[];
   /** Number of the round; Jobs of later ones are named after it. @default 0 */
   readonly round?: number;
+  /** Connections and questions of the ConfigMap `calls` ({@link callsConfigMap}), at most for one pod. @default there is no such ConfigMap */
+  readonly calls?: number;
+  /** False: Jobs send nothing but calls. @default true */
+  readonly mesh?: boolean;
 }
 
 /** In the order in which they are applied; before the Jobs comes {@link targetsConfigMap}, once the responders have addresses. */
@@ -84,11 +90,11 @@ class JobsChart extends ManifestChart {
   }
 }
 
-/** The rules to grant. */
+/** The rules to grant, those for a lab's own Services and pods last. */
 class PermissionsChart extends ManifestChart {
   constructor(scope: Construct) {
     super(scope, 'permissions');
-    for (const role of VERIFICATION_PERMISSIONS) this.add(role);
+    for (const role of [...VERIFICATION_PERMISSIONS, ...LAB_PERMISSIONS, ...ENTER_PERMISSIONS]) this.add(role);
   }
 }
 
@@ -117,8 +123,20 @@ function first(chart: ManifestChart): KubernetesObject {
 }
 
 function jobsOf(input: VerificationInput, offsets: readonly number[] | 'all'): readonly ProbeJobProps[] {
-  const { lab, namespace, nodes, families, attempts, deadlineMs, image, profile, round = 0 } = input;
-  const common = { lab, namespace, families, attempts, deadlineMs, image, profile, offsets, targets: offsets === 'all' ? nodes.length : offsets.length };
+  const { lab, namespace, nodes, families, attempts, deadlineMs, image, profile, round = 0, calls = null, mesh = true } = input;
+  const common = {
+    lab,
+    namespace,
+    families,
+    attempts,
+    deadlineMs,
+    image,
+    profile,
+    offsets,
+    calls,
+    mesh,
+    targets: offsets === 'all' ? nodes.length : offsets.length,
+  };
   const suffix = round === 0 ? '' : `-round${round}`;
   return REQUIREMENTS.flatMap((requirement) =>
     groupsOf(input).map(({ id, index, members }) => ({ ...common, requirement, name: `${requirement}-${id}${suffix}`, index, nodes: members })),

@@ -16,12 +16,14 @@ export interface ProbeAmount {
   readonly families: number;
   readonly attempts: number;
   readonly deadlineMs: number;
+  /** Connections and questions beyond the network's own: {@link VerificationInput.calls}. */
+  readonly calls: number;
 }
 
 /** Probes of one pod: per target and family every attempt by TCP and UDP, and for r1 the node as well, two closed ports, a stream, an address of nobody. */
-function probesOfPod({ requirement, targets, families, attempts }: ProbeAmount): number {
+function probesOfPod({ requirement, targets, families, attempts, calls }: ProbeAmount): number {
   const mesh = targets * families * attempts * 2;
-  return requirement === 'r1' ? mesh * 2 + targets * families * 4 + families * attempts * 2 : mesh;
+  return calls + (requirement === 'r1' ? mesh * 2 + targets * families * 4 + families * attempts * 2 : mesh);
 }
 
 /** Seconds after which a pod gives the rest up: twice what it takes when nothing at all answers, and half a minute for a node that is busy. */

@@ -27,3 +27,14 @@ const clusterRole = (name: string, rules: readonly PolicyRule[]): Role => ({
  * pods of a verification need no permission at all.
  */
 export const VERIFICATION_PERMISSIONS: readonly Role[] = [clusterRole('cnilab-verify', CLUSTER), clusterRole('cnilab-verify-objects', OBJECTS)];
+
+/** What is needed besides where more than the network of a lab of cnilab is asked: to read its Services as they run. Clusters that were found need not allow it. */
+export const LAB_PERMISSIONS: readonly Role[] = [
+  clusterRole('cnilab-verify-lab', [
+    { apiGroups: [''], resources: ['services'], verbs: ['get', 'list'] },
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list'] },
+  ]),
+];
+
+/** What is needed besides where Services or policies are asked from a lab's own pods: to enter them, because no other pod is what a selector selects. */
+export const ENTER_PERMISSIONS: readonly Role[] = [clusterRole('cnilab-verify-enter', [{ apiGroups: [''], resources: ['pods/exec'], verbs: ['create'] }])];

@@ -22,6 +22,10 @@ export interface ProbeJobProps extends Owner {
   readonly offsets: readonly number[] | 'all';
   /** Number of nodes that each pod probes. */
   readonly targets: number;
+  /** Connections and questions of the ConfigMap `calls`, at most for one pod; null: there is none. */
+  readonly calls: number | null;
+  /** False: nothing but calls is sent. */
+  readonly mesh: boolean;
 }
 
 /** Kubernetes keeps what is left of a verification that nobody cleaned up no longer than this. */
@@ -37,8 +41,9 @@ const field = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: {
 export function probeJob(props: ProbeJobProps): Job {
   const { name, namespace, requirement, nodes, index, families, deadlineMs, offsets } = props;
   const indexed = index === null;
+  const calls = props.calls !== null && requirement !== 'r3';
   const hold = indexed ? HOLD_SECONDS : 0;
-  const amount = { requirement, targets: props.targets, families: families.length, attempts: props.attempts, deadlineMs };
+  const amount = { requirement, targets: props.targets, families: families.length, attempts: props.attempts, deadlineMs, calls: props.calls ?? 0 };
   const labels = { ...ownerLabels(props), 'cnilab.dev/requirement': requirement };
   const values: Readonly<Record<string, string>> = {
     REQUIREMENT: requirement,
@@ -55,6 +60,8 @@ export function probeJob(props: ProbeJobProps): Job {
     CLOSED_PORT: String(CLOSED_PORT),
     TARGETS: '/targets/targets',
     SCRATCH: '/scratch',
+    ...(props.mesh ? {} : { MESH: 'no' }),
+    ...(calls ? { CALLS: '/calls' } : {}),
   };
   const spec: PodSpec = {
     ...UNPRIVILEGED_POD,
@@ -77,6 +84,7 @@ export function probeJob(props: ProbeJobProps): Job {
         volumeMounts: [
           { name: 'probe', mountPath: '/probe', readOnly: true },
           { name: 'targets', mountPath: '/targets', readOnly: true },
+          ...(calls ? [{ name: 'calls', mountPath: '/calls', readOnly: true }] : []),
           { name: 'scratch', mountPath: '/scratch' },
         ],
       },
@@ -84,6 +92,7 @@ export function probeJob(props: ProbeJobProps): Job {
     volumes: [
       { name: 'probe', configMap: { name: 'probe', defaultMode: EXECUTABLE } },
       { name: 'targets', configMap: { name: 'targets' } },
+      ...(calls ? [{ name: 'calls', configMap: { name: 'calls' } }] : []),
       { name: 'scratch', emptyDir: { medium: 'Memory', sizeLimit: '8Mi' } },
     ],
   };

@@ -6,7 +6,7 @@ const TEXT = String.raw`#!/bin/sh
 # Probes the network from where it runs, and prints what both ends saw: one line of JSON for each probe. It judges nothing.
 # Needs curl, nc (OpenBSD), ip (iproute2) and bash, all of them in the agnhost image; runs in dash, in busybox' ash and in bash.
 #
-# REQUIREMENT  r1 (from a pod, with its own responder), r2 (from the network of a node) or r3 (views, from a pod)
+# REQUIREMENT  r1 (from a pod, with its own responder), r2 (from the network of a node), r3 (views, from a pod), or own (calls alone)
 # NODE POD POD_IPS            who asks; addresses joined by commas
 # TARGETS      file, a line for every node, separated by tabs: index, node, responder, its addresses, addresses of the node, addresses
 #              that nobody has. Lists are joined by commas; what is not there is "-".
@@ -14,6 +14,10 @@ const TEXT = String.raw`#!/bin/sh
 # PROFILE FAMILIES ATTEMPTS   "current" asks only the own node for r2; "ipv4 ipv6"; fresh connections for each pair
 # DEADLINE SILENCE            seconds for an answer; and where none is expected, from an address that nobody has
 # PARALLEL LIMIT HOLD         probes at once; seconds after which the rest is given up; seconds that the pod stays at least
+# MESH CALLS   "no": nothing but calls is sent; file of calls, or a directory in which it is named by requirement and index of the
+#              node, or by requirement for all that have none of their own.
+#              A line for each, separated by tabs: call, protocol, address, port, connections; ask, protocol, server, port, message (base64);
+#              resolve, family, "-", 0, name; conf (the text of resolv.conf), "-", "-", 0, "-"
 # PROBE_PORT CLOSED_PORT      of the responders; one on which nothing listens
 # SCRATCH AGNHOST             a directory to write to; the program of the responder
 set -uf
@@ -34,6 +38,10 @@ PROFILE=@{PROFILE:-classic}
 SILENCE=@{SILENCE:-$DEADLINE}
 SCRATCH=@{SCRATCH:-$(mktemp -d)}
 STREAM_BYTES=65536
+MESH=@{MESH:-yes}
+CALLS=@{CALLS:-}
+# The resolver of the system asks every server twice, for five seconds.
+RESOLVE_SECONDS=20
 
 probes=0
 slots=
@@ -290,6 +298,97 @@ probe() { # kind protocol address port target node attempt
   eval "pid$slot=\$!"
 }
 
+# What is no probe: a message to a server, a name, or the text of a file. What came back is in base64.
+inquire() { # kind protocol address port text
+  take
+  serial=$((serial + 1))
+  (
+    kind=$1 protocol=$2 address=$3 port=$4 text=$5 exit=0 error=$broken data=
+    out=$SCRATCH/$slot.out err=$SCRATCH/$slot.err fifo=$SCRATCH/$slot.fifo
+    trap '[ -z "$child" ] || kill "$child"; exit' TERM INT HUP
+    : >"$out"
+    if [ -n "$broken" ]; then
+      exit=-1
+    else
+      case $kind in
+        ask) message ;;
+        resolve)
+          timeout "$RESOLVE_SECONDS" getent "ahosts@{protocol#ip}" "$text" >"$out" 2>"$err" 3>&- &
+          child=$!
+          wait "$child"
+          exit=$?
+          child=
+          # 1: a getent that knows no such database.
+          case $exit in 1 | 126 | 127) error='getent or timeout of this image cannot ask' exit=-1 ;; esac
+          ;;
+        conf) cat /etc/resolv.conf >"$out" 2>"$err" || exit=$? ;;
+      esac
+      # nc -v tells of successes, too.
+      [ -n "$error" ] || [ "$exit" -eq 0 ] || IFS= read -r error <"$err"
+      data=$(base64 <"$out" | tr -d '\n')
+    fi
+    plain "$error"
+    printf '{"v":1,"type":"reply","requirement":"%s","node":"%s","pod":"%s","kind":"%s","protocol":"%s","address":"%s","text":"%s","exit":%d,"error":"%s","data":"%s"}\n' \
+      "$REQUIREMENT" "$NODE" "$POD" "$kind" "$protocol" "$address" "$text" "$exit" "$plain" "$data" >"$SCRATCH/$slot.line"
+    printf '%s\n' "$slot" >&9
+  ) 2>/dev/null &
+  eval "pid$slot=\$!"
+}
+
+# One message by nc, and what comes back: all of it once it is as long as TCP says before it.
+message() {
+  set -- -n -v
+  [ "$protocol" = tcp ] || set -- -n -u
+  exec 3<>"$fifo"
+  "$nc" "$@" "$address" "$port" <&3 >"$out" 2>"$err" 3>&- &
+  child=$!
+  printf %s "$text" | base64 -d >&3
+  now
+  until=$((now + hundredths))
+  while ! heard; do
+    sleep 0.01
+    now
+    # What came at the last moment is looked at once more.
+    if ! alive "$child"; then
+      heard || exit=7
+      break
+    elif [ "$now" -ge "$until" ]; then
+      heard || exit=28
+      break
+    fi
+  done
+  kill "$child"
+  wait "$child"
+  child=
+  exec 3>&-
+  [ "$exit" -ne 7 ] || [ "$protocol" = tcp ] || named_error
+}
+
+heard() {
+  [ -s "$out" ] || return 1
+  [ "$protocol" = tcp ] || return 0
+  set -- $(od -An -tu1 -N2 "$out") 0 0
+  [ "$(wc -c <"$out")" -ge $((2 + $1 * 256 + $2)) ]
+}
+
+# The calls of this place.
+calls() { # file
+  while IFS=$tab read -r kind protocol address port text <&8; do
+    case $kind in
+      call)
+        # With several addresses the route chooses: of each door by itself.
+        route "$address"
+        nth=0
+        while [ "$nth" -lt "$text" ]; do
+          probe call "$protocol" "$address" "$port" '' '' "$nth"
+          nth=$((nth + 1))
+        done
+        ;;
+      ?*) inquire "$kind" "$protocol" "$address" "$port" "$text" ;;
+    esac
+  done 8<"$1"
+}
+
 # Waits for a slot, and prints the line of the probe that left it.
 take() {
   read -r slot <&9 || :
@@ -412,13 +511,14 @@ done
 IFS=' '
 
 own= count=0
+[ "$REQUIREMENT" != own ] || TARGETS=/dev/null own=0
 while IFS=$tab read -r index node rest; do
   [ "$node" != "$NODE" ] || own=$index
   count=$((count + 1))
 done <"$TARGETS"
 [ -n "$own" ] || finish false "$NODE is not among the targets"
 
-[ "$REQUIREMENT" != r1 ] || respond
+[ "$REQUIREMENT$MESH" != r1yes ] || respond
 
 # Before anything runs besides, because these lines may be long. A node has hundreds of interfaces: only those with addresses.
 if [ "$REQUIREMENT" = r2 ]; then
@@ -431,7 +531,7 @@ if [ "$REQUIREMENT" = r2 ]; then
 else
   interfaces=$("$ip" -j -d addr 2>/dev/null)
 fi
-view "$POD" "$POD_IPS" interfaces "@{interfaces:-[]}"
+[ "$REQUIREMENT" = own ] || view "$POD" "$POD_IPS" interfaces "@{interfaces:-[]}"
 
 if [ "$REQUIREMENT" = r3 ]; then
   while IFS=$tab read -r index node pod ips rest <&8; do
@@ -448,6 +548,12 @@ if [ "$REQUIREMENT" = r3 ]; then
     esac
   done 8<"$TARGETS"
 fi
+
+if [ -d "$CALLS" ]; then
+  [ -f "$CALLS/$REQUIREMENT-$own" ] && CALLS=$CALLS/$REQUIREMENT-$own || CALLS=$CALLS/$REQUIREMENT
+fi
+[ -f "$CALLS" ] || CALLS=
+[ "$MESH$CALLS" != no ] || finish true ''
 
 filler=x
 while [ @{#filler} -lt "$STREAM_BYTES" ]; do filler=$filler$filler; done
@@ -469,6 +575,12 @@ printf '%s\n' $slots >&9
   wait "$child" && printf 'over\n' >&9
 ) 2>/dev/null &
 watch=$!
+
+[ -z "$CALLS" ] || calls "$CALLS"
+if [ "$MESH" = no ]; then
+  for slot in $slots; do take; done
+  finish true ''
+fi
 
 # What takes its whole time comes first.
 if [ "$REQUIREMENT" = r1 ]; then

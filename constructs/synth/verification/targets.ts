@@ -16,7 +16,7 @@ export interface TargetLine {
 }
 
 /** etcd takes objects of 1.5 MiB, the API server ConfigMaps of 1 MiB; some room is left for what it adds. */
-const CONFIG_MAP_BYTES = 900_000;
+export const CONFIG_MAP_BYTES = 900_000;
 
 /** What is empty is a dash: a shell takes several tabs for one. */
 const column = (values: readonly string[]): string => values.join(',') || '-';

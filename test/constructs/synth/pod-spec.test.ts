@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { imagesOf, mapImage, mapImages, pullOnlyWhatIsMissing, repositoryOf, withNodeNames } from '../../../constructs/synth/pod-spec.ts';
+import { answering, imagesOf, mapImage, mapImages, pullOnlyWhatIsMissing, repositoryOf, withNodeNames } from '../../../constructs/synth/pod-spec.ts';
 import { workloadObjects } from '../../../constructs/synth/workloads.ts';
 import { planLab } from '../../../topology/plan-lab.ts';
 import type { KubernetesObject, LabSpec } from '../../../topology/spec.ts';
@@ -111,5 +111,21 @@ describe('workloads', () => {
     expect(objects.map((object) => `${object.kind}/${object.metadata.name}`)).toEqual(['Namespace/shop', 'Namespace/prod', 'DaemonSet/web', 'Pod/db']);
     expect(objects[3]).toMatchObject({ spec: { nodeName: 'cnilab-w-worker2', containers: [{ image: 'db:1', imagePullPolicy: 'IfNotPresent' }] } });
     expect(imagesOf(objects)).toEqual(['db:1', 'mirror.example/agnhost:2.53']);
+  });
+});
+
+describe('containers of the test image', () => {
+  const image = 'mirror.example/agnhost:2.53';
+  const argsOf = (container: object): unknown => {
+    const { containers } = answering(pod({ containers: [container] }), image)['spec'] as { readonly containers: readonly { readonly args?: unknown }[] };
+    return containers[0]?.args;
+  };
+  it('answer at their first ports, unless their author says what they run', () => {
+    expect(argsOf({ image })).toEqual(['netexec', '--http-port=8080']);
+    const ports = [{ containerPort: 53, protocol: 'UDP' }, { containerPort: 80 }, { containerPort: 81, protocol: 'TCP' }];
+    expect(argsOf({ image, ports })).toEqual(['netexec', '--http-port=80', '--udp-port=53']);
+    expect(argsOf({ image, args: ['pause'] })).toEqual(['pause']);
+    expect(argsOf({ image, command: ['sh'] })).toBeUndefined();
+    expect(argsOf({ image: 'nginx:1' })).toBeUndefined();
   });
 });

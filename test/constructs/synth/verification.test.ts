@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { offsetsFor, targetsConfigMap, verificationObjects, type TargetLine, type VerificationInput } from '../../../constructs/synth/verification/index.ts';
+import {
+  callsConfigMap,
+  offsetsFor,
+  targetsConfigMap,
+  verificationObjects,
+  type TargetLine,
+  type VerificationInput,
+} from '../../../constructs/synth/verification/index.ts';
+import { ENTER_PERMISSIONS, LAB_PERMISSIONS, VERIFICATION_PERMISSIONS } from '../../../constructs/synth/verification/permissions.ts';
 import type { DaemonSet, Job, PodSpec, PodTemplate } from '../../../constructs/synth/kubernetes-types.ts';
 import type { KubernetesObject } from '../../../topology/spec.ts';
 import { CLOSED_PORT, PROBE_PORT } from '../../../topology/probing.ts';
@@ -102,7 +110,12 @@ describe('the objects of a verification', () => {
     const rules = objects.permissions.flatMap(
       (role) => role['rules'] as readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[],
     );
-    expect(objects.permissions.map((role) => role.kind)).toEqual(['ClusterRole', 'ClusterRole']);
+    expect(objects.permissions.map((role) => `${role.kind} ${role.metadata.name}`)).toEqual([
+      'ClusterRole cnilab-verify',
+      'ClusterRole cnilab-verify-objects',
+      'ClusterRole cnilab-verify-lab',
+      'ClusterRole cnilab-verify-enter',
+    ]);
     expect(rules.flatMap((rule) => [...rule.resources, ...rule.verbs])).not.toContain('*');
     expect(rules.some((rule) => rule.resources.includes('secrets'))).toBe(false);
   });
@@ -110,6 +123,33 @@ describe('the objects of a verification', () => {
   it('are the same bytes every time, and survive YAML', () => {
     expect(JSON.stringify(verificationObjects(input()))).toBe(JSON.stringify(objects));
     for (const object of applied) expect(parse(stringify(object))).toEqual(object);
+  });
+});
+
+describe('what is asked beyond the network', () => {
+  it('is a file for each Job, in the pods of R1 and R2 alone, with time for it', () => {
+    const jobs = jobsOf({ calls: 400, mesh: false });
+    for (const name of ['r1-0', 'r2-0']) {
+      const { template } = named(jobs, name).spec;
+      expect(template.spec.volumes).toContainEqual({ name: 'calls', configMap: { name: 'calls' } });
+      expect([env(named(jobs, name), 'CALLS'), env(named(jobs, name), 'MESH')]).toEqual(['/calls', 'no']);
+    }
+    expect(JSON.stringify(named(jobs, 'r3-0'))).not.toContain('calls');
+    expect(JSON.stringify(jobsOf())).not.toMatch(/calls|MESH/i);
+    expect(Number(env(named(jobs, 'r1-0'), 'LIMIT'))).toBeGreaterThan(Number(env(named(jobsOf(), 'r1-0'), 'LIMIT')));
+    const files = ['a', 'b', 'b', ''].map((text, index) => ({ requirement: 'r1' as const, index, text }));
+    const config = callsConfigMap({ lab: 'demo', namespace: 'n', files });
+    expect(config).toMatchObject({ metadata: { name: 'calls', namespace: 'n' } });
+    // What most ask is written once; who asks nothing has a file that is empty.
+    expect(config.data).toEqual({ r1: 'b', 'r1-0': 'a', 'r1-3': '' });
+    const same = Array.from({ length: 1000 }, (_, index) => ({ requirement: 'r2' as const, index, text: 'x'.repeat(10_000) }));
+    expect(Object.keys(callsConfigMap({ lab: 'demo', namespace: 'n', files: same }).data)).toEqual(['r2']);
+    const others = same.map((file) => ({ ...file, text: `${file.text}${file.index}` }));
+    expect(() => callsConfigMap({ lab: 'demo', namespace: 'n', files: others })).toThrow(/ConfigMap has room/);
+  });
+  it('may enter pods of a lab by a role of its own, which whoever asks no pods of theirs does not need', () => {
+    expect(JSON.stringify(ENTER_PERMISSIONS)).toContain('pods/exec');
+    expect(JSON.stringify([...VERIFICATION_PERMISSIONS, ...LAB_PERMISSIONS])).not.toContain('pods/exec');
   });
 });
 
