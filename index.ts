@@ -21,6 +21,7 @@ export * from './constructs/index.ts';
 export { CommandError, EngineError, EnvironmentError, InternalError, LabError, SpecError, type LabErrorCode, type LabErrorInit } from './topology/errors.ts';
 export type * from './topology/spec.ts';
 export type * from './topology/plan.ts';
+export type * from './topology/services/service-plan.ts';
 export type { Diagnostic } from './topology/diagnostic.ts';
 export type { PlanChange, PlanDiff } from './topology/diff.ts';
 export type { Capability, EngineEvent, EngineHandle, FidelityStatement, OnEvent } from './engines/port.ts';

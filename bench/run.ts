@@ -3,6 +3,7 @@
  * Prints a Markdown table; README.md of this folder keeps figures with their date and machine. Needs root (the reference builder enters by nsenter).
  */
 import { NO_MATERIALS } from '../engines/port.ts';
+import { bareRestore, connectUs, programming, type Mode } from './services.ts';
 import { byCnilab, byHand, kindLacks, verification } from './kind.ts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -292,6 +293,56 @@ async function kindUp(): Promise<readonly Row[]> {
   ];
 }
 
+const MODES: readonly Mode[] = ['iptables', 'nftables'];
+
+async function services(): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const mode of MODES) {
+    const { base, rules } = programming({ nodes: 10, services: 1000 }, mode);
+    const script = bareRestore(rules, place);
+    const { a, b, ratio } = await sideBySide(
+      3,
+      () =>
+        withAgent(async (_holder, agent) => {
+          await agent.request('apply', { undo: [], stages: base });
+          const started = performance.now();
+          await agent.request('apply', { undo: [], stages: [rules] });
+          return performance.now() - started;
+        }),
+      () =>
+        withAgent(async ({ pid }, agent) => {
+          await agent.request('apply', { undo: [], stages: base });
+          return (await timed(inHolder(pid, 'sh', '-c', script))).ms;
+        }),
+    );
+    rows.push({
+      what: `1000 Services × 3 endpoints on 10 nodes programmed, ${mode}, against the bare restore commands`,
+      figures: `${round(a / 1000, 2)} s : ${round(b / 1000, 2)} s`,
+      ratio: `${round(ratio, 2)} ×`,
+      goal: '≤ 1.2 ×',
+    });
+  }
+  return rows;
+}
+
+async function connect(): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const count of [1, 100, 1000]) {
+    const { a, b, ratio } = await sideBySide(
+      3,
+      () => connectUs(count, 'iptables', place),
+      () => connectUs(count, 'nftables', place),
+    );
+    rows.push({
+      what: `TCP connection through the last of ${count} Services, iptables against nftables`,
+      figures: `${round(a)} µs : ${round(b)} µs`,
+      ratio: `${round(ratio, 2)} ×`,
+      goal: 'recorded',
+    });
+  }
+  return rows;
+}
+
 const all: Readonly<Record<string, () => Promise<Row | readonly Row[]>>> = {
   help,
   build,
@@ -299,6 +350,8 @@ const all: Readonly<Record<string, () => Promise<Row | readonly Row[]>>> = {
   'verify-30': () => prober('flannel-3x10.yaml', 30),
   'verify-100': () => prober('flannel-10x10.yaml', 100),
   thousand,
+  services,
+  connect,
   kind,
   'kind-up': kindUp,
 };

@@ -83,6 +83,7 @@ export type CommandName =
   | 'down'
   | 'doctor'
   | 'schema'
+  | 'explain scheduler'
   | 'fault list'
   | 'fault inject'
   | 'fault undo'
@@ -187,6 +188,12 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
         summary: 'how long unanswered probes are waited for, all together (default: 1000; inside of clusters 3000)',
       },
       {
+        flags: '--suite <list>',
+        value: 'list',
+        choices: ['network', 'services', 'dns', 'policy'],
+        summary: 'parts, comma-separated (default: all that the lab has)',
+      },
+      {
         flags: '--sample <n>',
         value: 'integer',
         summary:
@@ -257,6 +264,20 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
     graceMs: 0,
   },
   schema: { summary: 'print the JSON Schema of lab files', arguments: [], options: [], examples: ['cnilab schema > lab.schema.json'], graceMs: 0 },
+  'explain scheduler': {
+    summary: 'show which endpoint each scheduler of IPVS chooses',
+    arguments: [{ name: '[scheduler]', summary: 'one of them (default: all)', completes: ['rr', 'wrr', 'lc', 'wlc', 'dh', 'sh', 'sed', 'nq'] }],
+    options: [
+      { flags: '--weights <list>', value: 'text', summary: 'weight of each endpoint (default: 1,1,1, as kube-proxy has it)' },
+      { flags: '--active <list>', value: 'text', summary: 'connections that each has when it begins (default: none)' },
+      { flags: '--connections <n>', value: 'integer', summary: 'how many are opened; all stay open (default: 12)' },
+      { flags: '--clients <n>', value: 'integer', summary: 'how many clients open them in turn (default: 4)' },
+    ],
+    examples: ['cnilab explain scheduler', 'cnilab explain scheduler wrr --weights 3,1,1', 'cnilab explain scheduler lc --active 5,0,2'],
+    details:
+      "A model of the kernel's schedulers, for machines whose kernel has no ip_vs and for teaching: nothing is brought up. kubeProxy.scheduler of a lab with mode ipvs takes the same names.",
+    graceMs: 0,
+  },
   'fault list': {
     summary: 'list the faults that can be injected',
     arguments: [{ ...LAB, name: '[lab]', summary: 'say which apply to this running lab, and which are injected' }],
@@ -306,6 +327,9 @@ export const globalOptions: readonly OptionRow[] = [
 export const commandNames: readonly CommandName[] = Object.keys(commands) as CommandName[];
 
 /** Groups such as `fault`, whose members are `fault list`, `fault inject`, … */
-export const commandGroups = { fault: 'break a running lab in known ways, to see it diagnosed' } as const;
+export const commandGroups = {
+  explain: 'show how something works, without a lab',
+  fault: 'break a running lab in known ways, to see it diagnosed',
+} as const;
 
 export type GroupName = keyof typeof commandGroups;

@@ -29,6 +29,7 @@ const modules: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
   down: () => import('./commands/down.ts'),
   doctor: () => import('./commands/doctor.ts'),
   schema: () => import('./commands/schema.ts'),
+  'explain scheduler': () => import('./commands/explain-scheduler.ts'),
   'fault list': () => import('./commands/fault-list.ts'),
   'fault inject': () => import('./commands/fault-inject.ts'),
   'fault undo': () => import('./commands/fault-undo.ts'),

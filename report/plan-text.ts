@@ -1,11 +1,13 @@
 /** A plan for people: what will exist, in tables. */
 import type { ClusterPlan, InterfacePlan, LabPlan, MachinePlan, NodePlan, RoutePlan } from '../topology/plan.ts';
+import type { ServicePlan, ServicePortPlan } from '../topology/services/service-plan.ts';
 import { counted, printable, table } from './layout.ts';
 import type { Style } from './style.ts';
 
 /** Pods and routes listed; the rest is counted. `--json` has them all. */
 export const PODS_LISTED = 40;
 const ROUTES_LISTED = 40;
+const SERVICES_LISTED = 40;
 
 /** Renders a {@link LabPlan}, ending with a newline. Tables keep their columns whole, whatever the width. */
 export function renderPlan(plan: LabPlan, style: Style): string {
@@ -23,6 +25,10 @@ export function renderPlan(plan: LabPlan, style: Style): string {
     ...plan.clusters.map((cluster) => clusterLines(cluster, style)),
     routes([...plan.machines, ...nodes], style),
     podLines(pods, style),
+    serviceLines(
+      plan.clusters.flatMap((cluster) => cluster.services),
+      style,
+    ),
   ];
   return `${sections
     .filter((lines) => lines.length > 0)
@@ -146,6 +152,27 @@ function podLines(pods: ClusterPlan['pods'], style: Style): string[] {
     ]);
   const lines = section('pods', ['pod', 'node', 'address', 'mac', 'mtu'], rows, style);
   return pods.length <= PODS_LISTED ? lines : [...lines, more(pods.length - PODS_LISTED, 'pod', style)];
+}
+
+/** Ports as `80 → http, 30080/UDP`: of the Service, what they lead to where that is another, and the node port. */
+function serviceLines(services: readonly ServicePlan[], style: Style): string[] {
+  const port = (one: ServicePortPlan): string =>
+    [
+      `${String(one.port)}${one.protocol === 'TCP' ? '' : `/${one.protocol}`}`,
+      ...(String(one.targetPort) === String(one.port) ? [] : [style.symbols.arrow, String(one.targetPort)]),
+      ...(one.nodePort === null ? [] : [`(node ${String(one.nodePort)})`]),
+    ].join(' ');
+  const rows = services
+    .slice(0, SERVICES_LISTED)
+    .map((service) => [
+      service.id,
+      service.headless ? 'headless' : service.type,
+      service.externalName === '' ? [...service.clusterIPs, ...service.externalIPs, ...service.loadBalancerIPs].join(' ') : printable(service.externalName),
+      service.ports.map(port).join(', '),
+      String(new Set(service.endpoints.filter((one) => one.ready).map((one) => one.pod ?? one.address)).size),
+    ]);
+  const lines = section('services', ['service', 'type', 'addresses', 'ports', 'ready endpoints'], rows, style);
+  return services.length <= SERVICES_LISTED ? lines : [...lines, more(services.length - SERVICES_LISTED, 'service', style)];
 }
 
 function section(title: string, header: readonly string[], rows: readonly (readonly string[])[], style: Style): string[] {

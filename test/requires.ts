@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 
 /** What a test may need of this machine. */
-export type Requirement = 'netns' | 'rootless' | 'root' | 'bird' | 'plugins' | 'unprivileged-user' | 'kind-program' | 'kind';
+export type Requirement = 'netns' | 'rootless' | 'root' | 'bird' | 'dns-server' | 'nginx' | 'plugins' | 'unprivileged-user' | 'kind-program' | 'kind';
 
 /** The word in CNILAB_REQUIRE that turns a lack into an error. */
 const demandedBy = (requirement: Requirement): string => (requirement.startsWith('kind') ? 'kind' : 'netns');
@@ -12,6 +12,10 @@ const attempts: Readonly<Record<Requirement, () => string | null>> = {
   root: () => (process.getuid?.() === 0 ? null : 'needs root'),
   bird: () =>
     attempt(['sh', '-c', 'PATH=$PATH:/usr/sbin:${CNILAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cnilab}/bird/usr/sbin command -v bird'], 'BIRD 2 is not here'),
+  'dns-server': () =>
+    attempt(['sh', '-c', 'PATH=$PATH:/usr/sbin; [ -x "$CNILAB_COREDNS" ] || command -v coredns || command -v dnsmasq'], 'neither CoreDNS nor dnsmasq is here'),
+  nginx: () =>
+    attempt(['sh', '-c', 'PATH=$PATH:/usr/sbin:${CNILAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cnilab}/nginx/usr/sbin command -v nginx'], 'nginx is not here'),
   plugins: () =>
     attempt(
       ['sh', '-c', 'for d in $(echo "${CNI_PATH:-}" | tr : " ") /opt/cni/bin /usr/lib/cni /usr/libexec/cni; do [ -x $d/bridge ] && exit 0; done; exit 1'],

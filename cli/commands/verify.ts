@@ -62,6 +62,10 @@ async function verifyWith(invocation: Invocation, what: { readonly name: string 
       'families',
       listOption(invocation, 'family')?.filter((f) => f === 'ipv4' || f === 'ipv6'),
     ),
+    ...given(
+      'suites',
+      listOption(invocation, 'suite')?.filter((s) => s === 'network' || s === 'services' || s === 'dns' || s === 'policy'),
+    ),
     ...given('only', only === undefined ? undefined : new RegExp(only)),
     ...given('skip', skip === undefined ? undefined : new RegExp(skip)),
     ...given('sample', numberOption(invocation, 'sample')),

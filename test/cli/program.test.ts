@@ -329,6 +329,8 @@ describe('commands', () => {
         'ipv6',
         '--deadline',
         '200',
+        '--suite',
+        'dns,services',
         '--only',
         '^r1',
         '--skip',
@@ -336,7 +338,16 @@ describe('commands', () => {
       ],
       { lab },
     );
-    expect(seen).toMatchObject({ profile: 'strict', attempts: 9, protocols: ['udp'], families: ['ipv6'], deadlineMs: 200, only: /^r1/, skip: /loss/ });
+    expect(seen).toMatchObject({
+      profile: 'strict',
+      attempts: 9,
+      protocols: ['udp'],
+      families: ['ipv6'],
+      deadlineMs: 200,
+      suites: ['dns', 'services'],
+      only: /^r1/,
+      skip: /loss/,
+    });
   });
 
   it('down --kubeconfig says what it leaves, and --force is passed on', async () => {

@@ -22,7 +22,11 @@ describe('written pages', () => {
 
   it('explain every diagnostic code of planning', () => {
     const files = [
-      ...readdirSync(`${root}topology/rules`).map((f) => `topology/rules/${f}`),
+      ...['rules', 'services'].flatMap((room) =>
+        readdirSync(`${root}topology/${room}`, { withFileTypes: true })
+          .filter((f) => f.isFile())
+          .map((f) => `topology/${room}/${f.name}`),
+      ),
       'topology/schema-diagnostics.ts',
       'topology/cidr.ts',
       'topology/plan-cluster.ts',

@@ -193,7 +193,56 @@ describe.skipIf(why !== null)(`the probe script with the tools of agnhost alone$
     }
   }
 
+  it.each(shells)('makes calls and asks questions, and nothing else where no mesh is wanted ($name)', async (shell) => {
+    // Gives back whatever it gets, by UDP and TCP: what a DNS server says is nobody's business here.
+    const echo = `for (const [kind, on] of [['dgram', (m) => { const s = m.createSocket('udp4'); s.on('message', (b, from) => s.send(b, from.port, from.address)); s.bind(53); }], ['net', (m) => m.createServer((s) => s.pipe(s)).listen(53)]]) on(require('node:' + kind));`;
+    writeFileSync(join(directory, 'echo.cjs'), echo);
+    await lab.sh('ra', `nohup ${process.execPath} ${directory}/echo.cjs >/dev/null 2>&1 & echo $! > ${directory}/echo.pid; sleep 0.3`);
+    try {
+      const [server, other] = [address(2), address(3)];
+      const [udp, tcp] = [Buffer.from([0, 1, 2, 0, 255, 10]).toString('base64'), Buffer.from([0, 4, 9, 0, 255, 10]).toString('base64')];
+      const lines = [
+        ['call', 'tcp', other, 7000, 3],
+        ['call', 'udp', other, 7000, 2],
+        ['call', 'tcp', other, 7001, 1],
+        ['ask', 'udp', server, 53, udp],
+        ['ask', 'tcp', server, 53, tcp],
+        ['ask', 'udp', other, 53, udp],
+        ['ask', 'tcp', other, 53, tcp],
+        ['resolve', 'ipv4', '-', 0, 'localhost'],
+        ['conf', '-', '-', 0, '-'],
+      ];
+      const calls = join(directory, 'calls');
+      writeFileSync(calls, lines.map((line) => `${line.join('\t')}\n`).join(''));
+      const evidence = await run({ REQUIREMENT: 'own', POD: 'default/web', MESH: 'no', CALLS: calls, TARGETS: '/nowhere' }, 'client', shell);
+      expect(evidence.problems).toEqual([]);
+      expect(evidence.views).toEqual([]);
+      expect(evidence.done).toMatchObject([{ requirement: 'own', pod: 'default/web', probes: 12, complete: true }]);
+      const called = evidence.probes.filter((line) => line.port === 7000);
+      expect(called.map(({ kind, protocol, attempt, hostname }) => `${kind} ${protocol} ${attempt} ${hostname}`).toSorted()).toEqual([
+        'call tcp 0 responder-rb',
+        'call tcp 1 responder-rb',
+        'call tcp 2 responder-rb',
+        'call udp 0 responder-rb',
+        'call udp 1 responder-rb',
+      ]);
+      expect(outcomes(evidence.probes.filter((line) => line.port === 7001))).toEqual(['refused']);
+      const replies = new Map(evidence.replies.map((line) => [`${line.kind} ${line.protocol} ${line.address}`, line]));
+      expect(replies.get(`ask udp ${server}`)).toMatchObject({ exit: 0, data: udp, error: '' });
+      expect(replies.get(`ask tcp ${server}`)).toMatchObject({ exit: 0, data: tcp, error: '' });
+      for (const protocol of ['udp', 'tcp']) expect(replies.get(`ask ${protocol} ${other}`)?.error).toMatch(/refused/i);
+      expect(Buffer.from(replies.get('resolve ipv4 -')?.data ?? '', 'base64').toString()).toContain('127.0.0.1');
+      expect(replies.get('conf - -')?.exit).toBe(0);
+    } finally {
+      await lab.sh('ra', `kill $(cat ${directory}/echo.pid)`);
+    }
+    // Nothing to ask at all ends at once.
+    expect((await run({ MESH: 'no' }, 'client', shell)).done).toMatchObject([{ probes: 0, complete: true }]);
+  });
+
   it.each(shells)('tells what both ends saw of a healthy network, in both families ($name)', async (shell) => {
+    // Whom the shell before was looking for in vain: when the node gives up, it tells this one, too.
+    await lab.sh('node', 'ip neigh flush nud incomplete; ip -6 neigh flush nud incomplete; ip neigh flush nud failed; ip -6 neigh flush nud failed');
     const evidence = await run({ FAMILIES: 'ipv4 ipv6' }, 'client', shell);
     expect(evidence.problems).toEqual([]);
     expect(evidence.done).toMatchObject([{ probes: evidence.probes.length, complete: true, error: '' }]);

@@ -14,6 +14,27 @@ describe('renderPlan', () => {
   it.each([
     ['flannel', lab()],
     ['calico-outside', lab({ cni: { type: 'calico' } }, { description: 'blocks and an outside', outside: { hosts: [{ name: 'client' }] } })],
+    [
+      'services',
+      lab({
+        dns: false,
+        objects: [
+          {
+            apiVersion: 'v1',
+            kind: 'Service',
+            metadata: { name: 'web' },
+            spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }] },
+          },
+          {
+            apiVersion: 'v1',
+            kind: 'Service',
+            metadata: { name: 'peers' },
+            spec: { clusterIP: 'None', selector: { app: 'web' }, ports: [{ port: 53, protocol: 'UDP' }] },
+          },
+          { apiVersion: 'v1', kind: 'Service', metadata: { name: 'away' }, spec: { type: 'ExternalName', externalName: 'db.example.com' } },
+        ],
+      }),
+    ],
     ['hosts-only', { name: 'lan', hosts: [{ name: 'a' }, { name: 'b' }] } satisfies LabSpec],
   ])('%s', async (name, spec) => {
     await expect(renderPlan(planLab(spec), plainStyle)).toMatchFileSnapshot(`golden/plan-${name}.txt`);
