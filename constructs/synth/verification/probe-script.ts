@@ -263,8 +263,9 @@ alive() {
 }
 
 # nc ends without a word when an ICMP error comes back. bash says which: the second write to such a socket fails with it.
+# A host sends at most one such error a second to a peer once its first few are spent (icmp_ratelimit): the last pauses are longer than that.
 named_error() {
-  error=$(bash -c 'exec 3<>"/dev/udp/$1/$2" && for i in 1 2 3 4 5 6 7 8 9; do printf hostname >&3 || exit; sleep 0.02; done' - "$address" "$port" 2>&1)
+  error=$(bash -c 'exec 3<>"/dev/udp/$1/$2" && for pause in 0.02 0.02 0.02 0.05 0.1 0.2 0.4 0.6; do printf hostname >&3 || exit; sleep $pause; done; printf hostname >&3' - "$address" "$port" 2>&1)
   case $error in
     *rror:*) error=@{error##*: } ;;
     *) error='an ICMP error came back' ;;
