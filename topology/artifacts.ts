@@ -40,16 +40,16 @@ export interface ClusterArtifacts {
   readonly verify: readonly string[];
   /** What the CNI has to roll out before pods get addresses. */
   readonly cniRollouts: readonly RolloutTarget[];
-  /** Nodes: name in the plan → name in Kubernetes (and of the container), in the order of the plan. */
+  /** Nodes: name in the plan → name in Kubernetes (on kind also of the container), in the order of the plan. */
   readonly nodes: readonly { readonly plan: string; readonly name: string }[];
-  /** CNI plugins that the node image lacks, put there before kubelet starts: `bridge`. */
+  /** CNI plugins that node images lack, put there before kubelet starts: `bridge`. */
   readonly plugins: readonly string[];
 }
 
 export interface ArtifactSet {
   readonly schema: typeof ARTIFACTS_SCHEMA;
   readonly lab: string;
-  readonly engine: 'kind';
+  readonly engine: 'kind' | 'vm';
   /** Sorted by path. */
   readonly files: readonly ArtifactFile[];
   readonly clusters: readonly ClusterArtifacts[];

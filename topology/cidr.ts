@@ -270,6 +270,11 @@ export function familyName(family: Family): string {
   return family === 'ipv4' ? 'IPv4' : 'IPv6';
 }
 
+/** The family of a {@link familyName}; undefined for other words. */
+export function familyNamed(name: unknown): Family | undefined {
+  return name === 'IPv4' ? 'ipv4' : name === 'IPv6' ? 'ipv6' : undefined;
+}
+
 function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
 }

@@ -1,11 +1,12 @@
-import type { ClusterPlan, LabPlan, MachinePlan, NodePlan, PodPlan } from './plan.ts';
+import type { ContainerPlan } from './docker/docker-plan.ts';
+import type { ClusterPlan, LabPlan, MachinePlan, NetworkPlan, NodePlan, PodPlan } from './plan.ts';
 import { isNetworkPolicy } from './policy/read-policy.ts';
 import { policyWorld } from './policy/world.ts';
 import type { EndpointPlan, ServicePlan } from './services/service-plan.ts';
 
 export interface PlanChange {
   readonly kind: 'add' | 'remove' | 'change';
-  readonly object: 'lab' | 'segment' | 'cluster' | 'node' | 'pod' | 'namespace' | 'policy' | 'service' | 'host' | 'router';
+  readonly object: 'lab' | 'segment' | 'cluster' | 'node' | 'pod' | 'namespace' | 'policy' | 'service' | 'host' | 'router' | 'network' | 'container';
   /** Identity. */
   readonly id: string;
   /** false: the lab must be replaced for it. */
@@ -67,7 +68,22 @@ function clusterFieldChanges(from: ClusterPlan, to: ClusterPlan): readonly PlanC
 /** What a machine is, without the tables that follow from its peers. */
 const machineIdentity = (m: MachinePlan): unknown => [m.role, m.interfaces, m.forwarding];
 const nodeIdentity = (n: NodePlan): unknown => [machineIdentity(n), n.podCIDRs.slice(0, n.blocks.length > 0 ? 1 : undefined), n.gateways, n.bridge];
-const podShape = (p: PodPlan): unknown => [p.node, p.hostNetwork, p.interface, p.ports, p.hostname, p.subdomain, p.dnsPolicy, p.dnsConfig];
+const podShape = (p: PodPlan): unknown => [
+  p.node,
+  p.hostNetwork,
+  p.interface,
+  p.ports,
+  p.hostname,
+  p.subdomain,
+  p.dnsPolicy,
+  p.dnsConfig,
+  p.hostAliases,
+  p.serviceLinks,
+  p.attachments,
+];
+
+/** Does a pod go on running as the other? Else it is taken down and attached anew. */
+export const isSamePod = (a: PodPlan, b: PodPlan): boolean => same(podShape(a), podShape(b));
 
 /**
  * What turns the running plan into the wanted one, object by object. Added and removed pods, nodes, hosts and clusters are applied in place, with
@@ -126,8 +142,11 @@ export function diffPlans(from: LabPlan, to: LabPlan): PlanDiff {
         from: addressesOf(a),
         to: addressesOf(b),
       });
+    else if (!same([a.resolver, a.served], [b.resolver, b.served]))
+      changes.push({ kind: 'change', object: kindOf(a), id: a.id, inPlace: true, reason: 'what names mean to it, or what it tells of them, changes' });
     else if (!same(a.routes, b.routes)) changes.push({ kind: 'change', object: kindOf(a), id: a.id, inPlace: true, reason: 'its routes change' });
   }
+  changes.push(...dockerChanges(from, to));
   const clusters = compare(from.clusters, to.clusters, (c) => c.name);
   for (const c of clusters.added)
     changes.push({ kind: 'add', object: 'cluster', id: c.name, inPlace: true, reason: `new, ${c.nodes.length} nodes and ${c.pods.length} pods` });
@@ -140,7 +159,7 @@ export function diffPlans(from: LabPlan, to: LabPlan): PlanDiff {
       reason: `no longer in the lab file, ${c.nodes.length} nodes and ${c.pods.length} pods`,
     });
   for (const [a, b] of clusters.kept) {
-    changes.push(...clusterFieldChanges(a, b));
+    changes.push(...clusterFieldChanges(a, b), ...networkChanges(a, b));
     const nodes = compare(a.nodes, b.nodes, (n) => n.id);
     for (const n of nodes.added)
       changes.push({ kind: 'add', object: 'node', id: n.id, inPlace: true, reason: `joins with ${n.podCIDRs.join(', ')}; the other nodes learn its routes` });
@@ -157,12 +176,24 @@ export function diffPlans(from: LabPlan, to: LabPlan): PlanDiff {
           from: `${addressesOf(x)} ${x.podCIDRs.join(', ')}`,
           to: `${addressesOf(y)} ${y.podCIDRs.join(', ')}`,
         });
+      else if (x.machineId !== y.machineId)
+        changes.push({
+          kind: 'change',
+          object: 'node',
+          id: x.id,
+          inPlace: true,
+          reason: 'its machine-id changes',
+          from: text(x.machineId),
+          to: text(y.machineId),
+        });
     }
     const pods = compare(a.pods, b.pods, (p) => p.id);
     for (const p of pods.added) changes.push({ kind: 'add', object: 'pod', id: p.id, inPlace: true, reason: `on ${p.node}, asked for by ${p.owner}` });
     for (const p of pods.removed) changes.push({ kind: 'remove', object: 'pod', id: p.id, inPlace: true, reason: 'no longer asked for' });
     for (const [x, y] of pods.kept) {
-      if (same(podShape(x), podShape(y))) {
+      if (isSamePod(x, y)) {
+        if (x.proxied !== y.proxied)
+          changes.push({ kind: 'change', object: 'pod', id: x.id, inPlace: true, reason: 'whether a proxy in it is meant to be there changes' });
         if (!same(x.labels, y.labels))
           changes.push({ kind: 'change', object: 'pod', id: x.id, inPlace: true, reason: 'its labels change', from: text(x.labels), to: text(y.labels) });
         continue;
@@ -190,6 +221,66 @@ export function diffPlans(from: LabPlan, to: LabPlan): PlanDiff {
   return { changes, replace: changes.some((c) => !c.inPlace), empty: changes.length === 0, recreate };
 }
 
+/** Second networks come and go with their bridges; one that changes would leave those who are in it behind. */
+function networkChanges(a: ClusterPlan, b: ClusterPlan): readonly PlanChange[] {
+  const networks = compare(a.networks ?? [], b.networks ?? [], (n) => n.name);
+  return [
+    ...networks.added.map((n) => told('add', 'network', `${b.name}/${n.name}`, `second network ${n.cidrs.join(', ')}, bridge ${n.bridge} on every node`)),
+    ...networks.removed.map((n) => told('remove', 'network', `${a.name}/${n.name}`, 'no longer in the lab file')),
+    ...networks.kept
+      .filter(([x, y]) => !same(x, y))
+      .map(
+        ([x, y]): PlanChange => ({
+          kind: 'change',
+          object: 'network',
+          id: `${a.name}/${x.name}`,
+          inPlace: false,
+          reason: 'the pods in it are addressed from it',
+          from: networkText(x),
+          to: networkText(y),
+        }),
+      ),
+  ];
+}
+
+const networkText = ({ cidrs, nodeMasks, bridge, mtuBytes }: NetworkPlan): string =>
+  `${cidrs.join(', ')}, per node /${nodeMasks.join(' /')}, bridge ${bridge}, mtu ${mtuBytes}`;
+
+const told = (kind: PlanChange['kind'], object: PlanChange['object'], id: string, reason: string): PlanChange => ({ kind, object, id, inPlace: true, reason });
+
+/** Networks and containers of Docker hosts; where a host comes or goes, that says it all. A container that changes is made anew, as Docker would do it. */
+function dockerChanges(from: LabPlan, to: LabPlan): readonly PlanChange[] {
+  const kept = compare(from.machines, to.machines, (m) => m.id).kept;
+  return kept.flatMap(([a, b]) => {
+    const networks = compare(a.docker?.networks ?? [], b.docker?.networks ?? [], (n) => n.name);
+    const containers = compare(a.docker?.containers ?? [], b.docker?.containers ?? [], (c) => c.id);
+    return [
+      ...networks.added.map((n) => told('add', 'network', `${b.id}/${n.name}`, `Docker network ${n.cidr}`)),
+      ...networks.removed.map((n) => told('remove', 'network', `${a.id}/${n.name}`, 'no longer in the lab file')),
+      ...networks.kept
+        .filter(([x, y]) => !same(x, y))
+        .map(([x, y]) => ({ ...told('change', 'network', `${a.id}/${x.name}`, 'its bridge and what is on it are made anew'), from: x.cidr, to: y.cidr })),
+      ...containers.added.map((c) => told('add', 'container', c.id, `in network ${c.network}`)),
+      ...containers.removed.map((c) => told('remove', 'container', c.id, 'no longer in the lab file')),
+      ...containers.kept
+        .filter(([x, y]) => !same(x, y))
+        .map(([x, y]) => ({
+          ...told('change', 'container', x.id, 'its network, address, ports or names change'),
+          from: containerText(x),
+          to: containerText(y),
+        })),
+    ];
+  });
+}
+
+const containerText = ({ network, interface: face, ports, aliases }: ContainerPlan): string =>
+  [
+    network,
+    ...(face?.addresses ?? []).map((a) => a.address),
+    ...ports.map((p) => `${p.listenAddress}:${p.hostPort}->${p.containerPort}/${p.protocol}`),
+    ...aliases,
+  ].join(' ');
+
 /** Policies, and the labels of namespaces, which nothing but policies looks at. */
 function policyChanges(a: ClusterPlan, b: ClusterPlan): readonly PlanChange[] {
   const placed = (c: ClusterPlan): readonly { readonly id: string; readonly spec: unknown }[] =>
@@ -197,13 +288,6 @@ function policyChanges(a: ClusterPlan, b: ClusterPlan): readonly PlanChange[] {
   const policies = compare(placed(a), placed(b), (p) => p.id);
   if (policies.kept.length + policies.added.length + policies.removed.length === 0) return [];
   const before = policyWorld(a).namespaces;
-  const told = (kind: PlanChange['kind'], object: 'policy' | 'namespace', id: string, reason: string): PlanChange => ({
-    kind,
-    object,
-    id,
-    inPlace: true,
-    reason,
-  });
   return [
     ...policies.added.map((p) => told('add', 'policy', p.id, 'new in the lab file')),
     ...policies.removed.map((p) => told('remove', 'policy', p.id, 'no longer in the lab file')),
@@ -231,4 +315,8 @@ function serviceChange(a: ServicePlan, b: ServicePlan): Pick<PlanChange, 'reason
 }
 
 const addressesOf = (m: MachinePlan): string => m.interfaces.flatMap((i) => i.addresses.map((a) => a.address)).join(', ');
-const shapeText = (p: PodPlan): string => `${p.node} ${p.interface?.addresses.map((a) => a.address).join(', ') ?? 'host network'}`;
+const shapeText = (p: PodPlan): string =>
+  [
+    `${p.node} ${p.interface?.addresses.map((a) => a.address).join(', ') ?? 'host network'}`,
+    ...(p.attachments ?? []).map(({ network, addresses }) => `${network} ${addresses.map((a) => a.address).join(', ')}`),
+  ].join('; ');

@@ -13,6 +13,8 @@ export const DEFAULTS = {
 
 /** Name of the router that is planned when segments or an outside need one and none is declared. */
 export const IMPLIED_ROUTER = 'router';
+/** In the place of a segment's name: plugged in nowhere. */
+export const NO_SEGMENT = 'none';
 /** Name of the segment on which the outside stands. */
 export const OUTSIDE_SEGMENT = 'outside';
 
@@ -28,6 +30,7 @@ export interface NodeDraft {
   readonly addresses: readonly string[];
   readonly podCIDRs: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly machineId?: string;
 }
 
 export interface SegmentDraft {
@@ -63,8 +66,15 @@ export function labFamilies(spec: LabSpec): readonly Family[] {
   return declared.length === 0 ? ['ipv4'] : [...new Set(declared)];
 }
 
+/** Nothing in the lab has a cable: hosts that are wired by hand, and no more. */
+function isBare({ hosts = [], clusters = [], routers = [], outside, underlay }: LabSpec): boolean {
+  const others = clusters.length + routers.length + (outside === undefined ? 0 : 1) + (underlay === undefined ? 0 : 1);
+  return others === 0 && hosts.length > 0 && hosts.every((host) => host.segment === NO_SEGMENT);
+}
+
 /** The segments with defaults filled in; the outside's segment is the last. */
 export function segmentDrafts(spec: LabSpec): readonly SegmentDraft[] {
+  if (isBare(spec)) return [];
   const families = labFamilies(spec);
   const mtu = spec.underlay?.mtu ?? DEFAULTS.underlayMtu;
   const single: SegmentSpec = { name: 'lan', cidr: spec.underlay?.cidr ?? families.map((f) => DEFAULTS.segment[f]) };
@@ -107,6 +117,7 @@ export function nodeDrafts(spec: LabSpec, cluster: ClusterSpec): readonly NodeDr
       addresses: n.address === undefined ? [] : asList<string>(n.address),
       podCIDRs: n.podCIDR === undefined ? [] : asList<string>(n.podCIDR),
       labels: label(n.name, n.role ?? 'worker', n.labels),
+      ...(n.machineId === undefined ? {} : { machineId: n.machineId }),
     }));
   }
   const named = (role: NodeRole, count: number): NodeDraft[] =>

@@ -1,43 +1,16 @@
-import { ADDRESS_ANNOTATION } from './workloads.ts';
 import { hostPool } from './allocate.ts';
-import { formatCidr, parseCidr, subnetAt } from './cidr.ts';
-import { cnis } from './cni/index.ts';
+import { parseCidr } from './cidr.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { OUTSIDE_SEGMENT } from './draft.ts';
-import { controllerObjects } from './ingress/controller.ts';
-import { servedIngresses } from './ingress/read-ingress.ts';
 import { KIND_NODE_IMAGES, kindNodeImage, versionOfImage } from './kind-images.ts';
 import type { ClusterPlan, LabPlan, MachinePlan } from './plan.ts';
+import { realClusterRefusals } from './real-cluster-refusals.ts';
 import { caution, counted, problem, type Path } from './rules/findings.ts';
 
 /** MTU of Docker's networks unless its daemon is told otherwise. */
 const DOCKER_MTU = 1500;
 
 const minorOf = (version: string): string => version.split('.').slice(0, 2).join('.');
-
-/** Labels that kubelet or kubeadm gives a node itself; kind is not asked for them. */
-export function ownedNodeLabel(key: string): boolean {
-  return key === 'kubernetes.io/hostname' || key === 'kubernetes.io/os' || key === 'node-role.kubernetes.io/control-plane';
-}
-
-/** Labels of Kubernetes' own namespaces that a kubelet may give its node (IsKubeletLabel in k8s.io/kubelet/pkg/apis/well_known_labels.go). */
-const KUBELET_LABELS: ReadonlySet<string> = new Set([
-  'kubernetes.io/arch',
-  'beta.kubernetes.io/arch',
-  'beta.kubernetes.io/os',
-  'beta.kubernetes.io/instance-type',
-  'node.kubernetes.io/instance-type',
-  'topology.kubernetes.io/zone',
-  'topology.kubernetes.io/region',
-  'failure-domain.beta.kubernetes.io/zone',
-  'failure-domain.beta.kubernetes.io/region',
-]);
-
-function kubeletRefuses(key: string): boolean {
-  const namespace = key.includes('/') ? key.slice(0, key.indexOf('/')) : '';
-  if (ownedNodeLabel(key) || KUBELET_LABELS.has(key) || /(^|\.)(kubelet|node)\.kubernetes\.io$/.test(namespace)) return false;
-  return /(^|\.)(kubernetes|k8s)\.io$/.test(namespace);
-}
 
 function machines(plan: LabPlan): readonly Diagnostic[] {
   const outside = (machine: MachinePlan): boolean => machine.kind === 'host' && machine.interfaces.some((i) => i.segment === OUTSIDE_SEGMENT);
@@ -106,26 +79,6 @@ function fixedAddresses(plan: LabPlan): readonly Diagnostic[] {
   );
 }
 
-/** Ranges that only a lab file can have given: the controller manager hands them out as nodes register. */
-function fixedRanges(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
-  if (cluster.cni.type === 'observed' || cnis[cluster.cni.type].ranges !== 'node-mask') return [];
-  const expected = (n: number): readonly string[] =>
-    cluster.podCIDRs.map(parseCidr).map((cidr, i) => formatCidr(subnetAt(cidr, cluster.nodeMasks[i] ?? cidr.bits, BigInt(n))));
-  const usual = new Set(cluster.nodes.flatMap((_, n) => expected(n)));
-  return cluster.nodes.flatMap((node, n) =>
-    node.podCIDRs
-      .filter((range) => !usual.has(range))
-      .map((range) =>
-        caution(
-          'KIND_POD_CIDR_FIXED',
-          [...path, 'nodes', n, 'podCIDR'],
-          `node ${node.name} will not have the range ${range} on kind: the controller manager hands ranges out as nodes register`,
-          '`cnilab inspect` shows the one it has; engine netns keeps the one of the lab file',
-        ),
-      ),
-  );
-}
-
 function image(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
   const chosen = kindNodeImage(cluster);
   if (chosen === null) {
@@ -161,27 +114,6 @@ function image(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
       ];
 }
 
-function fixedPods(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
-  return cluster.objects.flatMap(({ kind, metadata }, n) =>
-    kind !== 'Pod' || metadata.annotations?.[ADDRESS_ANNOTATION] === undefined
-      ? []
-      : [
-          caution(
-            'KIND_ADDRESS_FIXED',
-            [...path, 'objects', n, 'metadata', 'annotations', ADDRESS_ANNOTATION],
-            `pod ${metadata.name} will not have ${metadata.annotations[ADDRESS_ANNOTATION] ?? ''} on kind: the CNI of the cluster gives pods their addresses`,
-            '`cnilab inspect` shows the one it has; engine netns keeps the one of the lab file',
-          ),
-        ],
-  );
-}
-
-function proxy(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
-  return cluster.kubeProxy.mode === 'userspace'
-    ? [problem('KIND_PROXY_MODE', [...path, 'kubeProxy', 'mode'], 'kind knows no kube-proxy mode userspace', 'use engine netns, or mode iptables')]
-    : [];
-}
-
 function cni(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
   if (cluster.cni.type === 'raw') {
     return [
@@ -190,6 +122,16 @@ function cni(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
         [...path, 'cni'],
         'the CNI raw is laid out by engine netns alone: its list is filled in from the plan, whose ranges a real cluster does not keep',
         'use engine netns, or one of the CNIs bridge, flannel, calico, weave, kindnet',
+      ),
+    ];
+  }
+  if (cluster.cni.type === 'flannel' && cluster.cni.docker === true) {
+    return [
+      problem(
+        'KIND_CNI_UNSUPPORTED',
+        [...path, 'cni', 'docker'],
+        'flannel that feeds Docker is laid out by engine netns alone: the nodes of a cluster run containerd, whose bridge nobody names docker0',
+        'use engine netns, or leave docker out: flannel with CNI',
       ),
     ];
   }
@@ -205,35 +147,6 @@ function cni(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
     : [];
 }
 
-function ingress(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
-  const names = servedIngresses(cluster.objects).map(({ namespace, name }) => `${namespace}/${name}`);
-  return names.length === 0 || controllerObjects(cluster.objects).length === 0
-    ? []
-    : [
-        caution(
-          'KIND_INGRESS_CONTROLLER',
-          [...path, 'objects'],
-          `Ingresses are applied (${names.join(', ')}), and nothing answers for them: kind installs no controller`,
-          'install one into the cluster when it is up, or use engine netns, where an nginx plays ingress-nginx',
-        ),
-      ];
-}
-
-function labels(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
-  return cluster.nodes.flatMap((node, n) =>
-    Object.keys(node.labels)
-      .filter(kubeletRefuses)
-      .map((key) =>
-        problem(
-          'NODE_LABEL_RESERVED',
-          [...path, 'nodes', n, 'labels', key],
-          `kubelet refuses to give its node the label ${key}: the namespace belongs to Kubernetes`,
-          'use a label of your own, such as lab.example/role',
-        ),
-      ),
-  );
-}
-
 /**
  * What kind cannot do of a lab (errors), and what it does otherwise (warnings). Pure.
  *
@@ -245,7 +158,7 @@ export function kindRefusals(plan: LabPlan): readonly Diagnostic[] {
     ...fixedAddresses(plan),
     ...plan.clusters.flatMap((cluster, c) => {
       const path = ['clusters', c];
-      return [image, proxy, cni, ingress, labels, fixedRanges, fixedPods].flatMap((look) => look(cluster, path));
+      return [...[image, cni].flatMap((look) => look(cluster, path)), ...realClusterRefusals(cluster, path, 'kind')];
     }),
     ...plan.segments
       .filter((segment) => segment.mtuBytes !== DOCKER_MTU)

@@ -27,6 +27,9 @@ export function subdomainProblem(text: string, maxLength = 253): string | null {
   return lengthProblem(text, maxLength);
 }
 
+/** Is a value the number of a port? */
+export const isPort = (value: unknown): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
+
 /** Why a text is no name of a container port: at most 15 letters, digits and dashes, one letter at least (IANA service name, RFC 6335). */
 export function portNameProblem(text: string): string | null {
   if (text.length > 15) return 'must be no more than 15 characters';
@@ -112,12 +115,16 @@ function shown(character: string): string {
 
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let before = row;
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];
     for (let j = 1; j <= b.length; j += 1) {
       const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      // The commonest slip of the fingers.
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? 0) + 1 : replaced;
+      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;

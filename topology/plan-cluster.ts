@@ -1,17 +1,20 @@
-import { AddressPool, gatewayOf } from './allocate.ts';
-import { addressAt, cidrContains, cidrsOverlap, formatCidr, parseAddress, parseCidr, splitRange, subnetAt, subnetCount, type Cidr } from './cidr.ts';
+import { addressAt, cidrContains, cidrsOverlap, formatCidr, parseCidr, splitRange, type Cidr } from './cidr.ts';
 import { cnis } from './cni/index.ts';
 import type { CniContext, CniNode, CniPlanner, RouterRoutes } from './cni/cni.ts';
 import type { Diagnostic } from './diagnostic.ts';
+import { isSamePod } from './diff.ts';
 import { cidrsOf, clusterFamilies, DEFAULTS, defaultCidrs, nodeDrafts, type NodeDraft } from './draft.ts';
 import { InternalError, SpecError } from './errors.ts';
 import { netnsName, stableHash } from './names.ts';
+import { planNetworks } from './networks/plan-networks.ts';
 import type { ClusterPlan, CniPlan, NodePlan, PodPlan, RoutePlan } from './plan.ts';
 import { defaultRoutes, type UnderlayPlan } from './plan-underlay.ts';
+import { addressUnavailable, familyOf, podAddresses, shareRange } from './pod-ranges.ts';
 import { hasDns, podObjects } from './services/cluster-services.ts';
+import { keepEnvironments } from './services/environment.ts';
 import { planServices } from './services/plan-services.ts';
 import type { ClusterSpec, CniSpec, Family, LabSpec } from './spec.ts';
-import { ADDRESS_ANNOTATION, fits, lowerWorkloads, podsOf, type PodDraft } from './workloads.ts';
+import { fits, lowerWorkloads, podsOf, type PodDraft } from './workloads.ts';
 
 export interface ClusterPlanning {
   readonly cluster: ClusterPlan;
@@ -87,124 +90,19 @@ function nodeRanges(
   for (const podCIDR of podCIDRs) {
     const length = planner.ranges === 'blocks' && cni.type === 'calico' ? cni.blockSize : masks[podCIDR.family];
     const perBlock = 2 ** (podCIDR.bits - length);
-    const taken = new Set<bigint>();
-    const claim = (node: NodeDraft, range: Cidr): void => {
-      taken.add(range.base);
-      result.set(node.name, [...(result.get(node.name) ?? []), range]);
-    };
-    // Explicit and kept ranges first: a node that joins must not be given one of them.
-    for (const node of nodes) {
+    const wishes = nodes.map((node) => {
       const explicit = node.podCIDRs.map(parseCidr).filter((c) => c.family === podCIDR.family);
       const kept = before(node.name).filter((c) => c.family === podCIDR.family && c.prefixLength === length && cidrContains(podCIDR, c));
-      for (const range of explicit.length > 0 ? explicit : kept) claim(node, range);
-    }
-    let index = 0n;
-    const count = subnetCount(podCIDR, length);
-    for (const node of nodes) {
-      const wanted = planner.ranges === 'blocks' ? Math.max(1, Math.ceil(((podsOn.get(node.name) ?? 0) + 1) / perBlock)) : 1;
-      while ((result.get(node.name) ?? []).filter((c) => c.family === podCIDR.family).length < wanted) {
-        while (index < count && taken.has(subnetAt(podCIDR, length, index).base)) index += 1n;
-        if (index >= count) {
-          throw new SpecError(
-            [
-              {
-                severity: 'error',
-                code: 'POD_CIDR_EXHAUSTED',
-                path: ['clusters', previous?.name ?? '', 'podCIDR'],
-                message: `${formatCidr(podCIDR)} holds ${count} ranges of /${length}, fewer than the nodes need`,
-                hint: `use a larger pod CIDR or ranges smaller than /${length}`,
-              },
-            ],
-            'lab',
-          );
-        }
-        claim(node, subnetAt(podCIDR, length, index));
-      }
-    }
+      return {
+        name: node.name,
+        has: explicit.length > 0 ? explicit : kept,
+        wanted: planner.ranges === 'blocks' ? Math.max(1, Math.ceil(((podsOn.get(node.name) ?? 0) + 1) / perBlock)) : 1,
+      };
+    });
+    for (const [name, shares] of shareRange(podCIDR, length, wishes, ['clusters', previous?.name ?? '', 'podCIDR'], 'pod CIDR'))
+      result.set(name, [...(result.get(name) ?? []), ...shares]);
   }
   return result;
-}
-
-/** Gives every pod of a node an address per family: the one that its author chose, or the one that it has; what is then free is given away. */
-function podAddresses(
-  planner: CniPlanner<CniSpec, CniPlan>,
-  ranges: readonly Cidr[],
-  families: readonly Family[],
-  pods: readonly string[],
-  fixed: ReadonlyMap<string, readonly string[]>,
-  before: ReadonlyMap<string, readonly string[]>,
-): ReadonlyMap<string, readonly string[]> {
-  const result = new Map<string, string[]>(pods.map((p) => [p, []]));
-  for (const family of families) {
-    const pools = ranges
-      .filter((r) => r.family === family)
-      .map((range, nth) => {
-        const blocks = planner.ranges === 'blocks';
-        // Of a node's blocks only the first gives an address away, to the tunnel.
-        const pool = new AddressPool(range, blocks && nth > 0 ? 0n : planner.firstPodIndex, family === 'ipv4' && !blocks ? -2n : -1n);
-        if (!blocks) pool.take(gatewayOf(range));
-        return pool;
-      });
-    const open = new Set(pods);
-    for (const pod of pods) {
-      for (const address of fixed.get(pod)?.filter((a) => familyOf(a) === family) ?? []) {
-        if (!open.has(pod) || !pools.some((pool) => pool.take(address))) throw addressUnavailable(pod, address, ranges);
-        result.get(pod)?.push(address);
-        open.delete(pod);
-      }
-    }
-    for (const pod of open) {
-      const address = before.get(pod)?.find((a) => (family === 'ipv6') === a.includes(':'));
-      if (address !== undefined && pools.some((pool) => pool.take(address))) {
-        result.get(pod)?.push(address);
-        open.delete(pod);
-      }
-    }
-    for (const pod of open) {
-      let address: string | null = null;
-      for (const pool of pools) address ??= pool.next();
-      if (address === null) {
-        throw new SpecError(
-          [
-            {
-              severity: 'error',
-              code: 'NODE_RANGE_FULL',
-              path: ['clusters'],
-              message: `${ranges.map(formatCidr).join(', ')} has no address left for pod ${pod}`,
-              hint: 'use a smaller nodeMask (a larger range per node), more nodes, or fewer pods',
-            },
-          ],
-          'lab',
-        );
-      }
-      result.get(pod)?.push(address);
-    }
-  }
-  return result;
-}
-
-/** null: not an address. */
-function familyOf(address: string): Family | null {
-  try {
-    return parseAddress(address).family;
-  } catch {
-    return null;
-  }
-}
-
-function addressUnavailable(pod: string, address: string, ranges: readonly Cidr[]): SpecError {
-  return new SpecError(
-    [
-      {
-        severity: 'error',
-        code: 'POD_ADDRESS_UNAVAILABLE',
-        path: ['clusters'],
-        message: `pod ${pod} cannot have ${address}: its node gives ${ranges.map(formatCidr).join(', ')} away, and no address twice`,
-        hint: `choose a free address of that range, the pod's node (spec.nodeName) for the range, or leave the annotation ${ADDRESS_ANNOTATION} out`,
-      },
-    ],
-    'lab',
-  );
 }
 
 function overlapsAny(cidr: Cidr, others: readonly Cidr[]): boolean {
@@ -260,6 +158,14 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
     for (const address of addresses)
       if (!families.some((family) => familyOf(address) === family)) throw addressUnavailable(`${source.name}/${namespace}/${name}`, address, podCIDRs);
   const fixed = new Map(podDrafts.map((p) => [podId(p), p.addresses]));
+  const second = planNetworks(
+    source,
+    index,
+    underlayMtu,
+    drafts.map((n) => n.name),
+    podDrafts.map((p) => ({ id: podId(p), node: placement.get(p) ?? '', networks: p.networks })),
+    previous,
+  );
 
   const pods = new Map<string, PodPlan>();
   const nodes = cniNodes.map((node, n): NodePlan => {
@@ -270,6 +176,7 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
     const addresses = podAddresses(planner, node.ranges, families, mine.filter((p) => !p.hostNetwork).map(podId), fixed, before);
     for (const p of mine) {
       const id = podId(p);
+      const faces = second.attachments.get(id) ?? [];
       pods.set(id, {
         id,
         cluster: source.name,
@@ -283,11 +190,15 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
         ports: p.ports,
         containerId: stableHash(id, 64),
         interface: p.hostNetwork ? null : planner.podInterface(context, node, network, id, addresses.get(id) ?? []),
+        ...(faces.length === 0 ? {} : { attachments: faces }),
         ready: p.ready,
+        ...(p.proxied ? { proxied: true } : {}),
         hostname: p.hostname,
         subdomain: p.subdomain,
         dnsPolicy: p.dnsPolicy,
         dnsConfig: p.dnsConfig,
+        ...(p.hostAliases.length === 0 ? {} : { hostAliases: p.hostAliases }),
+        ...(p.serviceLinks ? {} : { serviceLinks: false }),
       });
     }
     const routes: RoutePlan[] = [...defaultRoutes(underlay, node.segment, node.interface.name)];
@@ -308,12 +219,30 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
       forwarding: true,
       cluster: source.name,
       labels: draft?.labels ?? {},
+      ...(draft?.machineId === undefined ? {} : { machineId: draft.machineId }),
       podCIDRs: node.ranges.map(formatCidr),
       blocks: planner.ranges === 'blocks' ? node.ranges.map(formatCidr) : [],
       ...network,
+      ...(second.networks.length === 0 ? {} : { networks: second.nodes.get(node.name) ?? [] }),
     };
   });
   const allPods = podDrafts.flatMap((p) => pods.get(podId(p)) ?? []);
+  const services = planServices({
+    cluster: source.name,
+    path: ['clusters', index],
+    objects,
+    nodes,
+    pods: allPods,
+    serviceCIDRs,
+    dns: hasDns(source),
+    outside: spec.outside !== undefined,
+    previous: previous?.services ?? [],
+  });
+  const running = new Map((previous?.pods ?? []).map((pod) => [pod.id, pod]));
+  const goesOn = (pod: PodPlan): PodPlan | undefined => {
+    const before = running.get(pod.id);
+    return before !== undefined && isSamePod(before, pod) ? before : undefined;
+  };
   return {
     cluster: {
       name: source.name,
@@ -335,20 +264,11 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
         listenAddress: mapping.listenAddress ?? '127.0.0.1',
         protocol: mapping.protocol ?? 'TCP',
       })),
+      ...(second.networks.length === 0 ? {} : { networks: second.networks }),
       nodes,
-      pods: allPods,
+      pods: keepEnvironments(allPods, goesOn, previous?.services ?? [], services),
       objects,
-      services: planServices({
-        cluster: source.name,
-        path: ['clusters', index],
-        objects,
-        nodes,
-        pods: allPods,
-        serviceCIDRs,
-        dns: hasDns(source),
-        outside: spec.outside !== undefined,
-        previous: previous?.services ?? [],
-      }),
+      services,
     },
     routers: planner.routers(context),
     findings: planner.findings?.(context) ?? [],

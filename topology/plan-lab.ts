@@ -1,10 +1,12 @@
 import { SpecError } from './errors.ts';
 import { deepFreeze } from './freeze.ts';
+import { withDocker } from './docker/plan-docker.ts';
 import { labFamilies } from './draft.ts';
 import { estimateNeighbours, NEIGHBOUR_BUDGET } from './neighbours.ts';
 import { PLAN_SCHEMA, type LabPlan, type MachinePlan, type RoutePlan } from './plan.ts';
 import { planCluster } from './plan-cluster.ts';
 import { planUnderlay } from './plan-underlay.ts';
+import { dnsBlocked } from './policy/dns-blocked.ts';
 import { planLoadBalancers } from './services/plan-load-balancers.ts';
 import type { LabSpec } from './spec.ts';
 import { validateSpec } from './validate.ts';
@@ -35,7 +37,8 @@ export function planLab(spec: LabSpec, options: PlanOptions = {}): LabPlan {
   );
   for (const routers of [...planned.map((p) => p.routers), toLoadBalancers])
     for (const [router, routes] of routers) extra.set(router, [...(extra.get(router) ?? []), ...routes]);
-  const machines = underlay.machines.map((m): MachinePlan => (extra.has(m.id) ? { ...m, routes: [...m.routes, ...(extra.get(m.id) ?? [])] } : m));
+  const routed = underlay.machines.map((m): MachinePlan => (extra.has(m.id) ? { ...m, routes: [...m.routes, ...(extra.get(m.id) ?? [])] } : m));
+  const machines = withDocker(spec, routed, previous);
   const estimate = estimateNeighbours(machines, clusters, underlay.segments);
   return deepFreeze<LabPlan>({
     schema: PLAN_SCHEMA,
@@ -47,6 +50,10 @@ export function planLab(spec: LabSpec, options: PlanOptions = {}): LabPlan {
     machines,
     clusters,
     images: spec.images ?? {},
-    findings: [...findings, ...planned.flatMap((p) => p.findings)],
+    findings: [
+      ...findings,
+      ...planned.flatMap((p) => p.findings),
+      ...clusters.flatMap((cluster, i) => dnsBlocked(cluster, spec.clusters?.[i]?.objects ?? [], ['clusters', i])),
+    ],
   });
 }

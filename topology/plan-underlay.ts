@@ -1,7 +1,8 @@
 import { gatewayOf, hostPool, type AddressPool } from './allocate.ts';
 import { cidrContains, formatCidr, parseAddress, parseCidr } from './cidr.ts';
-import { asList, nodeDrafts, OUTSIDE_SEGMENT, routerDrafts, segmentDrafts, type SegmentDraft } from './draft.ts';
+import { asList, NO_SEGMENT, nodeDrafts, OUTSIDE_SEGMENT, routerDrafts, segmentDrafts, type SegmentDraft } from './draft.ts';
 import { InternalError } from './errors.ts';
+import { planNames } from './hosts/plan-names.ts';
 import { interfaceName, macFor, netnsName } from './names.ts';
 import type { AddressPlan, InterfacePlan, LabPlan, MachinePlan, RoutePlan, SegmentPlan } from './plan.ts';
 import { addressesOfLoadBalancers } from './services/plan-load-balancers.ts';
@@ -69,7 +70,8 @@ export function planUnderlay(spec: LabSpec, previous: LabPlan | null): UnderlayP
       wanted.push({ id: `${cluster.name}/${node.name}`, segment: node.segment, name: 'eth0', fixed: node.addresses, gateway: false });
   }
   const firstSegment = drafts[0]?.name ?? 'lan';
-  for (const host of spec.hosts ?? [])
+  for (const host of spec.hosts ?? []) {
+    if (host.segment === NO_SEGMENT) continue;
     wanted.push({
       id: host.name,
       segment: host.segment ?? firstSegment,
@@ -77,6 +79,7 @@ export function planUnderlay(spec: LabSpec, previous: LabPlan | null): UnderlayP
       fixed: host.address === undefined ? [] : asList<string>(host.address),
       gateway: false,
     });
+  }
   for (const host of spec.outside?.hosts ?? [])
     wanted.push({
       id: host.name,
@@ -166,6 +169,9 @@ export function planUnderlay(spec: LabSpec, previous: LabPlan | null): UnderlayP
       forwarding: false,
     };
   };
+  const resolvers = [...(spec.hosts ?? []), ...(spec.outside?.hosts ?? [])]
+    .filter(({ role }) => role === 'resolver')
+    .flatMap(({ name }) => of(name).flatMap((face) => face.addresses.map((has) => has.address)));
   return {
     ...base,
     machines: [
@@ -181,7 +187,18 @@ export function planUnderlay(spec: LabSpec, previous: LabPlan | null): UnderlayP
           forwarding: r.forwarding ?? true,
         }),
       ),
-      ...(spec.hosts ?? []).map((h) => host(h.name, h.role ?? 'host', h.gateway, h.routes ?? [])),
+      ...(spec.hosts ?? []).map(
+        (h): MachinePlan => ({
+          ...host(h.name, h.role ?? 'host', h.gateway, h.routes ?? []),
+          // What is wired by hand is called by its name: `ip link add … netns NAME`.
+          ...(h.segment === NO_SEGMENT ? { netns: h.name } : {}),
+          ...planNames(
+            h,
+            of(h.name).flatMap((face) => face.addresses),
+            resolvers,
+          ),
+        }),
+      ),
       ...(spec.outside?.hosts ?? []).map((h) => host(h.name, h.role ?? 'client', undefined, [])),
     ],
   };

@@ -1,6 +1,9 @@
 /** The lab as it will exist: every name, address, MAC, MTU and route chosen. Plain JSON, no `undefined`, frozen. */
-import type { Family, HostRole, IpvsScheduler, KubernetesObject, NodeRole, ProxyMode } from './spec.ts';
+import type { Family, HostRole, IpvsScheduler, KubernetesObject, NameSource, NodeRole, ProxyMode } from './spec.ts';
 import type { Diagnostic } from './diagnostic.ts';
+import type { DockerPlan } from './docker/docker-plan.ts';
+import type { DnsRecord } from './services/dns-records.ts';
+import type { ResolvConf } from './services/resolv-conf.ts';
 import type { ServicePlan } from './services/service-plan.ts';
 
 export const PLAN_SCHEMA = 'cnilab.plan/1';
@@ -76,6 +79,26 @@ export interface MachinePlan {
   readonly interfaces: readonly InterfacePlan[];
   readonly routes: readonly RoutePlan[];
   readonly forwarding: boolean;
+  /** Docker's networks and containers; only a host with Docker has it. */
+  readonly docker?: DockerPlan;
+  /** How its programs look names up, where the lab file says so; others have the lab's resolvers and the files of the machine that runs the lab. */
+  readonly resolver?: MachineResolverPlan;
+  /** What the DNS server on it answers. */
+  readonly served?: MachineNamesPlan;
+}
+
+export interface MachineResolverPlan {
+  readonly conf: ResolvConf;
+  /** Lines of /etc/hosts. */
+  readonly hosts: readonly { readonly address: string; readonly name: string }[];
+  readonly order: readonly NameSource[];
+}
+
+export interface MachineNamesPlan {
+  /** It answers for these itself, and for the addresses of their records. */
+  readonly zones: readonly string[];
+  readonly records: readonly DnsRecord[];
+  readonly forwarders: readonly string[];
 }
 
 export interface BridgePlan {
@@ -115,6 +138,21 @@ export interface VxlanPeerPlan {
   readonly underlay: string;
 }
 
+/** flannel's backend udp: a TUN device, and the process behind it that carries its packets to the other nodes, one datagram each. */
+export interface TunPlan {
+  readonly name: string;
+  readonly mtuBytes: number;
+  /** UDP port of all nodes. */
+  readonly port: number;
+  /** Address on which the process listens and from which it sends: the node's. */
+  readonly local: string;
+  readonly addresses: readonly AddressPlan[];
+  /** What is routed into the device: the pods of all nodes. */
+  readonly network: string;
+  /** Which range is at which node. */
+  readonly peers: readonly { readonly node: string; readonly to: string; readonly underlay: string }[];
+}
+
 export interface IpipPlan {
   readonly name: string;
   readonly mtuBytes: number;
@@ -133,11 +171,32 @@ export interface BgpPlan {
   readonly announces: readonly string[];
 }
 
+/** A second network of a cluster: on every node a bridge of its own with a range of its own, and no wire between the nodes. */
+export interface NetworkPlan {
+  readonly name: string;
+  readonly cidrs: readonly string[];
+  /** Prefix lengths of one node's share, per CIDR. */
+  readonly nodeMasks: readonly number[];
+  readonly bridge: string;
+  readonly mtuBytes: number;
+}
+
+/** A node's part of a second network. */
+export interface NodeNetworkPlan {
+  readonly network: string;
+  /** The node's shares, in the order of the network's CIDRs. */
+  readonly cidrs: readonly string[];
+  /** Without an address: the node itself has no part in the network. */
+  readonly bridge: BridgePlan;
+}
+
 export interface NodePlan extends MachinePlan {
   readonly kind: 'node';
   readonly role: NodeRole;
   readonly cluster: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Its /etc/machine-id, where the lab file says one. */
+  readonly machineId?: string;
   /** The node's share of the pod CIDR, per family in the order of the plan's families. */
   readonly podCIDRs: readonly string[];
   /** calico: the IPAM blocks the node owns; else empty. */
@@ -147,11 +206,15 @@ export interface NodePlan extends MachinePlan {
   readonly bridge: BridgePlan | null;
   readonly vxlans: readonly VxlanPlan[];
   readonly ipip: IpipPlan | null;
+  /** flannel with backend udp alone. */
+  readonly tun?: TunPlan;
   readonly bgp: BgpPlan | null;
   /** Routes to other nodes' pods (and blackholes of own blocks), in the order in which they are added. */
   readonly podRoutes: readonly RoutePlan[];
   /** CNI network configuration list handed to the real plugins; null when the CNI attaches pods without them. */
   readonly conflist: Readonly<Record<string, unknown>> | null;
+  /** Its second networks, in the order of the cluster's; absent: none. */
+  readonly networks?: readonly NodeNetworkPlan[];
 }
 
 export interface PodPlan {
@@ -160,6 +223,8 @@ export interface PodPlan {
   readonly cluster: string;
   readonly namespace: string;
   readonly name: string;
+  /** What planning calls the pod of this DaemonSet on this node, where a cluster chose its name. */
+  readonly plannedName?: string;
   /** Name of the node (not its identity). */
   readonly node: string;
   /** Its own network namespace; its node's when hostNetwork. */
@@ -177,8 +242,12 @@ export interface PodPlan {
   readonly containerId: string;
   /** null when hostNetwork. */
   readonly interface: PodInterfacePlan | null;
+  /** Its interfaces in second networks, in the order asked for; absent: none. */
+  readonly attachments?: readonly AttachmentPlan[];
   /** Its Services send it traffic; false where the annotation `cnilab.dev/ready` says "false". */
   readonly ready: boolean;
+  /** A proxy in it is to take its TCP connections: the annotation `cnilab.dev/proxy` says "true". */
+  readonly proxied?: true;
   /** spec.hostname, or the name of a StatefulSet's pod; '' where neither is. */
   readonly hostname: string;
   /** spec.subdomain, or the serviceName of its StatefulSet; ''. */
@@ -186,6 +255,17 @@ export interface PodPlan {
   /** As written; what it comes to is told by `resolvConf` (services/resolv-conf.ts). */
   readonly dnsPolicy: DnsPolicy;
   readonly dnsConfig: DnsConfigPlan;
+  /** Lines of its /etc/hosts beside those that every pod has; absent: none. */
+  readonly hostAliases?: readonly HostAliasPlan[];
+  /** enableServiceLinks: false. What it comes to is told by `environmentOf` (services/environment.ts). */
+  readonly serviceLinks?: false;
+  /** Of a pod that runs while Services change: the variables of its environment that a pod would not have, or not so, that is started now; null: it lacks that one. */
+  readonly startedWith?: Readonly<Record<string, string | null>>;
+}
+
+export interface HostAliasPlan {
+  readonly ip: string;
+  readonly hostnames: readonly string[];
 }
 
 export type DnsPolicy = 'ClusterFirst' | 'ClusterFirstWithHostNet' | 'Default' | 'None';
@@ -209,6 +289,12 @@ export interface PodInterfacePlan {
   readonly hostMac: string | null;
 }
 
+/** net1, net2, … of a pod. It leads to no gateway. */
+export interface AttachmentPlan extends PodInterfacePlan {
+  readonly network: string;
+  readonly hostName: string;
+}
+
 export interface ClusterPlan {
   readonly name: string;
   readonly kubernetesVersion: string;
@@ -223,9 +309,11 @@ export interface ClusterPlan {
   readonly cni: CniPlan;
   readonly kubeProxy: { readonly mode: ProxyMode; readonly scheduler: IpvsScheduler | null };
   readonly dnsDomain: string;
-  /** Image of the nodes as the author chose it; null: the engine's choice for the Kubernetes version. */
+  /** Image of the nodes as the author chose it, or on engine vm their disk; null: the engine's choice for the Kubernetes version. */
   readonly nodeImage: string | null;
   readonly portMappings: readonly PortMappingPlan[];
+  /** Absent: none. */
+  readonly networks?: readonly NetworkPlan[];
   readonly nodes: readonly NodePlan[];
   readonly pods: readonly PodPlan[];
   readonly objects: readonly KubernetesObject[];
@@ -250,7 +338,9 @@ export type PlannedCni =
   | { readonly type: 'bridge'; readonly bridge: string; readonly routesOn: 'nodes' | 'router'; readonly mtuBytes: number; readonly masquerade: boolean }
   | {
       readonly type: 'flannel';
-      readonly backend: 'vxlan' | 'host-gw';
+      readonly backend: 'vxlan' | 'host-gw' | 'udp';
+      /** Feeds Docker: history. */
+      readonly docker?: true;
       readonly vni: number;
       readonly port: number;
       readonly directRouting: boolean;
@@ -272,6 +362,8 @@ export type PlannedCni =
   | {
       readonly type: 'weave';
       readonly range: string;
+      /** Through its router in user space alone. */
+      readonly sleeve?: true;
       readonly port: number;
       readonly vni: number;
       /** '': nothing is encrypted. */

@@ -35,7 +35,6 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 /** Values that were right once: what to write today. */
 const SUCCESSORS: Readonly<Record<string, string>> = {
   kubenet: 'kubenet was removed in Kubernetes 1.24: use bridge, which keeps its data path (bridge, host-local, routes)',
-  udp: 'flannel keeps its udp backend for debugging only: use vxlan',
   wireguard: 'encryption is not part of these data paths: use vxlan',
 };
 
@@ -102,10 +101,12 @@ function notAllowed(path: Path, value: unknown, allowed: readonly unknown[]): Di
   );
 }
 
-/** Text or a list of texts: the problem of the branch that was meant. */
+/** One of several shapes: the problems of the branch that was meant, which is the one with the fewest. */
 function ofUnion(issue: SchemaIssue, path: Path, input: unknown): readonly Diagnostic[] {
   const branches = issue.errors ?? [];
-  const meant = branches.find((branch) => branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'));
+  const [meant] = branches
+    .filter((branch) => branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'))
+    .sort((a, b) => problemsOf(a) - problemsOf(b));
   if (meant !== undefined) return meant.flatMap((inner) => diagnosticOfIssue({ ...inner, path: [...issue.path, ...inner.path] }, input));
   return [
     wrongType(
@@ -115,6 +116,8 @@ function ofUnion(issue: SchemaIssue, path: Path, input: unknown): readonly Diagn
     ),
   ];
 }
+
+const problemsOf = (branch: readonly SchemaIssue[]): number => branch.reduce((sum, issue) => sum + (issue.keys?.length ?? 1), 0);
 
 function wrongType(path: Path, value: unknown, expected: readonly string[]): Diagnostic {
   const words = [...new Set(expected.map((type) => TYPE_WORDS[type] ?? type))].join(' or ');

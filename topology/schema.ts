@@ -1,7 +1,10 @@
 /** The one edge at which a lab's shape is checked: zod here, and nowhere else. Meaning is checked by the rules. */
 import { z } from 'zod';
 import type { Diagnostic } from './diagnostic.ts';
+import { dockerSchema } from './docker/schema.ts';
+import { lessonSchema } from './lesson/schema.ts';
 import { diagnosticOfIssue } from './schema-diagnostics.ts';
+import { optional, port, strict } from './schema-fields.ts';
 import type {
   BridgeCniSpec,
   CalicoCniSpec,
@@ -12,35 +15,24 @@ import type {
   KindnetCniSpec,
   KubernetesObject,
   LabSpec,
+  NetworkSpec,
   NodeSpec,
   OutsideSpec,
   RawCniSpec,
+  ResolverSpec,
   RouterSpec,
   SegmentSpec,
   UnderlaySpec,
   WeaveCniSpec,
   WorkloadSpec,
+  ZoneSpec,
 } from './spec.ts';
-
-/** An object without unknown fields. Its message for those carries the known names, from which the diagnostic is made. */
-const strict = <S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strict> =>
-  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : undefined) });
-
-interface FieldMeta {
-  readonly default?: string | number | boolean;
-  readonly examples?: readonly unknown[];
-}
-
-/** An optional field with its description for editors and the reference. */
-const optional = <T extends z.core.$ZodType>(type: T, description: string, meta: FieldMeta = {}): z.ZodExactOptional<T> =>
-  z.exactOptional(type).meta({ description, ...meta, ...(meta.examples === undefined ? {} : { examples: [...meta.examples] }) });
 
 const name = (description: string): z.ZodString => z.string().meta({ description });
 const strings = z.record(z.string(), z.string());
 /** Bounds that keep a lab file from strangers from asking for more than any machine holds. */
 const nodeCount = z.int().min(0).max(1000);
 const podCount = z.int().min(0).max(10_000);
-const port = z.int().min(1).max(65535);
 const mtu = z.int();
 const cidr = z
   .union([z.string(), z.array(z.string()).min(1)])
@@ -48,6 +40,11 @@ const cidr = z
 const addresses = z
   .union([z.string(), z.array(z.string()).min(1)])
   .meta({ id: 'Addresses', description: 'One address, or one per family, without prefix length.' });
+
+const nodeMask = strict({
+  ipv4: optional(z.int().min(1).max(32), 'IPv4.', { default: 24 }),
+  ipv6: optional(z.int().min(1).max(128), 'IPv6.', { default: 64 }),
+});
 
 const segment: z.ZodType<SegmentSpec> = strict({
   name: name('Name of the segment (an L2 network, a switch): an RFC 1123 label.'),
@@ -67,15 +64,38 @@ const route = strict({
 }).meta({ id: 'Route' });
 const role = z.enum(['host', 'client', 'load-balancer', 'resolver']);
 
+const resolver: z.ZodType<ResolverSpec> = strict({
+  nameservers: optional(z.array(z.string()), 'Addresses in /etc/resolv.conf. Default: the hosts with role resolver.'),
+  search: optional(z.array(z.string()), 'Search list: domains that are appended one after the other.'),
+  ndots: optional(z.int().min(0).max(15), 'A name with fewer dots is tried with the search list first.', { default: 1 }),
+  hosts: optional(z.record(z.string(), addresses), 'Names in /etc/hosts, with their addresses.'),
+  order: optional(z.array(z.enum(['files', 'dns'])).min(1), 'The line hosts of /etc/nsswitch.conf. Default: files, then dns.'),
+}).meta({ id: 'Resolver', description: 'What the C library of a host looks names up by.' });
+
+const zone: z.ZodType<ZoneSpec> = strict({
+  name: z.string().meta({ description: 'Name of the zone.', examples: ['mycompany.com', '1.168.192.in-addr.arpa'] }),
+  records: z.array(
+    strict({
+      name: z.string().meta({ description: 'Below the zone; @: the zone itself; with a dot at its end: as it is.' }),
+      type: z.enum(['A', 'AAAA', 'CNAME', 'PTR', 'TXT']),
+      data: z.string().meta({ description: 'An address, a name as above, or a text.' }),
+    }),
+  ),
+}).meta({ id: 'Zone', description: 'Records that a DNS server answers from.' });
+
 const host: z.ZodType<HostSpec> = strict({
   name: name('Name of the host: an RFC 1123 label.'),
-  segment: optional(z.string(), 'Segment it stands on. Default: the first.'),
+  segment: optional(z.string(), 'Segment it stands on, or none: a bare network namespace, to be wired by hand. Default: the first.'),
   address: optional(addresses, 'Fixed address(es). Default: allocated.'),
   gateway: optional(z.string(), "Next hop of the default route, or none. Default: the segment's router, if there is one.", {
     examples: ['192.168.1.1', 'none'],
   }),
   routes: optional(z.array(route), 'Static routes.'),
   role: optional(role, 'What it plays.', { default: 'host' }),
+  docker: optional(dockerSchema, 'Containers on it, attached as Docker does it (engine netns).'),
+  resolver: optional(resolver, 'How its programs look names up (engine netns). Default: the hosts with role resolver.'),
+  zones: optional(z.array(zone), 'Zones that a DNS server on it answers from (engine netns).'),
+  forwarders: optional(z.array(z.string()), 'Addresses of the DNS servers that its own asks about all other names.'),
 }).meta({ id: 'Host', description: 'A machine that belongs to no cluster.' });
 
 const router: z.ZodType<RouterSpec> = strict({
@@ -128,6 +148,7 @@ const workload: z.ZodType<WorkloadSpec> = strict({
     'Ports that the pods listen on.',
   ),
   hostNetwork: optional(z.boolean(), "The pod lives in its node's network namespace.", { default: false }),
+  networks: optional(z.array(z.string()), 'Names of second networks of the cluster, for interfaces net1, net2, … in this order (engine netns).'),
   nodeSelector: optional(strings, 'Labels that a node must have.'),
 }).meta({ id: 'Workload', description: 'A short form that lowers to Kubernetes objects.' });
 
@@ -138,7 +159,16 @@ const node: z.ZodType<NodeSpec> = strict({
   address: optional(addresses, 'Fixed address(es). Default: allocated.'),
   podCIDR: optional(cidr, "The node's share of the cluster's pod CIDR. Default: the next free one."),
   labels: optional(strings, 'Labels of the node.'),
+  machineId: optional(z.string().regex(/^[0-9a-f]{32}$/), 'What it shows as /etc/machine-id (engine netns): 32 hex digits.'),
 }).meta({ id: 'Node' });
+
+const network: z.ZodType<NetworkSpec> = strict({
+  name: name('Name of the network: an RFC 1123 label.'),
+  cidr,
+  nodeMask: optional(nodeMask, "Prefix length of one node's share."),
+  bridge: optional(z.string(), 'Name of the Linux bridge on every node. Default: br-NAME, or br- and a hash where that is longer than 15 characters.'),
+  mtu: optional(mtu, "Bytes. Default: the underlay's."),
+}).meta({ id: 'Network', description: 'A second network of pods: a bridge and a range on every node, no wire between the nodes.' });
 
 const bridgeCni = strict({
   type: z.literal('bridge'),
@@ -150,10 +180,11 @@ const bridgeCni = strict({
 
 const flannelCni = strict({
   type: z.literal('flannel'),
-  backend: optional(z.enum(['vxlan', 'host-gw']), 'How packets travel between nodes.', { default: 'vxlan' }),
+  backend: optional(z.enum(['vxlan', 'host-gw', 'udp']), 'How packets travel between nodes; udp: through a process on each, IPv4 alone.', { default: 'vxlan' }),
   vni: optional(z.int().min(1).max(0xff_ffff), 'VXLAN network identifier.', { default: 1 }),
-  port: optional(port, 'UDP port of VXLAN.', { default: 8472 }),
+  port: optional(port, 'UDP port of VXLAN, or of backend udp (8285).', { default: 8472 }),
   directRouting: optional(z.boolean(), 'vxlan only: bare routes between nodes of one segment.', { default: false }),
+  docker: optional(z.boolean(), 'History, vxlan and IPv4 only: flannel feeds Docker, whose bridge is docker0.', { default: false }),
   version: optional(z.string(), 'Version of flannel on engines that run the real one.', { default: '0.28.9' }),
   mtu: optional(mtu, "Outer MTU in bytes; pods get it less the overhead. Default: the underlay's."),
 }).meta({ id: 'FlannelCni' }) satisfies z.ZodType<FlannelCniSpec>;
@@ -176,6 +207,11 @@ const calicoCni = strict({
 const weaveCni = strict({
   type: z.literal('weave'),
   range: optional(z.string(), 'IPALLOC_RANGE, inside the pod CIDR. Default: the pod CIDR.'),
+  mode: optional(
+    z.enum(['fastdp', 'sleeve']),
+    'How packets pass between nodes: by Open vSwitch in the kernel, or through its router in user space (engines that run the real Weave Net).',
+    { default: 'fastdp' },
+  ),
   mtu: optional(mtu, "Pods' MTU in bytes.", { default: 1376 }),
   password: optional(z.string().min(9), 'Encrypts what passes between nodes, on engines that run the real Weave Net. Default: no encryption.'),
   version: optional(z.string(), 'Version of Weave Net on engines that run the real one.', { default: '2.9.0' }),
@@ -206,20 +242,14 @@ const cluster: z.ZodType<ClusterSpec> = strict({
   nodes: optional(z.array(node), 'The nodes one by one. Refused together with controlPlanes or workers.'),
   podCIDR: optional(cidr, 'Default: 10.244.0.0/16 for the first cluster, 10.245.0.0/16 for the second, …'),
   serviceCIDR: optional(cidr, 'Default: 10.96.0.0/16 for the first cluster, 10.97.0.0/16 for the second, …'),
-  nodeMask: optional(
-    strict({
-      ipv4: optional(z.int().min(1).max(32), 'IPv4.', { default: 24 }),
-      ipv6: optional(z.int().min(1).max(128), 'IPv6.', { default: 64 }),
-    }),
-    "Prefix length of one node's share of the pod CIDR.",
-  ),
+  nodeMask: optional(nodeMask, "Prefix length of one node's share of the pod CIDR."),
   cni,
   kubeProxy: optional(
     strict({
       mode: optional(z.enum(['iptables', 'nftables', 'ipvs', 'userspace', 'none']), 'How Services are made; userspace ended with Kubernetes 1.25.', {
         default: 'iptables',
       }),
-      scheduler: optional(z.enum(['rr', 'wrr', 'lc', 'wlc', 'dh', 'sh', 'sed', 'nq']), 'ipvs only.', { default: 'rr' }),
+      scheduler: optional(z.enum(['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'dh', 'sh', 'sed', 'nq', 'mh']), 'ipvs only.', { default: 'rr' }),
     }),
     'kube-proxy.',
   ),
@@ -228,9 +258,11 @@ const cluster: z.ZodType<ClusterSpec> = strict({
     z.union([z.boolean(), z.strictObject({ replicas: z.int().min(1).max(10) })]),
     'Has the cluster a DNS server behind its DNS Service, or `replicas` of them (engine netns)? Default: true exactly when there are Services among its objects.',
   ),
-  nodeImage: optional(z.string().min(1), 'kind: image of the nodes. Default: the one that kind 0.33 lists for the Kubernetes version.', {
-    examples: ['kindest/node:v1.34.4'],
-  }),
+  nodeImage: optional(
+    z.string().min(1),
+    'kind: image of the nodes. Default: the one that kind 0.33 lists for the Kubernetes version. vm: folder of a prepared disk (absolute), or URL@sha256:HEX (sha512 too) of a cloud image.',
+    { examples: ['kindest/node:v1.34.4'] },
+  ),
   portMappings: optional(
     z.array(
       strict({
@@ -241,8 +273,9 @@ const cluster: z.ZodType<ClusterSpec> = strict({
         protocol: optional(z.enum(['TCP', 'UDP']), 'Transport.', { default: 'TCP' }),
       }),
     ),
-    'kind: ports of this machine that lead to a node.',
+    'kind, vm: ports of this machine that lead to a node.',
   ),
+  networks: optional(z.array(network), 'Second networks, which pods may ask for (engine netns).'),
   workloads: optional(z.array(workload), 'Pods in short form.'),
   objects: optional(z.array(object), 'Kubernetes objects, as they are.'),
 }).meta({ id: 'Cluster' });
@@ -260,6 +293,7 @@ export const labSchema: z.ZodType<LabSpec> = strict({
   images: optional(strings, 'Images to use instead of the default ones, by repository.', {
     examples: [{ 'ghcr.io/flannel-io/flannel': 'ghcr.io/flannel-io/flannel:v0.28.4' }],
   }),
+  lesson: optional(lessonSchema, 'What the lab teaches: what to look at, to check, to break and to mend.'),
 });
 
 /** Checks the shape of a lab. All problems at once; on success the spec holds plain data only. */

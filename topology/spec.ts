@@ -3,6 +3,9 @@
  * `planLab` turns them into a {@link LabPlan} in which every address is chosen.
  */
 
+import type { DockerSpec } from './docker/docker-spec.ts';
+import type { LessonSpec } from './lesson/lesson.ts';
+
 /** An address family of the lab. */
 export type Family = 'ipv4' | 'ipv6';
 
@@ -40,6 +43,8 @@ export interface LabSpec {
    * Engines that pull no image ignore them.
    */
   readonly images?: Readonly<Record<string, string>>;
+  /** What the lab teaches. Changes nothing of what exists. */
+  readonly lesson?: LessonSpec;
 }
 
 export interface UnderlaySpec {
@@ -62,7 +67,7 @@ export type HostRole = 'host' | 'client' | 'load-balancer' | 'resolver';
 
 export interface HostSpec {
   readonly name: string;
-  /** @default the first segment */
+  /** `none`: it is plugged in nowhere, a network namespace of just that name with a loopback in it, to be wired by hand. @default the first segment */
   readonly segment?: string;
   /** Fixed address(es), without prefix length. @default allocated */
   readonly address?: string | readonly string[];
@@ -71,6 +76,44 @@ export interface HostSpec {
   readonly routes?: readonly RouteSpec[];
   /** @default host */
   readonly role?: HostRole;
+  /** Containers on it, attached as Docker does it (engine netns). @default none */
+  readonly docker?: DockerSpec;
+  /** How its programs look names up. @default the hosts with role resolver, asked as the machine does that runs the lab */
+  readonly resolver?: ResolverSpec;
+  /** Zones that a DNS server on it answers from. */
+  readonly zones?: readonly ZoneSpec[];
+  /** Addresses of the DNS servers that its own asks about all other names. @default none: they are refused */
+  readonly forwarders?: readonly string[];
+}
+
+/** /etc/resolv.conf, /etc/hosts and the line `hosts` of /etc/nsswitch.conf. */
+export interface ResolverSpec {
+  /** Addresses; the C library asks three at most. @default the hosts with role resolver */
+  readonly nameservers?: readonly string[];
+  /** Domains that are appended one after the other. @default none */
+  readonly search?: readonly string[];
+  /** A name with fewer dots is tried with the search list first. @default 1, as the C library has it */
+  readonly ndots?: number;
+  /** Name → its address or addresses in /etc/hosts, beside localhost and its own. */
+  readonly hosts?: Readonly<Record<string, string | readonly string[]>>;
+  /** @default files, then dns */
+  readonly order?: readonly NameSource[];
+}
+
+export type NameSource = 'files' | 'dns';
+
+export interface ZoneSpec {
+  /** `mycompany.com`, `1.168.192.in-addr.arpa`. */
+  readonly name: string;
+  readonly records: readonly ZoneRecordSpec[];
+}
+
+/** As in a master file (RFC 1035 5.1): a name without a dot at its end is below the zone, `@` is the zone itself. */
+export interface ZoneRecordSpec {
+  readonly name: string;
+  readonly type: 'A' | 'AAAA' | 'CNAME' | 'PTR' | 'TXT';
+  /** An address, a name, or a text. */
+  readonly data: string;
 }
 
 export interface RouteSpec {
@@ -98,7 +141,7 @@ export interface OutsideSpec {
 
 export type NodeRole = 'control-plane' | 'worker';
 export type ProxyMode = 'iptables' | 'nftables' | 'ipvs' | 'userspace' | 'none';
-export type IpvsScheduler = 'rr' | 'wrr' | 'lc' | 'wlc' | 'dh' | 'sh' | 'sed' | 'nq';
+export type IpvsScheduler = 'rr' | 'wrr' | 'lc' | 'wlc' | 'lblc' | 'lblcr' | 'dh' | 'sh' | 'sed' | 'nq' | 'mh';
 
 export interface ClusterSpec {
   /** RFC 1123 label, at most 20 characters. */
@@ -123,14 +166,34 @@ export interface ClusterSpec {
   readonly dnsDomain?: string;
   /** Has the cluster a DNS server behind its DNS Service, or that many? @default true exactly when there are Services among its objects */
   readonly dns?: boolean | { readonly replicas: number };
-  /** kind: image of the nodes, with tag or digest. @default the one that kind 0.33 lists for the Kubernetes version */
+  /** kind: image of the nodes, with tag or digest. vm: folder of a prepared disk, or URL@sha256:HEX of a cloud image. @default the one that kind 0.33 lists for the Kubernetes version */
   readonly nodeImage?: string;
-  /** kind: ports of this machine that lead to a node. */
+  /** kind, vm: ports of this machine that lead to a node. */
   readonly portMappings?: readonly PortMappingSpec[];
+  /** Second networks, which pods may ask for beside the one that the CNI gives them (engine netns). @default none */
+  readonly networks?: readonly NetworkSpec[];
   /** Short forms; they lower to Kubernetes objects. */
   readonly workloads?: readonly WorkloadSpec[];
   /** Kubernetes objects, as they are. */
   readonly objects?: readonly KubernetesObject[];
+}
+
+/**
+ * A second network of pods, as a meta-plugin (Multus) and the plugins bridge and host-local make it: a Linux bridge of its own on every node, with a range of its
+ * own. It is no wire between the nodes: pods of one node reach each other over it, pods of two do not. No route of a pod leads there but that to the node's range,
+ * and Services, NetworkPolicies and names know nothing of it.
+ */
+export interface NetworkSpec {
+  /** RFC 1123 label; what pods ask for it by. Its NetworkAttachmentDefinition stands in the namespace default. */
+  readonly name: string;
+  /** Apart from every other range of the lab; of families that the cluster has. */
+  readonly cidr: CidrInput;
+  /** Prefix length of one node's share. @default 24 (IPv4), 64 (IPv6) */
+  readonly nodeMask?: { readonly ipv4?: number; readonly ipv6?: number };
+  /** Name of the Linux bridge on every node, at most 15 characters. @default br-NAME, or br- and a hash where that is too long */
+  readonly bridge?: string;
+  /** Bytes. @default the underlay's */
+  readonly mtu?: number;
 }
 
 export interface PortMappingSpec {
@@ -155,6 +218,8 @@ export interface NodeSpec {
   /** The node's share of the pod CIDR. @default the next free one */
   readonly podCIDR?: CidrInput;
   readonly labels?: Readonly<Record<string, string>>;
+  /** What it shows as /etc/machine-id: 32 hex digits (engine netns). @default the machine's that runs the lab */
+  readonly machineId?: string;
 }
 
 export interface WorkloadSpec {
@@ -169,6 +234,8 @@ export interface WorkloadSpec {
   readonly ports?: readonly { readonly containerPort: number; readonly protocol?: 'TCP' | 'UDP'; readonly name?: string; readonly hostPort?: number }[];
   /** The pod lives in its node's network namespace. @default false */
   readonly hostNetwork?: boolean;
+  /** Names of the cluster's second networks, for interfaces net1, net2, … in this order. @default none */
+  readonly networks?: readonly string[];
   readonly nodeSelector?: Readonly<Record<string, string>>;
 }
 
@@ -185,14 +252,19 @@ export interface BridgeCniSpec {
 
 export interface FlannelCniSpec {
   readonly type: 'flannel';
-  /** @default vxlan */
-  readonly backend?: 'vxlan' | 'host-gw';
+  /** udp: packets pass through a process on every node. IPv4 alone. @default vxlan */
+  readonly backend?: 'vxlan' | 'host-gw' | 'udp';
   /** @default 1 */
   readonly vni?: number;
-  /** UDP port. @default 8472 */
+  /** UDP port. @default 8472; backend udp: 8285 */
   readonly port?: number;
   /** vxlan only: bare routes between nodes of one segment. @default false */
   readonly directRouting?: boolean;
+  /**
+   * History, vxlan and IPv4 only: flannel as it fed Docker before there was CNI. The bridge is docker0 with the address that `--bip` gave it, and flannel.VNI has
+   * the whole network on one wire. @default false
+   */
+  readonly docker?: boolean;
   /** Version of flannel on engines that run the real one. @default 0.28.9 */
   readonly version?: string;
   /** Outer MTU in bytes (the device gets it less the overhead), as flannel's Backend.MTU. @default the underlay's */
@@ -220,6 +292,8 @@ export interface WeaveCniSpec {
   readonly type: 'weave';
   /** IPALLOC_RANGE. @default the pod CIDR */
   readonly range?: string;
+  /** How packets pass between nodes: by Open vSwitch in the kernel, or through its router in user space (engines that run the real Weave Net). @default fastdp */
+  readonly mode?: 'fastdp' | 'sleeve';
   /** @default 1376 */
   readonly mtu?: number;
   /** Encrypts what passes between nodes, on engines that run the real Weave Net. @default no encryption */

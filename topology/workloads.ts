@@ -1,6 +1,8 @@
 import { countOf, labelsOf, recordOf, recordsOf, textOf, textsOf, wordOf, type Json } from './json.ts';
 import { stableHash } from './names.ts';
-import type { DnsConfigPlan, DnsPolicy } from './plan.ts';
+import { networkDefinition } from './networks/definition.ts';
+import { networksAnnotation, networksAsked } from './networks/requests.ts';
+import type { DnsConfigPlan, DnsPolicy, HostAliasPlan } from './plan.ts';
 import type { ClusterSpec, KubernetesObject, NodeRole, WorkloadSpec } from './spec.ts';
 
 /** Runs on every node, whatever its taints: what `perNode` asks for. */
@@ -19,8 +21,9 @@ export function netexecArgs(ports: readonly { readonly containerPort: number; re
 /** Template of the pods of a short form; `app` is the value of their label. */
 export function podTemplate(workload: WorkloadSpec, app: string, tolerateAll: boolean): Record<string, unknown> {
   const ports = workload.ports ?? [];
+  const annotations = networksAnnotation(workload.networks ?? [], workload.namespace ?? 'default');
   return {
-    metadata: { labels: { app, ...workload.labels } },
+    metadata: { labels: { app, ...workload.labels }, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },
     spec: {
       ...(workload.hostNetwork === true ? { hostNetwork: true } : {}),
       ...(workload.nodeSelector === undefined ? {} : { nodeSelector: { ...workload.nodeSelector } }),
@@ -50,7 +53,7 @@ function controller(kind: 'DaemonSet' | 'Deployment', workload: WorkloadSpec, na
  * Lowers the short forms of a cluster to Kubernetes objects and puts the author's own objects behind them.
  *
  * `perNode: n` becomes n DaemonSets (NAME, NAME-2, NAME-3, …: a second one renames nobody) that tolerate every taint, so that control planes have pods too;
- * `replicas: n` becomes one Deployment.
+ * `replicas: n` becomes one Deployment. Second networks become NetworkAttachmentDefinitions, before all.
  */
 export function lowerWorkloads(cluster: ClusterSpec): readonly KubernetesObject[] {
   const lowered = (cluster.workloads ?? []).flatMap((workload): KubernetesObject[] => {
@@ -58,7 +61,7 @@ export function lowerWorkloads(cluster: ClusterSpec): readonly KubernetesObject[
     const sets = Array.from({ length: count }, (_, i) => controller('DaemonSet', workload, i === 0 ? workload.name : `${workload.name}-${i + 1}`, {}));
     return workload.replicas === undefined ? sets : [...sets, controller('Deployment', workload, workload.name, { replicas: workload.replicas })];
   });
-  return [...lowered, ...(cluster.objects ?? [])];
+  return [...(cluster.networks ?? []).map(networkDefinition), ...lowered, ...(cluster.objects ?? [])];
 }
 
 /** A pod that an object asks for, before it has a node. */
@@ -80,12 +83,17 @@ export interface PodDraft {
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly toleratesControlPlane: boolean;
   readonly ready: boolean;
+  readonly proxied: boolean;
   /** Addresses that the author chose. */
   readonly addresses: readonly string[];
   readonly hostname: string;
   readonly subdomain: string;
   readonly dnsPolicy: DnsPolicy;
   readonly dnsConfig: DnsConfigPlan;
+  readonly hostAliases: readonly HostAliasPlan[];
+  readonly serviceLinks: boolean;
+  /** Names of second networks of the cluster, in the order asked for. */
+  readonly networks: readonly string[];
 }
 
 /** What scheduling looks at. */
@@ -106,8 +114,30 @@ function tolerates(spec: Json): boolean {
   );
 }
 
+/** Kinds that become pods. */
+export const POD_KINDS: readonly string[] = ['Pod', 'Deployment', 'ReplicaSet', 'DaemonSet', 'StatefulSet'];
+
+/** What an object says of each of its pods, and where: a Pod itself, else its template. */
+export function templateOf(object: KubernetesObject): { readonly template: Json; readonly path: readonly string[] } {
+  const spec = recordOf(object['spec']);
+  return object.kind === 'Pod'
+    ? { template: { metadata: object.metadata, spec }, path: [] }
+    : { template: recordOf(spec['template']), path: ['spec', 'template'] };
+}
+
+/** Labels of the pods that an object asks for. */
+export function podLabels(object: KubernetesObject): Readonly<Record<string, string>> {
+  return labelsOf(recordOf(templateOf(object).template['metadata'])['labels']);
+}
+
 /** Says of a pod, as an annotation of it or of its template, that it does not become ready: no lab runs readiness probes. */
 export const READY_ANNOTATION = 'cnilab.dev/ready';
+
+/**
+ * Says of a pod, as an annotation of it or of its template, that a proxy in it takes its TCP connections, as the sidecars of a service mesh do: what is then seen
+ * of a connection, the pod itself, is what was meant.
+ */
+export const PROXY_ANNOTATION = 'cnilab.dev/proxy';
 
 /** Says of a Pod which addresses it has, one or one per family with a comma between; they lie in the range of its node. */
 export const ADDRESS_ANNOTATION = 'cnilab.dev/address';
@@ -147,9 +177,13 @@ function draft(object: KubernetesObject, template: Json, name: string, node: str
     nodeSelector: labelsOf(spec['nodeSelector']),
     toleratesControlPlane: tolerates(spec),
     ready: labelsOf(metadata['annotations'])[READY_ANNOTATION] !== 'false',
+    proxied: labelsOf(metadata['annotations'])[PROXY_ANNOTATION] === 'true',
     // The pods of one template cannot all have them.
     addresses: object.kind === 'Pod' ? (labelsOf(metadata['annotations'])[ADDRESS_ANNOTATION] ?? '').split(',').filter((address) => address !== '') : [],
     ...podDns(spec),
+    hostAliases: recordsOf(spec['hostAliases']).map((alias) => ({ ip: textOf(alias['ip'], ''), hostnames: textsOf(alias['hostnames']) })),
+    serviceLinks: spec['enableServiceLinks'] !== false,
+    networks: networksAsked(template, object.metadata.namespace ?? 'default'),
     ...(stateful ? { hostname: name, subdomain: textOf(recordOf(object['spec'])['serviceName'], '') } : {}),
   };
 }
@@ -179,10 +213,10 @@ export function podsOf(objects: readonly KubernetesObject[], nodes: readonly Sch
   return objects.flatMap((object): PodDraft[] => {
     const { name } = object.metadata;
     const spec = recordOf(object['spec']);
-    const template = recordOf(spec['template']);
+    const { template } = templateOf(object);
     switch (object.kind) {
       case 'Pod':
-        return [draft(object, { metadata: object.metadata, spec }, name, null)];
+        return [draft(object, template, name, null)];
       case 'DaemonSet':
         return nodes
           .filter((node) => fits(draft(object, template, name, null), node, taintedControlPlanes))

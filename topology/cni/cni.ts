@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../diagnostic.ts';
-import type { AddressPlan, BgpPlan, BridgePlan, CniPlan, InterfacePlan, IpipPlan, PodInterfacePlan, RoutePlan, VxlanPlan } from '../plan.ts';
+import type { AddressPlan, BgpPlan, BridgePlan, CniPlan, InterfacePlan, IpipPlan, PodInterfacePlan, RoutePlan, TunPlan, VxlanPlan } from '../plan.ts';
 import type { CniSpec, Family, NodeRole, ProxyMode } from '../spec.ts';
 import type { Cidr } from '../cidr.ts';
 
@@ -52,6 +52,7 @@ export interface NodeNetwork {
   readonly bridge: BridgePlan | null;
   readonly vxlans: readonly VxlanPlan[];
   readonly ipip: IpipPlan | null;
+  readonly tun?: TunPlan;
   readonly bgp: BgpPlan | null;
   readonly podRoutes: readonly RoutePlan[];
   readonly conflist: Readonly<Record<string, unknown>> | null;

@@ -1,7 +1,7 @@
 import { formatAddress, formatCidr } from '../cidr.ts';
 import { gatewayOf } from '../allocate.ts';
 import { macFor } from '../names.ts';
-import type { CniPlan, RoutePlan, VxlanPlan } from '../plan.ts';
+import type { CniPlan, RoutePlan, TunPlan, VxlanPlan } from '../plan.ts';
 import type { Family, FlannelCniSpec } from '../spec.ts';
 import type { CniContext, CniNode, CniPlanner } from './cni.ts';
 import { bridgedPodInterface, gatewayBridge, hostLocal, PORTMAP, underlayAddress, underlayRoutes } from './routed.ts';
@@ -10,6 +10,9 @@ type FlannelPlan = Extract<CniPlan, { type: 'flannel' }>;
 
 /** Bytes that VXLAN adds: outer Ethernet is not counted, inner is; IPv4 20 + UDP 8 + VXLAN 8 + Ethernet 14; IPv6 has 20 more. */
 export const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { ipv4: 50, ipv6: 70 };
+
+/** Bytes that backend udp adds: IPv4 20 + UDP 8. */
+export const UDP_OVERHEAD = 28;
 
 /** flannel's own rule: the VTEP has the base address of the node's subnet, as a single address. */
 const vtepAddress = (node: CniNode, family: Family): string | null => {
@@ -36,7 +39,7 @@ function vxlan(context: CniContext<FlannelPlan>, node: CniNode, family: Family):
       port: cni.port,
       local,
       dev: node.interface.name,
-      addresses: [{ family, address: own, prefixLength: family === 'ipv4' ? 32 : 128 }],
+      addresses: [{ family, address: own, prefixLength: cni.docker === true ? (context.podCIDRs[0]?.prefixLength ?? 32) : family === 'ipv4' ? 32 : 128 }],
       master: null,
       learning: false,
       peers: context.nodes
@@ -49,7 +52,32 @@ function vxlan(context: CniContext<FlannelPlan>, node: CniNode, family: Family):
   ];
 }
 
+/** As flannel's `udp_network_amd64.go`: an address of its own for what the node sends, and one route for the pods of all nodes. */
+function tun(context: CniContext<FlannelPlan>, node: CniNode): TunPlan | null {
+  const { cni } = context;
+  const local = underlayAddress(node, 'ipv4');
+  const own = vtepAddress(node, 'ipv4');
+  const network = context.podCIDRs.find(({ family }) => family === 'ipv4');
+  if (local === null || own === null || network === undefined) return null;
+  return {
+    name: 'flannel0',
+    mtuBytes: cni.mtuBytes,
+    port: cni.port,
+    local,
+    addresses: [{ family: 'ipv4', address: own, prefixLength: 32 }],
+    network: formatCidr(network),
+    peers: context.nodes
+      .filter((peer) => peer.id !== node.id)
+      .flatMap((peer) => {
+        const underlay = underlayAddress(peer, 'ipv4');
+        return underlay === null ? [] : peer.ranges.map((range) => ({ node: peer.id, to: formatCidr(range), underlay }));
+      }),
+  };
+}
+
 function podRoutes(context: CniContext<FlannelPlan>, node: CniNode): readonly RoutePlan[] {
+  // One range for all is on the wire of the device: no routes to single nodes.
+  if (context.cni.backend === 'udp' || context.cni.docker === true) return [];
   return context.nodes
     .filter((peer) => peer.id !== node.id)
     .flatMap((peer): readonly RoutePlan[] =>
@@ -67,15 +95,34 @@ function podRoutes(context: CniContext<FlannelPlan>, node: CniNode): readonly Ro
     );
 }
 
-/** flannel 0.28: vxlan (flannel.1, on-link routes, permanent neighbours and FDB) or host-gw. */
+const overheadOf = (backend: FlannelPlan['backend'], families: readonly Family[]): number => {
+  switch (backend) {
+    case 'vxlan':
+      return Math.max(...families.map((f) => VXLAN_OVERHEAD[f]));
+    case 'host-gw':
+      return 0;
+    case 'udp':
+      return UDP_OVERHEAD;
+  }
+};
+
+/** The field where there is such a device. */
+function tunOf(context: CniContext<FlannelPlan>, node: CniNode): { readonly tun?: TunPlan } {
+  const device = context.cni.backend === 'udp' ? tun(context, node) : null;
+  return device === null ? {} : { tun: device };
+}
+
+const bridgeName = ({ docker }: FlannelPlan): string => (docker === true ? 'docker0' : 'cni0');
+
+/** flannel 0.28: vxlan (flannel.1, on-link routes, permanent neighbours and FDB), host-gw or udp; and as it fed Docker until about 2016. */
 export const flannel: CniPlanner<FlannelCniSpec, FlannelPlan> = {
   traits: {
     title: 'flannel',
     plugins: ['bridge', 'host-local', 'loopback', 'portmap'],
     kernel: ['veth', 'bridge', 'br_netfilter', 'vxlan', 'netfilter-nat'],
     programs: [],
-    overheadBytes: { vxlan: 50, 'host-gw': 0 },
-    ports: ['udp 8472 (vxlan)'],
+    overheadBytes: { vxlan: 50, 'host-gw': 0, udp: UDP_OVERHEAD },
+    ports: ['udp 8472 (vxlan)', 'udp 8285 (udp)'],
     enforcesNetworkPolicy: false,
     proxyModes: ['iptables', 'nftables', 'ipvs', 'userspace', 'none'],
     families: ['ipv4', 'ipv6'],
@@ -86,22 +133,23 @@ export const flannel: CniPlanner<FlannelCniSpec, FlannelPlan> = {
   firstPodIndex: 2n,
   resolve: (spec, { underlayMtu, families }) => {
     const backend = spec.backend ?? 'vxlan';
-    const overhead = backend === 'vxlan' ? Math.max(...families.map((f) => VXLAN_OVERHEAD[f])) : 0;
     return {
       type: 'flannel',
       backend,
+      ...(spec.docker === true ? { docker: true } : {}),
       vni: spec.vni ?? 1,
-      port: spec.port ?? 8472,
+      port: spec.port ?? (backend === 'udp' ? 8285 : 8472),
       directRouting: backend === 'vxlan' && (spec.directRouting ?? false),
       version: spec.version ?? '0.28.9',
-      mtuBytes: (spec.mtu ?? underlayMtu) - overhead,
+      mtuBytes: (spec.mtu ?? underlayMtu) - overheadOf(backend, families),
     };
   },
   node: (context, node) => ({
     gateways: node.ranges.map(gatewayOf),
-    bridge: gatewayBridge(node, 'cni0', context.cni.mtuBytes),
+    bridge: gatewayBridge(node, bridgeName(context.cni), context.cni.mtuBytes),
     vxlans: context.cni.backend === 'vxlan' ? context.families.flatMap((family) => vxlan(context, node, family)) : [],
     ipip: null,
+    ...tunOf(context, node),
     bgp: null,
     podRoutes: podRoutes(context, node),
     // What flannel's plugin hands to bridge: its delegate section completed from subnet.env (ipMasq is flanneld's, routes for the Network only).
@@ -111,7 +159,7 @@ export const flannel: CniPlanner<FlannelCniSpec, FlannelPlan> = {
       plugins: [
         {
           type: 'bridge',
-          bridge: 'cni0',
+          bridge: bridgeName(context.cni),
           isDefaultGateway: true,
           hairpinMode: true,
           ipMasq: false,

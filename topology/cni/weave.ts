@@ -30,6 +30,7 @@ export const weave: CniPlanner<WeaveCniSpec, WeavePlan> = {
   resolve: (spec, { podCIDRs }) => ({
     type: 'weave',
     range: spec.range ?? formatCidr(podCIDRs[0] ?? { family: 'ipv4', base: 0n, prefixLength: 0, bits: 32 }),
+    ...(spec.mode === 'sleeve' ? { sleeve: true } : {}),
     port: 6784,
     vni: 6784,
     password: spec.password ?? '',

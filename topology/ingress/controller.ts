@@ -1,7 +1,7 @@
 /** The pod that plays ingress-nginx, and the Service in front of it: what a lab with Ingresses gets without asking. */
 import type { ClusterPlan, PodPlan } from '../plan.ts';
 import type { KubernetesObject } from '../spec.ts';
-import { recordOf, type Json } from '../json.ts';
+import { podLabels } from '../workloads.ts';
 import { servedIngresses } from './read-ingress.ts';
 
 export const INGRESS_NAMESPACE = 'ingress-nginx';
@@ -17,7 +17,7 @@ const LABELS = {
 /** Port on which the controller listens. */
 export const HTTP_PORT = 80;
 
-const plays = (namespace: string | undefined, labels: Json): boolean =>
+const plays = (namespace: string | undefined, labels: Readonly<Record<string, string>>): boolean =>
   namespace === INGRESS_NAMESPACE && Object.entries(LABELS).every(([key, value]) => labels[key] === value);
 
 /** The pods that play the controller, in a cluster with an Ingress for it. */
@@ -38,10 +38,6 @@ const DEPLOYMENT: KubernetesObject = {
     },
   },
 };
-
-function podLabels(object: KubernetesObject): Json {
-  return object.kind === 'Pod' ? recordOf(object.metadata.labels) : recordOf(recordOf(recordOf(recordOf(object['spec'])['template'])['metadata'])['labels']);
-}
 
 /** The Deployment of the controller, where there is an Ingress for it and no pod of the author's plays it. */
 export function controllerObjects(objects: readonly KubernetesObject[]): readonly KubernetesObject[] {

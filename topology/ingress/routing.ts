@@ -39,8 +39,8 @@ function locationsOf({ path, pathType, backend }: IngressPath): readonly Ingress
 /** The servers of a cluster's controller: the one for all other hosts first, then by host in the order of the Ingresses. */
 export function ingressServers({ objects }: Pick<ClusterPlan, 'objects'>): readonly IngressServer[] {
   const ingresses = servedIngresses(objects);
-  const servers = new Map<string, { locations: Map<string, IngressLocation>; otherwise: IngressBackend | null }>();
-  const serverOf = (host: string): { locations: Map<string, IngressLocation>; otherwise: IngressBackend | null } => {
+  const servers = new Map<string, { readonly locations: Map<string, IngressLocation>; otherwise: IngressBackend | null }>();
+  const serverOf = (host: string): NonNullable<ReturnType<typeof servers.get>> => {
     const known = servers.get(host) ?? { locations: new Map<string, IngressLocation>(), otherwise: null };
     servers.set(host, known);
     return known;

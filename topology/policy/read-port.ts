@@ -1,10 +1,9 @@
-import { portNameProblem } from '../names.ts';
+import { isPort, portNameProblem } from '../names.ts';
 import { problem, type Path } from '../rules/findings.ts';
 import type { PolicyPort, PolicyProtocol } from './model.ts';
 import { readObject, type Found } from './read-fields.ts';
 
 const PROTOCOLS: readonly PolicyProtocol[] = ['TCP', 'UDP', 'SCTP'];
-const isPort = (value: unknown): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
 
 function readRange(port: unknown, endPort: unknown, path: Path, found: Found): PolicyPort['port'] | undefined {
   const atEnd = [...path, 'endPort'];

@@ -17,6 +17,7 @@ function cidrTexts(spec: LabSpec): readonly Placed[] {
       ...placed(c.podCIDR, ['clusters', i, 'podCIDR']),
       ...placed(c.serviceCIDR, ['clusters', i, 'serviceCIDR']),
       ...(c.nodes ?? []).flatMap((n, j) => placed(n.podCIDR, ['clusters', i, 'nodes', j, 'podCIDR'])),
+      ...(c.networks ?? []).flatMap((n, j) => placed(n.cidr, ['clusters', i, 'networks', j, 'cidr'])),
       ...(c.cni.type === 'weave' ? placed(c.cni.range, ['clusters', i, 'cni', 'range']) : []),
     ]),
   ];

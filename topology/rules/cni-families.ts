@@ -1,3 +1,4 @@
+import { familyName } from '../cidr.ts';
 import { cniNames, traitsOf } from '../cni/index.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { LabSpec } from '../spec.ts';
@@ -19,10 +20,8 @@ export function cniFamilies(spec: LabSpec): readonly Diagnostic[] {
       problem(
         'CNI_FAMILY_UNSUPPORTED',
         [...cluster.path, 'cni', 'type'],
-        `${type} has no ${missing.map((f) => (f === 'ipv6' ? 'IPv6' : 'IPv4')).join(' and ')} data path here; pods of cluster ${cluster.name} use ${range}`,
-        `use ${able.join(', ')}, or ${traitsOf(type)
-          .families.map((f) => (f === 'ipv4' ? 'IPv4' : 'IPv6'))
-          .join(' and ')} pods only`,
+        `${type} has no ${missing.map(familyName).join(' and ')} data path here; pods of cluster ${cluster.name} use ${range}`,
+        `use ${able.join(', ')}, or ${traitsOf(type).families.map(familyName).join(' and ')} pods only`,
       ),
     ];
   });

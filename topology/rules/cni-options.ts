@@ -61,24 +61,59 @@ function bridge(cluster: ClusterView, cni: BridgeCniSpec, routers: readonly Rout
   return [...found, ...needsRouter(cluster, routers, path)];
 }
 
+/** What each backend of flannel leaves without meaning. */
+const UNUSED: Readonly<Record<NonNullable<FlannelCniSpec['backend']>, readonly ('vni' | 'port' | 'directRouting' | 'docker')[]>> = {
+  vxlan: [],
+  'host-gw': ['directRouting', 'vni', 'port', 'docker'],
+  udp: ['directRouting', 'vni', 'docker'],
+};
+
 function flannel(cluster: ClusterView, cni: FlannelCniSpec, path: Path): readonly Diagnostic[] {
-  if (cni.backend !== 'host-gw') return [];
-  const found = (['directRouting', 'vni', 'port'] as const)
+  const backend = cni.backend ?? 'vxlan';
+  const why = backend === 'udp' ? 'udp has a process in the place of the tunnel' : 'host-gw has no tunnel';
+  const found = UNUSED[backend]
     .filter((key) => cni[key] !== undefined && cni[key] !== false)
-    .map((key) =>
-      problem('CNI_OPTION_UNUSED', [...path, key], `${key} belongs to flannel's vxlan backend; host-gw has no tunnel`, `remove ${key}, or use backend: vxlan`),
+    .map((key) => problem('CNI_OPTION_UNUSED', [...path, key], `${key} belongs to flannel's vxlan backend; ${why}`, `remove ${key}, or use backend: vxlan`));
+  return [...found, ...onlyIpv4(cluster, cni, path), ...(backend === 'host-gw' ? oneSegment(cluster, path) : [])];
+}
+
+/** Older than its IPv6. */
+function onlyIpv4(cluster: ClusterView, cni: FlannelCniSpec, path: Path): readonly Diagnostic[] {
+  const found: Diagnostic[] = [];
+  if (cni.docker === true && cni.directRouting === true)
+    found.push(
+      problem(
+        'CNI_OPTION_UNUSED',
+        [...path, 'directRouting'],
+        'directRouting is younger than flannel as it fed Docker: there all pods are on the wire of the tunnel, and no route leads to a node',
+        'remove directRouting, or docker',
+      ),
     );
+  const old = cni.backend === 'udp' ? 'backend udp' : cni.docker === true ? 'feeding Docker' : null;
+  if (old !== null && cluster.families.includes('ipv6'))
+    found.push(
+      problem(
+        'CNI_FAMILY_UNSUPPORTED',
+        [...path, cni.backend === 'udp' ? 'backend' : 'docker'],
+        `flannel ${old} carries IPv4 alone; cluster ${cluster.name} has IPv6`,
+        'use backend: vxlan or host-gw, or an IPv4 pod CIDR alone',
+      ),
+    );
+  return found;
+}
+
+function oneSegment(cluster: ClusterView, path: Path): readonly Diagnostic[] {
   const segments = segmentsUsed(cluster);
-  if (segments.length < 2) return found;
-  return [
-    ...found,
-    problem(
-      'HOST_GW_NEEDS_ONE_SEGMENT',
-      [...path, 'backend'],
-      `flannel host-gw writes routes through the peers' own addresses, so all nodes must stand on one segment; those of cluster ${cluster.name} stand on ${segments.join(', ')}`,
-      'use backend: vxlan with directRouting: true, which tunnels only between segments',
-    ),
-  ];
+  return segments.length < 2
+    ? []
+    : [
+        problem(
+          'HOST_GW_NEEDS_ONE_SEGMENT',
+          [...path, 'backend'],
+          `flannel host-gw writes routes through the peers' own addresses, so all nodes must stand on one segment; those of cluster ${cluster.name} stand on ${segments.join(', ')}`,
+          'use backend: vxlan with directRouting: true, which tunnels only between segments',
+        ),
+      ];
 }
 
 function calico(cluster: ClusterView, cni: CalicoCniSpec, path: Path): readonly Diagnostic[] {

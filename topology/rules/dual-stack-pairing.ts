@@ -1,12 +1,11 @@
+import { familyName } from '../cidr.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { CidrInput, Family, LabSpec } from '../spec.ts';
 import { problem, type Path } from './findings.ts';
 import { clustersOf, placedCidrs, segmentsOf, type ClusterView, type PlacedCidr, type SegmentView } from './lab-view.ts';
 
-const WORD: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
-
 function words(families: readonly Family[]): string {
-  return families.map((f) => WORD[f]).join(' and ');
+  return families.map(familyName).join(' and ');
 }
 
 /** At most one CIDR per family in one field. */
@@ -21,8 +20,8 @@ function oncePerFamily(input: CidrInput | undefined, path: Path): readonly Diagn
           problem(
             'FAMILY_TWICE',
             p.path,
-            `${first} and ${p.text} are both ${WORD[p.cidr.family]}; one CIDR per family is allowed`,
-            `remove one of them, or make it ${WORD[p.cidr.family === 'ipv4' ? 'ipv6' : 'ipv4']}`,
+            `${first} and ${p.text} are both ${familyName(p.cidr.family)}; one CIDR per family is allowed`,
+            `remove one of them, or make it ${familyName(p.cidr.family === 'ipv4' ? 'ipv6' : 'ipv4')}`,
           ),
         ];
   });
@@ -73,8 +72,8 @@ function podsAgainstSegments(cluster: ClusterView, segments: readonly SegmentVie
               ? ['underlay', 'cidr']
               : [...segment.path, 'cidr']
             : cluster.path,
-          `pods of cluster ${cluster.name} use ${WORD[family]}, but segment ${segment.name} of its nodes has only ${words(families(segment.cidrs))} (${segment.cidrs.map((c) => c.text).join(', ')})`,
-          `add an ${WORD[family]} range to the segment, like ${family === 'ipv4' ? '172.30.0.0/24' : 'fd00:30::/64'}`,
+          `pods of cluster ${cluster.name} use ${familyName(family)}, but segment ${segment.name} of its nodes has only ${words(families(segment.cidrs))} (${segment.cidrs.map((c) => c.text).join(', ')})`,
+          `add an ${familyName(family)} range to the segment, like ${family === 'ipv4' ? '172.30.0.0/24' : 'fd00:30::/64'}`,
         ),
       ),
   );
@@ -91,6 +90,7 @@ export function dualStackPairing(spec: LabSpec): readonly Diagnostic[] {
       ...oncePerFamily(cluster.spec.podCIDR, [...cluster.path, 'podCIDR']),
       ...oncePerFamily(cluster.spec.serviceCIDR, [...cluster.path, 'serviceCIDR']),
       ...(cluster.spec.nodes ?? []).flatMap((n, i) => oncePerFamily(n.podCIDR, [...cluster.path, 'nodes', i, 'podCIDR'])),
+      ...(cluster.spec.networks ?? []).flatMap((n, i) => oncePerFamily(n.cidr, [...cluster.path, 'networks', i, 'cidr'])),
       ...podsAgainstServices(cluster),
       ...podsAgainstSegments(cluster, segments),
     ]),

@@ -1,14 +1,17 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import type { LabSpec } from '../spec.ts';
+import { bareHosts } from './bare-hosts.ts';
 import { cidrOverlap } from './cidr-overlap.ts';
 import { cidrReserved } from './cidr-reserved.ts';
 import { cidrSyntax } from './cidr-syntax.ts';
 import { cniFamilies } from './cni-families.ts';
 import { cniOptions } from './cni-options.ts';
 import { cniRelease } from './cni-release.ts';
+import { docker } from './docker.ts';
 import { dualStackPairing } from './dual-stack-pairing.ts';
 import { gatewayIsNetworkAddress } from './gateway-is-network-address.ts';
 import { hostAddresses } from './host-addresses.ts';
+import { hostNames } from './host-names.ts';
 import { hostPorts } from './host-ports.ts';
 import { ingresses } from './ingresses.ts';
 import { kubeProxy } from './kube-proxy.ts';
@@ -16,9 +19,11 @@ import { kubeadmLimits } from './kubeadm-limits.ts';
 import { kubernetesVersion } from './kubernetes-version.ts';
 import { labForm } from './lab-form.ts';
 import { labels } from './labels.ts';
+import { lesson } from './lesson.ts';
 import { mtu } from './mtu.ts';
 import { namesUnique } from './names-unique.ts';
 import { names } from './names.ts';
+import { networks } from './networks.ts';
 import { nextHopOnLink } from './next-hop-on-link.ts';
 import { nodesCounts } from './nodes-counts.ts';
 import { objects } from './objects.ts';
@@ -58,6 +63,9 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
   'next-hop-on-link': nextHopOnLink,
   'gateway-is-network-address': gatewayIsNetworkAddress,
   'host-addresses': hostAddresses,
+  docker,
+  'bare-hosts': bareHosts,
+  'host-names': hostNames,
   mtu,
   'cni-families': cniFamilies,
   'cni-options': cniOptions,
@@ -75,6 +83,8 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
   'service-endpoints': serviceEndpoints,
   ingresses,
   'pod-dns': podDns,
+  networks,
+  lesson,
 };
 
 export type RuleName =
@@ -94,6 +104,9 @@ export type RuleName =
   | 'next-hop-on-link'
   | 'gateway-is-network-address'
   | 'host-addresses'
+  | 'docker'
+  | 'bare-hosts'
+  | 'host-names'
   | 'mtu'
   | 'cni-families'
   | 'cni-options'
@@ -110,4 +123,6 @@ export type RuleName =
   | 'node-ports'
   | 'service-endpoints'
   | 'ingresses'
-  | 'pod-dns';
+  | 'pod-dns'
+  | 'networks'
+  | 'lesson';

@@ -1,12 +1,13 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import { labelsOf, recordOf, recordsOf, textOf, type Json } from '../json.ts';
-import { labelProblem, nearest, portNameProblem, subdomainProblem } from '../names.ts';
+import { isPort, labelProblem, nearest, portNameProblem, subdomainProblem } from '../names.ts';
 import { CLASS_ANNOTATION, INGRESS_API_VERSION, isIngress, PATH_TYPES, readIngress, servedClasses } from '../ingress/read-ingress.ts';
 import type { KubernetesObject, LabSpec } from '../spec.ts';
 import { caution, note, problem, type Path } from './findings.ts';
-import { clustersOf, type ClusterView } from './lab-view.ts';
+import { clustersOf } from './lab-view.ts';
 import { fieldProblems, type Shape } from './object-fields.ts';
-import { isPort, servicesOf, type ServiceView } from './services-view.ts';
+import { objectVersions } from './object-versions.ts';
+import { servicesOf, type ServiceView } from './services-view.ts';
 
 const BACKEND: Shape = { service: { name: 'text', port: { name: 'text', number: 'whole' } }, resource: { apiGroup: 'text', kind: 'text', name: 'text' } };
 
@@ -24,8 +25,6 @@ const INGRESS: Shape = {
   },
 };
 
-/** Versions of the API that were once served. */
-const FORMER: readonly string[] = ['extensions/v1beta1', 'networking.k8s.io/v1beta1'];
 /** Begins the annotations by which ingress-nginx is told more. */
 const NGINX_ANNOTATIONS = 'nginx.ingress.kubernetes.io/';
 const WITHIN: readonly string[] = ['//', '/./', '/../', '%2f', '%2F'];
@@ -250,17 +249,6 @@ function duplicates(views: readonly IngressView[], classes: readonly string[]): 
   });
 }
 
-function versions({ spec, path }: ClusterView): readonly Diagnostic[] {
-  return (spec.objects ?? []).flatMap((object, i) => {
-    if (object.kind !== 'Ingress' || object.apiVersion === INGRESS_API_VERSION) return [];
-    const at = [...path, 'objects', i, 'apiVersion'];
-    const what = `Ingress ${object.metadata.name} is of ${object.apiVersion}`;
-    return FORMER.includes(object.apiVersion)
-      ? [problem('INGRESS_VERSION', at, `${what}, which no API server serves any more`, `write apiVersion: ${INGRESS_API_VERSION}`)]
-      : [note('INGRESS_VERSION', at, `${what}: nothing in the lab acts on it`, `Ingresses that are acted on are of ${INGRESS_API_VERSION}`)];
-  });
-}
-
 /** Ingresses are what the API server takes, field by field, and lead to Services that are there. */
 export function ingresses(spec: LabSpec): readonly Diagnostic[] {
   return clustersOf(spec).flatMap((cluster) => {
@@ -275,7 +263,7 @@ export function ingresses(spec: LabSpec): readonly Diagnostic[] {
       ];
     });
     return [
-      ...versions(cluster),
+      ...objectVersions(cluster, { kind: 'Ingress', apiVersion: INGRESS_API_VERSION, code: 'INGRESS_VERSION', plural: 'Ingresses' }),
       ...views.flatMap((view) => {
         const shape = fieldProblems('INGRESS_FIELD_INVALID', view.what, view.object, INGRESS, view.path);
         if (shape.length > 0) return shape;

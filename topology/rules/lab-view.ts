@@ -3,7 +3,7 @@
  * (`cidr-syntax` reports those), so that each rule says what it knows and none stumbles over another's problem.
  */
 import { tryParseAddress, tryParseCidr, type Address, type Cidr } from '../cidr.ts';
-import { DEFAULTS, defaultCidrs, nodeDrafts, OUTSIDE_SEGMENT, routerDrafts, type NodeDraft } from '../draft.ts';
+import { DEFAULTS, defaultCidrs, NO_SEGMENT, nodeDrafts, OUTSIDE_SEGMENT, routerDrafts, type NodeDraft } from '../draft.ts';
 import type { CidrInput, ClusterSpec, Family, LabSpec } from '../spec.ts';
 import type { Path } from './findings.ts';
 
@@ -217,15 +217,19 @@ export function attachmentsOf(spec: LabSpec): readonly AttachmentView[] {
       }),
     ),
   );
-  const hosts = (spec.hosts ?? []).map(
-    (host, i): AttachmentView => ({
-      what: `host ${host.name}`,
-      kind: 'host',
-      machine: host.name,
-      segment: host.segment ?? first,
-      path: ['hosts', i],
-      addresses: placedAddresses(host.address, ['hosts', i, 'address']),
-    }),
+  const hosts = (spec.hosts ?? []).flatMap((host, i): readonly AttachmentView[] =>
+    host.segment === NO_SEGMENT
+      ? []
+      : [
+          {
+            what: `host ${host.name}`,
+            kind: 'host',
+            machine: host.name,
+            segment: host.segment ?? first,
+            path: ['hosts', i],
+            addresses: placedAddresses(host.address, ['hosts', i, 'address']),
+          },
+        ],
   );
   const outside = (spec.outside?.hosts ?? []).map(
     (host, i): AttachmentView => ({
@@ -242,8 +246,8 @@ export function attachmentsOf(spec: LabSpec): readonly AttachmentView[] {
 
 /** A range of the lab with the words for where it comes from. */
 export interface RangeView extends PlacedCidr {
-  readonly kind: 'pods' | 'services' | 'segment';
-  /** `pods of cluster c1`, `segment lan`. */
+  readonly kind: 'pods' | 'services' | 'segment' | 'network';
+  /** `pods of cluster c1`, `segment lan`, `network storage of cluster c1`. */
   readonly what: string;
 }
 
@@ -256,6 +260,9 @@ export function rangesOf(spec: LabSpec): readonly RangeView[] {
     ...clustersOf(spec).flatMap((c) => [
       ...named('pods', `pods of cluster ${c.name}`, c.podCIDRs),
       ...named('services', `services of cluster ${c.name}`, c.serviceCIDRs),
+      ...(c.spec.networks ?? []).flatMap((network, i) =>
+        named('network', `network ${network.name} of cluster ${c.name}`, placedCidrs(network.cidr, [...c.path, 'networks', i, 'cidr'])),
+      ),
     ]),
   ];
 }

@@ -4,7 +4,7 @@ import type { Diagnostic } from '../diagnostic.ts';
 import type { CniPlan } from '../plan.ts';
 import type { CniSpec, Family, LabSpec } from '../spec.ts';
 import { problem, type Path } from './findings.ts';
-import { clustersOf, segmentsOf, type ClusterView, type SegmentView } from './lab-view.ts';
+import { clustersOf, placedCidrs, segmentsOf, type ClusterView, type SegmentView } from './lab-view.ts';
 
 /** Every IPv4 host must take datagrams of 576 bytes (RFC 1122 3.3.2). */
 const MIN_IPV4 = 576;
@@ -38,7 +38,7 @@ function overheadBytes(cni: CniSpec, families: readonly Family[]): number {
   switch (cni.type) {
     // The outer IPv6 header is 20 bytes longer than the IPv4 one; flannel sizes its bridge for the larger.
     case 'flannel':
-      return (overhead[cni.backend ?? 'vxlan'] ?? 0) + (cni.backend !== 'host-gw' && families.includes('ipv6') ? 20 : 0);
+      return (overhead[cni.backend ?? 'vxlan'] ?? 0) + ((cni.backend ?? 'vxlan') === 'vxlan' && families.includes('ipv6') ? 20 : 0);
     case 'calico':
       return overhead[cni.encapsulation ?? 'vxlan'] ?? 0;
     case 'weave':
@@ -87,7 +87,7 @@ function ofCluster(cluster: ClusterView, segments: readonly SegmentView[]): read
   );
 }
 
-/** Segments and pods have an MTU that their family allows, and encapsulated packets fit the underlay. */
+/** Segments, pods and second networks have an MTU that their family allows, and encapsulated packets fit the underlay. */
 export function mtu(spec: LabSpec): readonly Diagnostic[] {
   const segments = segmentsOf(spec);
   return [
@@ -100,5 +100,17 @@ export function mtu(spec: LabSpec): readonly Diagnostic[] {
       ),
     ),
     ...clustersOf(spec).flatMap((cluster) => ofCluster(cluster, segments)),
+    ...clustersOf(spec).flatMap((cluster) =>
+      (cluster.spec.networks ?? []).flatMap((network, i) =>
+        network.mtu === undefined
+          ? []
+          : limits(
+              `network ${network.name} of cluster ${cluster.name}`,
+              network.mtu,
+              placedCidrs(network.cidr, []).map((c) => c.cidr.family),
+              [...cluster.path, 'networks', i, 'mtu'],
+            ),
+      ),
+    ),
   ];
 }

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import type { LabSpec } from '../spec.ts';
-import { problem, type Path } from './findings.ts';
+import { caution, problem, type Path } from './findings.ts';
 import { routersOf } from './lab-view.ts';
 
 interface Named {
@@ -24,7 +24,26 @@ function repeated(items: readonly Named[], scope: string): readonly Diagnostic[]
   });
 }
 
-/** A name means one thing: clusters and segments in the lab, nodes in their cluster, hosts and routers together. */
+/**
+ * Nodes that were told the machine-id of another: what a cloned disk has, and what a kubelet reports as the identity of the machine.
+ * https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/#verify-mac-address
+ */
+function sharedMachineIds(spec: LabSpec): readonly Diagnostic[] {
+  const owners = new Map<string, string>();
+  return (spec.clusters ?? []).flatMap((cluster, c) =>
+    (cluster.nodes ?? []).flatMap(({ name, machineId }, i) => {
+      if (machineId === undefined) return [];
+      const node = `${cluster.name}/${name}`;
+      const first = owners.get(machineId);
+      owners.set(machineId, first ?? node);
+      if (first === undefined) return [];
+      const message = `nodes ${first} and ${node} have one machine-id, as if one were a copy of the other`;
+      return [caution('MACHINE_ID_DUPLICATE', ['clusters', c, 'nodes', i, 'machineId'], message, 'give this node 32 other hex digits')];
+    }),
+  );
+}
+
+/** A name means one thing: clusters and segments in the lab, nodes and networks in their cluster, hosts and routers together. */
 export function namesUnique(spec: LabSpec): readonly Diagnostic[] {
   const machines: readonly Named[] = [
     ...routersOf(spec).map((r) => ({ name: r.name, what: r.implied ? 'router (added by planning)' : 'router', path: [...r.path, 'name'] })),
@@ -41,9 +60,14 @@ export function namesUnique(spec: LabSpec): readonly Diagnostic[] {
       'of the lab',
     ),
     ...repeated(machines, 'of the lab'),
+    ...sharedMachineIds(spec),
     ...(spec.clusters ?? []).flatMap((cluster, c) => [
       ...repeated(
         (cluster.nodes ?? []).map((n, i) => ({ name: n.name, what: 'node', path: ['clusters', c, 'nodes', i, 'name'] })),
+        `of cluster ${cluster.name}`,
+      ),
+      ...repeated(
+        (cluster.networks ?? []).map((n, i) => ({ name: n.name, what: 'network', path: ['clusters', c, 'networks', i, 'name'] })),
         `of cluster ${cluster.name}`,
       ),
     ]),

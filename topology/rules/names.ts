@@ -73,6 +73,7 @@ export function names(spec: LabSpec): readonly Diagnostic[] {
         ...(cluster.dnsDomain === undefined ? [] : subdomain('DNS domain', cluster.dnsDomain, [...path, 'dnsDomain'])),
         // Linux takes host names of 64 bytes (HOST_NAME_MAX); kubelet registers a node under its host name.
         ...(cluster.nodes ?? []).flatMap((n, i) => subdomain('node name', n.name, [...path, 'nodes', i, 'name'], 63)),
+        ...(cluster.networks ?? []).flatMap((one, i) => label('network name', one.name, [...path, 'networks', i, 'name'])),
         ...(cluster.workloads ?? []).flatMap((w, i) => [
           // The name is also the value of the pods' label "app", and several pods per node append their number to it.
           ...label('workload name', w.name, [...path, 'workloads', i, 'name'], (w.perNode ?? 1) > 1 ? 62 - String(w.perNode).length : 63),

@@ -1,13 +1,12 @@
 import type { Diagnostic } from '../diagnostic.ts';
-import { recordOf, type Json } from '../json.ts';
+import { recordOf } from '../json.ts';
+import { networkDefinition } from '../networks/definition.ts';
 import type { KubernetesObject, LabSpec } from '../spec.ts';
-import { lowerWorkloads } from '../workloads.ts';
+import { lowerWorkloads, POD_KINDS, templateOf } from '../workloads.ts';
 import { note, problem, type Path } from './findings.ts';
 import { clustersOf, type ClusterView } from './lab-view.ts';
 import { MAX_PODS, podsAskedFor, scheduledPods } from './pods-view.ts';
 
-/** Kinds that become pods. */
-const POD_KINDS: readonly string[] = ['Pod', 'Deployment', 'ReplicaSet', 'DaemonSet', 'StatefulSet'];
 /** Kinds that become something in the lab. */
 const KNOWN_KINDS: readonly string[] = [...POD_KINDS, 'Namespace', 'Service', 'EndpointSlice', 'Endpoints', 'NetworkPolicy', 'Ingress', 'IngressClass'];
 /** Kinds that live outside of any namespace, of those that labs write. */
@@ -41,6 +40,7 @@ function duplicates(cluster: ClusterView): readonly Diagnostic[] {
     if (seen.has(id)) found.push(problem('OBJECT_DUPLICATE', path, `cluster ${cluster.name} has ${id} twice`, 'rename one of them, or remove it'));
     seen.add(id);
   };
+  (cluster.spec.networks ?? []).forEach((network, i) => visit(networkDefinition(network), [...cluster.path, 'networks', i]));
   shortForms.forEach((workload, i) => {
     for (const object of lowerWorkloads({ name: cluster.name, cni: cluster.spec.cni, workloads: [workload] })) visit(object, [...cluster.path, 'workloads', i]);
   });
@@ -48,21 +48,16 @@ function duplicates(cluster: ClusterView): readonly Diagnostic[] {
   return found;
 }
 
-/** The pod template's or the pod's own spec. */
-function podSpec(object: KubernetesObject): { readonly spec: Json; readonly path: readonly string[] } {
-  const spec = recordOf(object['spec']);
-  return object.kind === 'Pod' ? { spec, path: ['spec'] } : { spec: recordOf(recordOf(spec['template'])['spec']), path: ['spec', 'template', 'spec'] };
-}
-
 function ofPods(cluster: ClusterView, object: KubernetesObject, path: Path): readonly Diagnostic[] {
   const found: Diagnostic[] = [];
-  const { spec, path: at } = podSpec(object);
+  const { template, path: at } = templateOf(object);
+  const spec = recordOf(template['spec']);
   const node = spec['nodeName'];
   if (typeof node === 'string' && !cluster.nodes.some((n) => n.name === node)) {
     found.push(
       problem(
         'NODE_UNKNOWN',
-        [...path, ...at, 'nodeName'],
+        [...path, ...at, 'spec', 'nodeName'],
         `${object.kind} ${object.metadata.name} asks for node ${JSON.stringify(node)}; cluster ${cluster.name} has ${cluster.nodes.map((n) => n.name).join(', ')}`,
         'name one of these nodes, or leave nodeName out',
       ),

@@ -1,8 +1,9 @@
 import { cidrSize, formatCidr, splitRange, subnetCount, tryParseCidr, usableCount, type Cidr } from '../cidr.ts';
 import type { Diagnostic } from '../diagnostic.ts';
-import type { LabSpec } from '../spec.ts';
+import { DEFAULTS } from '../draft.ts';
+import type { Family, LabSpec } from '../spec.ts';
 import { caution, counted, problem, type Path } from './findings.ts';
-import { clustersOf, type ClusterView, type PlacedCidr } from './lab-view.ts';
+import { clustersOf, placedCidrs, type ClusterView, type PlacedCidr } from './lab-view.ts';
 import { podCounts } from './pods-view.ts';
 
 /** kubelet's default `maxPods`. */
@@ -37,9 +38,16 @@ function prefixFor(pods: number, bits: 32 | 128): number {
   return 0;
 }
 
-function nodeMaskRanges(cluster: ClusterView, range: PlacedCidr, counts: Counts): readonly Diagnostic[] {
+/** What a range with a share per node is called, and where its mask is written. */
+interface Masked {
+  readonly noun: string;
+  readonly nodeMask: Readonly<Record<Family, number>>;
+  readonly path: Path;
+}
+
+function nodeMaskRanges(cluster: ClusterView, range: PlacedCidr, counts: Counts, { noun, nodeMask, path: place }: Masked): readonly Diagnostic[] {
   const { cidr, path } = range;
-  const mask = cluster.nodeMask[cidr.family];
+  const mask = nodeMask[cidr.family];
   const key = cidr.family;
   const ranges = subnetCount(cidr, mask);
   const nodes = BigInt(cluster.nodes.length);
@@ -53,7 +61,7 @@ function nodeMaskRanges(cluster: ClusterView, range: PlacedCidr, counts: Counts)
         'POD_CIDR_TOO_SMALL',
         path,
         `${formatCidr(cidr)} ${holds}; cluster ${cluster.name} has ${need(cluster, counts)}`,
-        `use a pod CIDR of /${wanted} or larger`,
+        `use a ${noun} of /${wanted} or larger`,
       ),
     );
   }
@@ -63,7 +71,7 @@ function nodeMaskRanges(cluster: ClusterView, range: PlacedCidr, counts: Counts)
     found.push(
       problem(
         'NODE_RANGE_FULL',
-        [...cluster.path, 'nodeMask', key],
+        [...place, 'nodeMask', key],
         `node ${node} gets ${counted(pods, 'pod')}, but a /${mask} has room for ${perNode} beside the gateway`,
         `set nodeMask: { ${key}: ${prefixFor(pods, cidr.bits)} } or smaller, add nodes, or run fewer pods`,
       ),
@@ -114,29 +122,43 @@ function ringRange(cluster: ClusterView, cidr: Cidr, path: Path, counts: Counts)
   ];
 }
 
-/** The pod range has room for the nodes, and each node's share for its pods; more pods than a kubelet takes are a warning. */
-export function podCidrCapacity(spec: LabSpec): readonly Diagnostic[] {
-  return clustersOf(spec).flatMap((cluster): readonly Diagnostic[] => {
-    const { cni } = cluster.spec;
-    const counts = podCounts(cluster);
-    const crowded = [...counts]
-      .filter(([, { all }]) => all > KUBELET_MAX_PODS)
-      .map(([node, { all }]) =>
-        caution(
-          'PODS_PER_NODE',
-          cluster.path,
-          `node ${node} gets ${all} pods; a kubelet takes ${KUBELET_MAX_PODS} by default`,
-          'add nodes, or remember to raise maxPods on a real cluster',
-        ),
-      );
-    if (cni.type === 'weave') {
-      const range = cni.range === undefined ? null : tryParseCidr(cni.range);
-      if (range !== null) return [...(range.ok ? ringRange(cluster, range.cidr, [...cluster.path, 'cni', 'range'], counts) : []), ...crowded.slice(0, 1)];
-      return [...cluster.podCIDRs.flatMap((p) => ringRange(cluster, p.cidr, p.path, counts)), ...crowded.slice(0, 1)];
-    }
-    const full = cluster.podCIDRs.flatMap((p) =>
-      cni.type === 'calico' ? blockRanges(cluster, p, counts, cni.blockSize ?? 26) : nodeMaskRanges(cluster, p, counts),
+function ofPods(cluster: ClusterView): readonly Diagnostic[] {
+  const { cni } = cluster.spec;
+  const counts = podCounts(cluster);
+  const crowded = [...counts]
+    .filter(([, { all }]) => all > KUBELET_MAX_PODS)
+    .map(([node, { all }]) =>
+      caution(
+        'PODS_PER_NODE',
+        cluster.path,
+        `node ${node} gets ${all} pods; a kubelet takes ${KUBELET_MAX_PODS} by default`,
+        'add nodes, or remember to raise maxPods on a real cluster',
+      ),
     );
-    return [...full, ...crowded.slice(0, 1)];
+  if (cni.type === 'weave') {
+    const range = cni.range === undefined ? null : tryParseCidr(cni.range);
+    if (range !== null) return [...(range.ok ? ringRange(cluster, range.cidr, [...cluster.path, 'cni', 'range'], counts) : []), ...crowded.slice(0, 1)];
+    return [...cluster.podCIDRs.flatMap((p) => ringRange(cluster, p.cidr, p.path, counts)), ...crowded.slice(0, 1)];
+  }
+  const full = cluster.podCIDRs.flatMap((p) =>
+    cni.type === 'calico'
+      ? blockRanges(cluster, p, counts, cni.blockSize ?? 26)
+      : nodeMaskRanges(cluster, p, counts, { noun: 'pod CIDR', nodeMask: cluster.nodeMask, path: cluster.path }),
+  );
+  return [...full, ...crowded.slice(0, 1)];
+}
+
+/** Of those that ask, in each second network. */
+function ofNetworks(cluster: ClusterView): readonly Diagnostic[] {
+  return (cluster.spec.networks ?? []).flatMap((network, i) => {
+    const path = [...cluster.path, 'networks', i];
+    const counts = podCounts(cluster, ({ networks }) => networks.includes(network.name));
+    const nodeMask = { ...DEFAULTS.nodeMask, ...network.nodeMask };
+    return placedCidrs(network.cidr, [...path, 'cidr']).flatMap((range) => nodeMaskRanges(cluster, range, counts, { noun: 'network', nodeMask, path }));
   });
+}
+
+/** The pod range, and that of each second network, has room for the nodes, and each node's share for its pods; more pods than a kubelet takes are a warning. */
+export function podCidrCapacity(spec: LabSpec): readonly Diagnostic[] {
+  return clustersOf(spec).flatMap((cluster) => [...ofPods(cluster), ...ofNetworks(cluster)]);
 }

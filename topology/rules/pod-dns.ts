@@ -4,7 +4,7 @@ import { recordOf, recordsOf, textOf, textsOf, type Json } from '../json.ts';
 import { labelProblem, subdomainProblem } from '../names.ts';
 import { hasDns } from '../services/cluster-services.ts';
 import type { KubernetesObject, LabSpec } from '../spec.ts';
-import { DNS_POLICIES } from '../workloads.ts';
+import { DNS_POLICIES, POD_KINDS, templateOf } from '../workloads.ts';
 import { caution, note, problem, type Path } from './findings.ts';
 import { clustersOf, type ClusterView } from './lab-view.ts';
 import { servicesOf } from './services-view.ts';
@@ -12,8 +12,6 @@ import { servicesOf } from './services-view.ts';
 /** Limits of the API server: pkg/apis/core/validation, MaxDNSNameservers and MaxDNSSearchPaths. */
 const MAX_NAMESERVERS = 3;
 const MAX_SEARCHES = 32;
-
-const TEMPLATED: readonly string[] = ['Deployment', 'ReplicaSet', 'DaemonSet', 'StatefulSet'];
 
 function policy(spec: Json, what: string, path: Path): readonly Diagnostic[] {
   const value = spec['dnsPolicy'];
@@ -73,6 +71,43 @@ function config(spec: Json, what: string, path: Path): readonly Diagnostic[] {
   ];
 }
 
+/** Lines that the pod's /etc/hosts is to have: an address and its names, which are texts without a space or a new line in them. */
+function hostAliases(spec: Json, what: string, path: Path): readonly Diagnostic[] {
+  const aliases = recordsOf(spec['hostAliases']);
+  const at = [...path, 'hostAliases'];
+  return [
+    ...aliases.flatMap((alias, i) => {
+      const ip = textOf(alias['ip'], '');
+      const parsed = tryParseAddress(ip);
+      return parsed.ok
+        ? []
+        : [
+            problem(
+              'HOST_ALIAS_INVALID',
+              [...at, i, 'ip'],
+              `${what}: ${JSON.stringify(ip)}: must be a valid IP address: ${parsed.message}`,
+              'write the address that the names stand for',
+            ),
+          ];
+    }),
+    ...aliases.flatMap((alias, i) =>
+      textsOf(alias['hostnames']).flatMap((name, n) => {
+        const reason = subdomainProblem(name);
+        return reason === null
+          ? []
+          : [
+              problem(
+                'HOST_ALIAS_INVALID',
+                [...at, i, 'hostnames', n],
+                `${what}: ${JSON.stringify(name)} is not an RFC 1123 subdomain: ${reason}`,
+                'write a name, like db or db.example.com',
+              ),
+            ];
+      }),
+    ),
+  ];
+}
+
 function hostNetwork(cluster: ClusterView, what: string, path: Path): Diagnostic {
   return note(
     'DNS_POLICY_HOST_NETWORK',
@@ -118,17 +153,17 @@ function domain(cluster: ClusterView, object: KubernetesObject, spec: Json, what
 }
 
 function ofObject(cluster: ClusterView, object: KubernetesObject, path: Path): readonly Diagnostic[] {
-  const pod = object.kind === 'Pod';
-  if (!pod && !TEMPLATED.includes(object.kind)) return [];
-  const own = recordOf(object['spec']);
-  const spec = pod ? own : recordOf(recordOf(own['template'])['spec']);
-  const at = [...path, ...(pod ? ['spec'] : ['spec', 'template', 'spec'])];
+  if (!POD_KINDS.includes(object.kind)) return [];
+  const { template, path: within } = templateOf(object);
+  const spec = recordOf(template['spec']);
+  const at = [...path, ...within, 'spec'];
   const what = `${object.kind} ${object.metadata.namespace ?? 'default'}/${object.metadata.name}`;
   const asNode = spec['hostNetwork'] === true && (spec['dnsPolicy'] ?? 'ClusterFirst') === 'ClusterFirst' && hasDns(cluster.spec);
   return [
     ...names(spec, what, at),
     ...policy(spec, what, at),
     ...config(spec, what, at),
+    ...hostAliases(spec, what, at),
     ...(asNode ? [hostNetwork(cluster, what, [...at, 'dnsPolicy'])] : []),
     ...domain(cluster, object, spec, what, path, at),
   ];

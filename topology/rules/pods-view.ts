@@ -60,12 +60,15 @@ export function scheduledPods(cluster: ClusterView): readonly ScheduledPod[] {
   return [...known, ...spread];
 }
 
-/** Number of pods by node name: all of them, and those with an address of their own. */
-export function podCounts(cluster: ClusterView): ReadonlyMap<string, { readonly all: number; readonly addressed: number }> {
+/** Number of pods by node name, or of those that are meant: all of them, and those with an address of their own. */
+export function podCounts(
+  cluster: ClusterView,
+  meant: (draft: PodDraft) => boolean = () => true,
+): ReadonlyMap<string, { readonly all: number; readonly addressed: number }> {
   const counts = new Map(cluster.nodes.map((n) => [n.name, { all: 0, addressed: 0 }]));
   for (const { draft, node } of scheduledPods(cluster)) {
     const count = counts.get(node);
-    if (count !== undefined) {
+    if (count !== undefined && meant(draft)) {
       count.all += 1;
       if (!draft.hostNetwork) count.addressed += 1;
     }

@@ -4,8 +4,9 @@ import type { NetworkPolicy, PolicyPort } from '../policy/model.ts';
 import { isNetworkPolicy, POLICY_API_VERSION, readPolicy } from '../policy/read-policy.ts';
 import { selects } from '../policy/select.ts';
 import type { LabSpec } from '../spec.ts';
-import { caution, note, problem, type Path } from './findings.ts';
+import { caution, note, type Path } from './findings.ts';
 import { clustersOf, type ClusterView } from './lab-view.ts';
+import { objectVersions } from './object-versions.ts';
 import { MAX_PODS, podsAskedFor, scheduledPods } from './pods-view.ts';
 import type { PodDraft } from '../workloads.ts';
 
@@ -13,20 +14,6 @@ interface Placed {
   readonly policy: NetworkPolicy;
   readonly path: Path;
   readonly findings: readonly Diagnostic[];
-}
-
-/** Versions of the API that were once served for NetworkPolicies. Other groups have kinds of their own by that name. */
-const FORMER: readonly string[] = ['extensions/v1beta1', 'networking.k8s.io/v1beta1'];
-
-function versions({ spec, path }: ClusterView): readonly Diagnostic[] {
-  return (spec.objects ?? []).flatMap((object, i) => {
-    if (object.kind !== 'NetworkPolicy' || object.apiVersion === POLICY_API_VERSION) return [];
-    const at = [...path, 'objects', i, 'apiVersion'];
-    const what = `NetworkPolicy ${object.metadata.name} is of ${object.apiVersion}`;
-    return FORMER.includes(object.apiVersion)
-      ? [problem('POLICY_VERSION', at, `${what}, which no API server serves any more`, `write apiVersion: ${POLICY_API_VERSION}`)]
-      : [note('POLICY_VERSION', at, `${what}: nothing in the lab acts on it`, `policies that are acted on are of ${POLICY_API_VERSION}`)];
-  });
 }
 
 function ignored(cluster: ClusterView, policies: readonly Placed[]): readonly Diagnostic[] {
@@ -109,7 +96,7 @@ export function policySupport(spec: LabSpec): readonly Diagnostic[] {
       return isNetworkPolicy(object) ? [{ ...readPolicy(object, path), path }] : [];
     });
     return [
-      ...versions(cluster),
+      ...objectVersions(cluster, { kind: 'NetworkPolicy', apiVersion: POLICY_API_VERSION, code: 'POLICY_VERSION', plural: 'policies' }),
       ...policies.flatMap((placed) => placed.findings),
       ...ignored(cluster, policies),
       ...idlePolicies(

@@ -1,6 +1,6 @@
 import { cidrContains, cidrsOverlap, formatCidr } from '../cidr.ts';
 import type { Diagnostic } from '../diagnostic.ts';
-import { OUTSIDE_SEGMENT } from '../draft.ts';
+import { NO_SEGMENT, OUTSIDE_SEGMENT } from '../draft.ts';
 import { nearest } from '../names.ts';
 import type { LabSpec } from '../spec.ts';
 import { caution, pairs, problem, type Path } from './findings.ts';
@@ -152,7 +152,7 @@ export function references(spec: LabSpec): readonly Diagnostic[] {
     .map((s) => s.name);
   const withOutside = spec.outside === undefined ? segments : [...segments, OUTSIDE_SEGMENT];
   return [
-    ...(spec.hosts ?? []).flatMap((h, i) => known('segment', h.segment, withOutside, ['hosts', i, 'segment'])),
+    ...(spec.hosts ?? []).flatMap((h, i) => known('segment', h.segment, [...withOutside, NO_SEGMENT], ['hosts', i, 'segment'])),
     ...(spec.routers ?? []).flatMap((r, i) =>
       r.interfaces.flatMap((face, j) => known('segment', face.segment, withOutside, ['routers', i, 'interfaces', j, 'segment'])),
     ),

@@ -1,17 +1,27 @@
 import { gatewayOf } from '../allocate.ts';
-import { addressAt, cidrContains, cidrSize, familyName, formatAddress, formatCidr, tryParseAddress, tryParseCidr, type Address, type Cidr } from '../cidr.ts';
+import {
+  addressAt,
+  cidrContains,
+  cidrSize,
+  familyName,
+  familyNamed,
+  formatAddress,
+  formatCidr,
+  tryParseAddress,
+  tryParseCidr,
+  type Address,
+  type Cidr,
+} from '../cidr.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { asList } from '../draft.ts';
 import { textsOf } from '../json.ts';
 import { DNS_INDEX, hasDns, isDnsService } from '../services/cluster-services.ts';
 import { clusterIPBands } from '../services/plan-services.ts';
 import { serviceFamilies } from '../services/read-service.ts';
-import type { Family, LabSpec } from '../spec.ts';
+import type { LabSpec } from '../spec.ts';
 import { caution, note, problem, type Path } from './findings.ts';
 import { attachmentsOf, clustersOf, segmentsOf, type ClusterView, type PlacedCidr } from './lab-view.ts';
 import { invalid, servicesOf, type ServiceView } from './services-view.ts';
-
-const FAMILY_WORDS: Readonly<Record<string, Family>> = { IPv4: 'ipv4', IPv6: 'ipv6' };
 
 interface FixedIP {
   readonly service: ServiceView;
@@ -59,7 +69,7 @@ function addressFamilies(service: ServiceView): readonly Diagnostic[] {
     const bad = (reason: string, hint: string): readonly Diagnostic[] => [invalid('SERVICE_FAMILY', service, at, text, reason, hint)];
     if (fixed.findIndex((other) => other.family === family) < i)
       return bad('may specify no more than one IP for each IP family', 'keep one of them, or give the other one the other family');
-    return word === undefined || FAMILY_WORDS[word] === undefined || FAMILY_WORDS[word] === family
+    return word === undefined || (familyNamed(word) ?? family) === family
       ? []
       : bad(`expected an ${word} value as indicated by \`ipFamilies[${typeof at[1] === 'number' ? at[1] : 0}]\``, 'put both in the same order');
   });
@@ -152,7 +162,7 @@ function families(cluster: ClusterView, service: ServiceView): readonly Diagnost
   const dual = 'give the cluster two service CIDRs, one per family';
   return [
     ...asked.flatMap((word, i) => {
-      const family = FAMILY_WORDS[word];
+      const family = familyNamed(word);
       if (asked.indexOf(word) < i) return [bad(['ipFamilies', i], word, 'Duplicate value', 'name each family once')];
       return family === undefined || has.has(family) || source.headless
         ? []

@@ -1,11 +1,11 @@
-import { tryParseAddress } from '../cidr.ts';
+import { familyNamed, tryParseAddress } from '../cidr.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { labelsOf, recordOf, recordsOf, textsOf } from '../json.ts';
-import { labelProblem } from '../names.ts';
+import { isPort, labelProblem } from '../names.ts';
 import { PROTOCOLS } from '../services/read-service.ts';
 import { selecting, type Selecting } from '../services/endpoints.ts';
 import { readSlices, SLICE_SERVICE_LABEL } from '../services/read-slices.ts';
-import type { Family, KubernetesObject, LabSpec } from '../spec.ts';
+import type { KubernetesObject, LabSpec } from '../spec.ts';
 import type { PodDraft } from '../workloads.ts';
 import { caution, note, problem, type Path } from './findings.ts';
 import { clustersOf, type ClusterView } from './lab-view.ts';
@@ -13,9 +13,7 @@ import { fieldProblems } from './object-fields.ts';
 import { MAX_PODS, podsAskedFor, scheduledPods } from './pods-view.ts';
 import { remoteAddressProblem } from './service-addresses.ts';
 import { ENDPOINT_SLICE, ENDPOINTS } from './service-fields.ts';
-import { isPort, servicesOf, type ServiceView } from './services-view.ts';
-
-const ADDRESS_TYPES: Readonly<Record<string, Family>> = { IPv4: 'ipv4', IPv6: 'ipv6' };
+import { servicesOf, type ServiceView } from './services-view.ts';
 
 /** Named target ports that are on none of the selected pods: such an endpoint takes no packet. */
 function targetPorts(service: ServiceView, pods: readonly PodDraft[]): readonly Diagnostic[] {
@@ -132,7 +130,7 @@ function ofSlice(cluster: ClusterView, object: KubernetesObject, path: Path, ser
     ...endpointParts(object, what, path),
   ];
   const type = object['addressType'];
-  const family = typeof type === 'string' ? ADDRESS_TYPES[type] : undefined;
+  const family = familyNamed(type);
   if (slice.kind === 'EndpointSlice' && family === undefined)
     found.push(
       type === 'FQDN'

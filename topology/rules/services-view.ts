@@ -36,8 +36,6 @@ export function servicesOf(cluster: ClusterView): readonly ServiceView[] {
   });
 }
 
-export const isPort = (value: unknown): boolean => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
-
 /** A value that the API server refuses, in its words: `Invalid value: 80: must be …`. */
 export function invalid(code: string, service: ServiceView, at: Path, value: unknown, reason: string, hint: string): Diagnostic {
   return problem(code, [...service.path, ...at], `${service.what}: Invalid value: ${JSON.stringify(value)}: ${reason}`, hint);

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import { recordOf, recordsOf } from '../json.ts';
-import { labelProblem, nearest, portNameProblem, subdomainProblem } from '../names.ts';
+import { isPort, labelProblem, nearest, portNameProblem, subdomainProblem } from '../names.ts';
 import { isApiService } from '../services/cluster-services.ts';
 import { FAMILY_POLICIES, PROTOCOLS, SERVICE_TYPES, TRAFFIC_POLICIES } from '../services/read-service.ts';
 import type { LabSpec } from '../spec.ts';
@@ -8,7 +8,7 @@ import { note, problem, type Path } from './findings.ts';
 import { clustersOf } from './lab-view.ts';
 import { fieldProblems } from './object-fields.ts';
 import { SERVICE } from './service-fields.ts';
-import { invalid, isPort, servicesOf, type ServiceView } from './services-view.ts';
+import { invalid, servicesOf, type ServiceView } from './services-view.ts';
 
 /** Fields of a Service that hold one of a few words. */
 const WORDS: Readonly<Record<string, readonly string[]>> = {

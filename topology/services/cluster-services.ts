@@ -1,7 +1,7 @@
 /** The Services that every cluster has without asking, as the API server and kubeadm write them, and the pod that plays the cluster's DNS. */
 import { controllerObjects } from '../ingress/controller.ts';
 import type { ClusterSpec, KubernetesObject } from '../spec.ts';
-import { lowerWorkloads } from '../workloads.ts';
+import { lowerWorkloads, podLabels } from '../workloads.ts';
 
 /** Port of the API server on control planes. */
 export const API_PORT = 6443;
@@ -18,6 +18,10 @@ const isNamed = (object: KubernetesObject, namespace: string, name: string): boo
   isService(object) && (object.metadata.namespace ?? 'default') === namespace && object.metadata.name === name;
 export const isApiService = (object: KubernetesObject): boolean => isNamed(object, 'default', 'kubernetes');
 export const isDnsService = (object: KubernetesObject): boolean => isNamed(object, 'kube-system', 'kube-dns');
+
+/** The cluster DNS among the Services of a cluster: kube-system/kube-dns. */
+export const isClusterDns = ({ namespace, name }: { readonly namespace: string; readonly name: string }): boolean =>
+  namespace === 'kube-system' && name === 'kube-dns';
 
 /** default/kubernetes. It selects no pods: the API server writes its endpoints. */
 export const API_SERVICE: KubernetesObject = {
@@ -83,13 +87,6 @@ function dnsNames({ dns }: ClusterSpec): readonly string[] {
   return Array.from({ length: replicas }, (_, index) => (index === 0 ? 'coredns' : `coredns-${index + 1}`));
 }
 
-/** Labels of the pods that an object asks for. */
-function podLabels(object: KubernetesObject): unknown {
-  const spec = object['spec'] as { readonly template?: { readonly metadata?: { readonly labels?: Readonly<Record<string, unknown>> } } } | undefined;
-  const labels: Readonly<Record<string, unknown>> | undefined = object.kind === 'Pod' ? object.metadata.labels : spec?.template?.metadata?.labels;
-  return labels?.['k8s-app'];
-}
-
 /**
  * The objects from which a cluster's pods are made: those of its author, and behind them the Deployments of the DNS, from the first node on, where the cluster
  * has DNS and no pod of the author's in kube-system plays it, and that of the Ingress controller likewise. What is added is no object of the lab: real clusters
@@ -97,7 +94,7 @@ function podLabels(object: KubernetesObject): unknown {
  */
 export function podObjects(cluster: ClusterSpec, nodes: readonly string[]): readonly KubernetesObject[] {
   const objects = lowerWorkloads(cluster);
-  const plays = (object: KubernetesObject): boolean => object.metadata.namespace === 'kube-system' && podLabels(object) === DNS_LABEL['k8s-app'];
+  const plays = (object: KubernetesObject): boolean => object.metadata.namespace === 'kube-system' && podLabels(object)['k8s-app'] === DNS_LABEL['k8s-app'];
   const controllers = controllerObjects(objects);
   if (!hasDns(cluster) || objects.some(plays)) return [...objects, ...controllers];
   const servers = dnsNames(cluster).flatMap((name, index) => {

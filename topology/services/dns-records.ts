@@ -73,6 +73,11 @@ function addressRecord(name: string, address: string): AddressRecord {
   return { name, ttl: TTL, type: address.includes(':') ? 'AAAA' : 'A', address };
 }
 
+/** A pod's own name and its address: `10-244-2-5.default.pod.cluster.local`. */
+export function podRecord(namespace: string, address: string, domain: string): AddressRecord {
+  return addressRecord(`${dashed(address)}.${namespace}.pod.${domain}`, address);
+}
+
 /** The records that say where a named port is, each of the same weight. */
 function portRecords(name: string, targets: readonly { readonly port: number; readonly target: string }[]): readonly ServiceRecord[] {
   const weight = Math.floor(100 / Math.max(1, targets.length));

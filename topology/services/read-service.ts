@@ -1,3 +1,4 @@
+import { familyNamed } from '../cidr.ts';
 import { asList } from '../draft.ts';
 import { labelsOf, recordOf, recordsOf, textOf, textsOf, wordOf } from '../json.ts';
 import type { Family, KubernetesObject } from '../spec.ts';
@@ -10,8 +11,6 @@ export const FAMILY_POLICIES = ['SingleStack', 'PreferDualStack', 'RequireDualSt
 
 /** Default of sessionAffinityConfig.clientIP.timeoutSeconds: three hours. */
 export const AFFINITY_SECONDS = 10_800;
-
-const FAMILIES: Readonly<Record<string, Family>> = { IPv4: 'ipv4', IPv6: 'ipv6' };
 
 /** A Service as its author wrote it, with the API server's defaults, before anything is allocated. */
 export interface ServiceSource extends Omit<ServicePlan, 'id' | 'cluster' | 'families' | 'loadBalancerIPs' | 'endpoints'> {
@@ -40,7 +39,7 @@ function portOf(port: Readonly<Record<string, unknown>>): ServicePortPlan {
 
 /** The words of spec.ipFamilies as families; other words are passed over. */
 export function familiesAsked(value: unknown): readonly Family[] {
-  return textsOf(value).flatMap((word) => FAMILIES[word] ?? []);
+  return textsOf(value).flatMap((word) => familyNamed(word) ?? []);
 }
 
 /**

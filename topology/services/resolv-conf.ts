@@ -1,4 +1,5 @@
 import type { ClusterPlan, DnsConfigPlan, LabPlan, PodPlan } from '../plan.ts';
+import { isClusterDns } from './cluster-services.ts';
 
 /** What stands in /etc/resolv.conf. */
 export interface ResolvConf {
@@ -51,7 +52,7 @@ function withConfig(base: ResolvConf, config: DnsConfigPlan): ResolvConf {
  * @param node resolv.conf of its node, see {@link nodeResolvConf}
  */
 export function resolvConf(pod: PodPlan, cluster: Pick<ClusterPlan, 'dnsDomain' | 'services'>, node: ResolvConf = EMPTY): ResolvConf {
-  const dns = cluster.services.find((service) => service.namespace === 'kube-system' && service.name === 'kube-dns')?.clusterIPs ?? [];
+  const dns = cluster.services.find(isClusterDns)?.clusterIPs ?? [];
   const { dnsDomain: domain } = cluster;
   const bases: Readonly<Record<ReturnType<typeof source>, ResolvConf>> = {
     cluster: { nameservers: dns, search: [`${pod.namespace}.svc.${domain}`, `svc.${domain}`, domain, ...node.search], options: ['ndots:5'] },

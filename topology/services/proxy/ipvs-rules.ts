@@ -3,6 +3,7 @@
  * comments: Kubernetes pkg/proxy/ipvs/proxier.go and ipset.go, with its defaults.
  */
 import { cidrContains, parseCidr } from '../../cidr.ts';
+import { nodeDevices } from '../../node-devices.ts';
 import type { ClusterPlan, NodePlan } from '../../plan.ts';
 import type { Family } from '../../spec.ts';
 import { endpointText } from './hashes.ts';
@@ -92,7 +93,7 @@ const CHAINS: Readonly<Record<'filter' | 'nat', readonly string[]>> = {
 /** All of one node and family. */
 export function ipvsServiceRules(cluster: ClusterPlan, node: NodePlan, family: Family): IpvsServiceRules {
   const isOf = (text: string): boolean => text.includes(':') === (family === 'ipv6');
-  const own = [...node.interfaces, ...(node.bridge === null ? [] : [node.bridge]), ...node.vxlans].flatMap((d) => d.addresses.map((a) => a.address));
+  const own = nodeDevices(node).flatMap((d) => d.addresses.map((a) => a.address));
   const context: Context = {
     scheduler: cluster.kubeProxy.scheduler ?? 'rr',
     nodeIP: node.interfaces[0]?.addresses.find((a) => a.family === family)?.address ?? null,

@@ -1,9 +1,10 @@
 /**
  * Which real server each scheduler of IPVS chooses, as a model to teach and to check with: the same lists and counts give the same sequence as the kernel.
- * Source: Linux net/netfilter/ipvs/ip_vs_{rr,wrr,lc,wlc,dh,sh,sed,nq}.c. Servers are taken in the order given; the kernel keeps the one added last first.
+ * Source: Linux net/netfilter/ipvs/ip_vs_{rr,wrr,lc,wlc,lblc,lblcr,dh,sh,sed,nq,mh}.c. Servers are taken in the order given; the kernel keeps the one added last first.
+ * Nothing is forgotten: what lblc and lblcr remember of a destination expires after minutes or a day.
  */
-import { parseAddress } from '../../cidr.ts';
 import type { IpvsScheduler } from '../../spec.ts';
+import { commonDivisor, foldedAddress, maglevChoice, maglevTable } from './maglev.ts';
 
 export interface RealServer {
   /** 0: takes nothing new. kube-proxy gives every endpoint 1. */
@@ -12,6 +13,10 @@ export interface RealServer {
   readonly active?: number;
   /** Connections that are closing. @default 0 */
   readonly inactive?: number;
+  /** mh goes by it. @default 10.244.2.2, .3, … */
+  readonly address?: string;
+  /** As `address`. @default 80 */
+  readonly port?: number;
 }
 
 export interface Flow {
@@ -23,10 +28,18 @@ export interface Flow {
  * The server of each flow, by index; null where there is none to take it. Every flow is a connection that stays open: what the schedulers count grows as the
  * sequence goes on.
  *
- * @throws CidrError when a flow's address is none (dh and sh read them)
+ * @throws CidrError when an address is none (dh, sh and mh read them)
  */
 export function choiceSequence(scheduler: IpvsScheduler, servers: readonly RealServer[], flows: readonly Flow[]): readonly (number | null)[] {
-  const counted = servers.map(({ weight, active = 0, inactive = 0 }): Counted => ({ weight, active, inactive }));
+  const counted = servers.map(
+    ({ weight, active = 0, inactive = 0, address, port = 80 }, index): Counted => ({
+      weight,
+      active,
+      inactive,
+      address: address ?? `10.244.2.${index + 2}`,
+      port,
+    }),
+  );
   const choose = SCHEDULERS[scheduler](counted);
   return flows.map((flow) => {
     const index = choose(flow);
@@ -40,6 +53,8 @@ interface Counted {
   readonly weight: number;
   active: number;
   readonly inactive: number;
+  readonly address: string;
+  readonly port: number;
 }
 
 type Choose = (flow: Flow) => number | null;
@@ -47,9 +62,28 @@ type Choose = (flow: Flow) => number | null;
 const SCHEDULERS: Readonly<Record<IpvsScheduler, (servers: readonly Counted[]) => Choose>> = {
   rr: roundRobin,
   wrr: weightedRoundRobin,
-  // A closing connection costs 1/256 of an established one.
   lc: (servers) => () => least(servers, ({ active, inactive }) => active * 256 + inactive),
-  wlc: (servers) => () => least(servers, ({ active, inactive, weight }) => (active * 256 + inactive) / weight),
+  wlc: (servers) => () => least(servers, load),
+  lblc: (servers) => {
+    const kept = new Map<string, number>();
+    return ({ destination }) => {
+      const before = kept.get(destination);
+      const index = before !== undefined && !isOverloaded(servers, before) ? before : least(servers, load);
+      if (index !== null) kept.set(destination, index);
+      return index;
+    };
+  },
+  lblcr: (servers) => {
+    const sets = new Map<string, ReadonlySet<number>>();
+    return ({ destination }) => {
+      const set = sets.get(destination) ?? new Set();
+      const before = least(servers, load, set);
+      const index = before !== null && !isOverloaded(servers, before) ? before : least(servers, load);
+      // The one that joined last is the first of its set.
+      if (index !== null && !set.has(index)) sets.set(destination, new Set([index, ...set]));
+      return index;
+    };
+  },
   sed: (servers) => () => least(servers, expectedDelay),
   nq: (servers) => () => {
     const idle = servers.findIndex(({ weight, active }) => weight > 0 && active === 0);
@@ -65,6 +99,19 @@ const SCHEDULERS: Readonly<Record<IpvsScheduler, (servers: readonly Counted[]) =
     const turns = servers.flatMap(({ weight }, index) => Array.from({ length: Math.max(1, weight) }, () => index));
     return ({ source }) => available(servers, turns[bucketOf(source) % turns.length]);
   },
+  mh: (servers) => {
+    const table = maglevTable(servers);
+    return ({ source }) => maglevChoice(table, source);
+  },
+};
+
+/** A closing connection costs 1/256 of an established one. */
+const load = ({ active, inactive, weight }: Counted): number => (active * 256 + inactive) / weight;
+
+/** It has more connections than its weight, and another one fewer than half of its own. */
+const isOverloaded = (servers: readonly Counted[], index: number): boolean => {
+  const server = servers[index];
+  return server !== undefined && server.active > server.weight && servers.some(({ active, weight }) => active * 2 < weight);
 };
 
 /** In turn, past those of weight 0. */
@@ -104,12 +151,13 @@ function weightedRoundRobin(servers: readonly Counted[]): Choose {
   };
 }
 
-/** The first of the servers that take something whose cost is the lowest. */
-function least(servers: readonly Counted[], cost: (server: Counted) => number): number | null {
+/** The first of the servers that take something whose cost is the lowest; `among`: their indexes, in order. */
+function least(servers: readonly Counted[], cost: (server: Counted) => number, among: Iterable<number> = servers.keys()): number | null {
   let best: number | null = null;
   let lowest = Infinity;
-  for (const [index, server] of servers.entries()) {
-    if (server.weight <= 0) continue;
+  for (const index of among) {
+    const server = servers[index];
+    if (server === undefined || server.weight <= 0) continue;
     const its = cost(server);
     if (its < lowest) [best, lowest] = [index, its];
   }
@@ -126,14 +174,7 @@ function available(servers: readonly Counted[], index: number | undefined): numb
 
 const BUCKETS = 256;
 
-/** hash_32() of the kernel, 8 bits of it; an IPv6 address is folded to 32 bits first. */
+/** hash_32() of the kernel, 8 bits of it. */
 function bucketOf(address: string): number {
-  let { value } = parseAddress(address);
-  let folded = 0n;
-  for (; value > 0n; value >>= 32n) folded ^= value & 0xffffffffn;
-  return Number(((folded * 0x61c88647n) & 0xffffffffn) >> 24n);
-}
-
-function commonDivisor(a: number, b: number): number {
-  return b === 0 ? a : commonDivisor(b, a % b);
+  return Number(((foldedAddress(address) * 0x61c88647n) & 0xffffffffn) >> 24n);
 }

@@ -13,6 +13,8 @@ const FIRST_PORT = 53407;
 export interface Portal {
   readonly protocol: 'tcp' | 'udp';
   readonly family: Family;
+  /** Where it listens. @default every address */
+  readonly address?: string;
   readonly listen: number;
   /** It takes them in turn, and the next one where one does not answer. */
   readonly endpoints: readonly { readonly address: string; readonly port: number }[];
