@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import type { CidrInput, ClusterSpec, IpvsScheduler, NodeSpec, PortMappingSpec } from '../topology/spec.ts';
+import type { CidrInput, ClusterSpec, IpvsScheduler, NetworkSpec, NodeSpec, PortMappingSpec } from '../topology/spec.ts';
 import type { Cni } from './cni/cni.ts';
 import type { Lab } from './lab.ts';
 import { nextOrder } from './order.ts';
@@ -71,15 +71,21 @@ interface ClusterNetworkProps {
    */
   readonly dns?: boolean | { readonly replicas: number };
   /**
-   * kind: image of the nodes, with tag or digest.
+   * kind: image of the nodes, with tag or digest. vm: folder of a prepared disk (absolute), or `URL@sha256:HEX`, `URL@sha512:HEX` of a cloud image.
    * @default the one that kind 0.33 lists for the Kubernetes version
    */
   readonly nodeImage?: string;
   /**
-   * kind: ports of this machine that lead to a node.
+   * kind, vm: ports of this machine that lead to a node.
    * @default none
    */
   readonly portMappings?: readonly PortMappingSpec[];
+  /**
+   * Second networks, which pods may ask for beside the one of the CNI (engine netns). On every node a bridge of its own with a range of its own; no wire between the
+   * nodes: pods of one node reach each other over it.
+   * @default none
+   */
+  readonly networks?: readonly NetworkSpec[];
 }
 
 export type ClusterProps = ClusterNetworkProps & (CountedNodesProps | NamedNodesProps);
@@ -98,8 +104,9 @@ export type ClusterProps = ClusterNetworkProps & (CountedNodesProps | NamedNodes
  *   serviceCIDR: ['10.96.0.0/16', 'fd00:96::/112'],
  *   cni: new FlannelCni(),
  *   kubeProxy: { mode: 'nftables' },
+ *   networks: [{ name: 'storage', cidr: '10.60.0.0/16' }],
  * });
- * new Deployment(cluster, 'api', { replicas: 4, ports: [{ containerPort: 8080 }] });
+ * new Deployment(cluster, 'api', { replicas: 4, ports: [{ containerPort: 8080 }], networks: ['storage'] });
  * export default lab;
  * ```
  */

@@ -1,7 +1,14 @@
 export { BridgeCni, type BridgeCniProps } from './cni/bridge-cni.ts';
 export { CalicoCni, type CalicoBgpProps, type CalicoCniProps, type CalicoOverlayProps } from './cni/calico-cni.ts';
 export type { Cni } from './cni/cni.ts';
-export { FlannelCni, type FlannelCniProps, type FlannelHostGwProps, type FlannelVxlanProps } from './cni/flannel-cni.ts';
+export {
+  FlannelCni,
+  type FlannelCniProps,
+  type FlannelDockerProps,
+  type FlannelHostGwProps,
+  type FlannelUdpProps,
+  type FlannelVxlanProps,
+} from './cni/flannel-cni.ts';
 export { KindnetCni, type KindnetCniProps } from './cni/kindnet-cni.ts';
 export { RawCni, type CniConfigList, type CniPluginConfig, type RawCniProps } from './cni/raw-cni.ts';
 export { WeaveCni, type WeaveCniProps } from './cni/weave-cni.ts';

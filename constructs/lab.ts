@@ -1,4 +1,5 @@
 import { RootConstruct } from 'constructs';
+import type { LessonSpec } from '../topology/lesson/lesson.ts';
 import type { HostSpec, LabSpec, OutsideSpec, RouterSpec, SegmentSpec, CidrInput } from '../topology/spec.ts';
 import { Cluster } from './cluster.ts';
 import { plainJson } from './plain-json.ts';
@@ -59,6 +60,11 @@ export interface LabProps {
    * @default none
    */
   readonly images?: Readonly<Record<string, string>>;
+  /**
+   * What the lab teaches: what to look at, to check, to break and to mend.
+   * @default none
+   */
+  readonly lesson?: LessonSpec;
 }
 
 /**
@@ -105,7 +111,7 @@ export class Lab extends RootConstruct {
     const problems = this.validate();
     if (problems.length > 0) throw new Error(problems.join('\n'));
     const clusters = this.node.children.filter((child): child is Cluster => child instanceof Cluster).sort((a, b) => a.order - b.order);
-    const { name, description, underlay, hosts, routers, outside, images } = this.props;
+    const { name, description, underlay, hosts, routers, outside, images, lesson } = this.props;
     const draft = {
       name,
       description,
@@ -115,6 +121,7 @@ export class Lab extends RootConstruct {
       routers,
       outside,
       images,
+      lesson,
     };
     return plainJson(draft) as LabSpec;
   }

@@ -1,4 +1,5 @@
-import { ADDRESS_ANNOTATION, AGNHOST_IMAGE, READY_ANNOTATION } from '../topology/workloads.ts';
+import { networksAnnotation } from '../topology/networks/requests.ts';
+import { ADDRESS_ANNOTATION, AGNHOST_IMAGE, PROXY_ANNOTATION, READY_ANNOTATION } from '../topology/workloads.ts';
 import type { Cluster } from './cluster.ts';
 import { Workload, type LoweredWorkload, type PodTemplateProps } from './workload.ts';
 
@@ -32,6 +33,16 @@ export interface PodProps extends PodTemplateProps {
     readonly options?: readonly { readonly name: string; readonly value?: string }[];
   };
   /**
+   * Lines of its /etc/hosts: names, and the address that they stand for.
+   * @default none
+   */
+  readonly hostAliases?: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
+  /**
+   * false: its environment tells of the API server alone, not of the Services of its namespace.
+   * @default true
+   */
+  readonly enableServiceLinks?: boolean;
+  /**
    * Its address, or one per family, in the range of its node; on engines where cnilab gives addresses away (netns).
    * @default a free one
    */
@@ -41,6 +52,12 @@ export interface PodProps extends PodTemplateProps {
    * @default true
    */
   readonly ready?: boolean;
+  /**
+   * true: a proxy in it takes its TCP connections, as the sidecar of a service mesh does, and a verification takes that for meant. The proxy itself is the
+   * mesh's to bring.
+   * @default false
+   */
+  readonly proxied?: boolean;
 }
 
 /**
@@ -66,10 +83,23 @@ export class Pod extends Workload {
   }
 
   override lower(): LoweredWorkload {
-    const { namespace = 'default', labels = { app: this.name }, ports, node, image = AGNHOST_IMAGE, ready = true, address = [], ...spec } = this.props;
+    const {
+      namespace = 'default',
+      labels = { app: this.name },
+      ports,
+      node,
+      image = AGNHOST_IMAGE,
+      ready = true,
+      proxied = false,
+      address = [],
+      networks = [],
+      ...spec
+    } = this.props;
     const annotations = {
       ...(ready ? {} : { [READY_ANNOTATION]: 'false' }),
+      ...(proxied ? { [PROXY_ANNOTATION]: 'true' } : {}),
       ...(address.length === 0 ? {} : { [ADDRESS_ANNOTATION]: [address].flat().join(',') }),
+      ...networksAnnotation(networks, namespace),
     };
     return {
       objects: [

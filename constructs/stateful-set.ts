@@ -47,7 +47,7 @@ export class StatefulSet extends Workload {
             replicas,
             serviceName,
             selector: { matchLabels: { app: this.name } },
-            template: podTemplate({ name: this.name, ...template }, this.name, false),
+            template: podTemplate({ name: this.name, namespace, ...template }, this.name, false),
           },
         },
       ],

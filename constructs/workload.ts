@@ -29,6 +29,11 @@ export interface PodTemplateProps {
    */
   readonly hostNetwork?: boolean;
   /**
+   * Names of second networks of the cluster, for interfaces net1, net2, … in this order; on engines that make them (netns).
+   * @default none
+   */
+  readonly networks?: readonly string[];
+  /**
    * Labels that a node must have.
    * @default every node
    */

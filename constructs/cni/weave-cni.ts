@@ -8,6 +8,12 @@ export interface WeaveCniProps {
    */
   readonly range?: string;
   /**
+   * How packets pass between nodes: `fastdp` by Open vSwitch in the kernel (where a link cannot carry it, Weave Net itself takes sleeve), `sleeve` through its router
+   * in user space, on engines that run the real one.
+   * @default fastdp
+   */
+  readonly mode?: 'fastdp' | 'sleeve';
+  /**
    * MTU of the pods, in bytes.
    * @default 1376
    */

@@ -1,6 +1,6 @@
 import type { ClusterPlan, LabPlan, PortMappingPlan } from '../../topology/plan.ts';
 import { kindNodeImage, kubeadmApi, OWNER_FILE, OWNER_MOUNT } from '../../topology/kind-images.ts';
-import { ownedNodeLabel } from '../../topology/kind-refusals.ts';
+import { ownedNodeLabel } from '../../topology/real-cluster-refusals.ts';
 import { kindName } from './kind-names.ts';
 import { manifestText } from './manifest-file.ts';
 

@@ -1,7 +1,7 @@
 import type { ClusterPlan, LabPlan } from '../../topology/plan.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
 import { AGNHOST_IMAGE } from '../../topology/workloads.ts';
-import { kindNodes } from './kind-names.ts';
+import type { NodeName } from './kind-names.ts';
 import { answering, mapImage, mapImages, pullOnlyWhatIsMissing, withNodeNames } from './pod-spec.ts';
 
 /** Namespaces that every cluster has. */
@@ -25,8 +25,7 @@ function missingNamespaces(plan: LabPlan, objects: readonly KubernetesObject[]):
 }
 
 /** The objects of a cluster as its API takes them, in the order in which they are applied: namespaces, definitions, then as the lab has them. */
-export function workloadObjects(plan: LabPlan, cluster: ClusterPlan): readonly KubernetesObject[] {
-  const nodes = kindNodes(plan, cluster);
+export function workloadObjects(plan: LabPlan, cluster: ClusterPlan, nodes: readonly NodeName[]): readonly KubernetesObject[] {
   const image = mapImage(AGNHOST_IMAGE, plan.images);
   const objects = mapImages(cluster.objects, plan.images).map((object) => answering(pullOnlyWhatIsMissing(withNodeNames(object, nodes)), image));
   return [...missingNamespaces(plan, objects), ...objects].sort((a, b) => rank(a) - rank(b));

@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import { VXLAN_OVERHEAD } from '../../../topology/cni/flannel.ts';
+import { UDP_OVERHEAD, VXLAN_OVERHEAD } from '../../../topology/cni/flannel.ts';
 import { isCniAtLeast } from '../../../topology/cni-version.ts';
 import { versionOfImage } from '../../../topology/kind-images.ts';
 import type { ClusterPlan } from '../../../topology/plan.ts';
@@ -30,6 +30,8 @@ export interface FlannelChartProps {
   readonly podMtuBytes: number | null;
   /** Rules as nftables of its own instead of iptables; must go with kube-proxy's. */
   readonly nftables: boolean;
+  /** flanneld opens /dev/net/tun, which only a privileged container has. */
+  readonly opensTun: boolean;
   /** Some pairs of nodes have bare routes between them. */
   readonly bareRoutes: boolean;
   readonly env: readonly EnvVar[];
@@ -92,7 +94,7 @@ export class FlannelChart extends ManifestChart {
     };
   }
 
-  private daemonSet({ version, env, bareRoutes, networks, nftables }: FlannelChartProps): DaemonSet {
+  private daemonSet({ version, env, opensTun, bareRoutes, networks, nftables }: FlannelChartProps): DaemonSet {
     const image = `${IMAGE}:v${version}`;
     return {
       apiVersion: 'apps/v1',
@@ -142,7 +144,7 @@ export class FlannelChart extends ManifestChart {
                   ...env,
                 ],
                 resources: { requests: { cpu: '100m', memory: '50Mi' } },
-                securityContext: { privileged: false, capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } },
+                securityContext: { privileged: opensTun, capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } },
                 livenessProbe: { httpGet: { path: '/healthz', port: HEALTH_PORT }, initialDelaySeconds: 10, periodSeconds: 30 },
                 readinessProbe: readiness(version),
                 volumeMounts: [
@@ -182,12 +184,18 @@ function keepNodeSource(networks: readonly string[], nftables: boolean): Contain
 /** The MTU that the lab chose for the underlay by the one of its pods, in bytes; null where it chose none: flannel then takes the interface's. */
 function chosenOuterMtu(cni: CniPlanOf<'flannel'>, cluster: ClusterPlan): number | null {
   const underlay = Math.min(...cluster.nodes.flatMap((node) => node.interfaces.map((face) => face.mtuBytes)));
-  const overhead = cni.backend === 'host-gw' ? 0 : Math.max(...cluster.families.map((family) => VXLAN_OVERHEAD[family]));
+  const overhead = { 'host-gw': 0, udp: UDP_OVERHEAD, vxlan: Math.max(...cluster.families.map((family) => VXLAN_OVERHEAD[family])) }[cni.backend];
   return cni.mtuBytes + overhead === underlay ? null : cni.mtuBytes + overhead;
+}
+
+/** host-gw and udp take no MTU: flannel computes it from the interface's, so the plugin is told. */
+function podMtu(cni: CniPlanOf<'flannel'>, outerMtu: number | null): number | null {
+  return cni.backend === 'vxlan' || outerMtu === null ? null : cni.mtuBytes;
 }
 
 function backendOf(cni: CniPlanOf<'flannel'>, outerMtu: number | null): Readonly<Record<string, unknown>> {
   if (cni.backend === 'host-gw') return { Type: 'host-gw' };
+  if (cni.backend === 'udp') return { Type: 'udp', Port: cni.port };
   return { Type: 'vxlan', VNI: cni.vni, Port: cni.port, DirectRouting: cni.directRouting, ...(outerMtu === null ? {} : { MTU: outerMtu }) };
 }
 
@@ -199,8 +207,9 @@ export const flannel: CniSynth<'flannel'> = (app, cni, context) => {
     version: versionOfImage(plan.images[IMAGE] ?? '') ?? cni.version,
     networks: Object.fromEntries(cluster.families.map((family, i) => [family, cluster.podCIDRs[i]])),
     backend: backendOf(cni, outerMtu),
-    podMtuBytes: cni.backend === 'host-gw' ? outerMtu : null,
+    podMtuBytes: podMtu(cni, outerMtu),
     nftables: cluster.kubeProxy.mode === 'nftables',
+    opensTun: cni.backend === 'udp',
     bareRoutes: cni.backend === 'host-gw' || cni.directRouting,
     env: apiServerEnv(context),
   });

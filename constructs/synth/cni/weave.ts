@@ -19,6 +19,7 @@ function patches(cni: CniPlanOf<'weave'>, context: CniManifestContext): readonly
   const network: readonly EnvVar[] = [
     { name: 'IPALLOC_RANGE', value: cni.range },
     { name: 'WEAVE_MTU', value: String(cni.mtuBytes) },
+    ...(cni.sleeve === true ? [{ name: 'WEAVE_NO_FASTDP', value: 'true' }] : []),
     ...(cni.password === '' ? [] : [{ name: 'WEAVE_PASSWORD', valueFrom: { secretKeyRef: SECRET } }]),
   ];
   const api = apiServerEnv(context);

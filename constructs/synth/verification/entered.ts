@@ -1,4 +1,4 @@
-import { limitSeconds, PARALLEL, seconds } from './limits.ts';
+import { limitSeconds, probesAtOnce, seconds } from './limits.ts';
 import { PROBE_SCRIPT } from './probe-script.ts';
 
 export interface EnteredProps {
@@ -10,11 +10,12 @@ export interface EnteredProps {
   readonly calls: string;
   readonly amount: number;
   readonly deadlineMs: number;
+  readonly slowness: number;
 }
 
 /** What a shell in a pod of the lab is to run, on its standard input by {@link ENTER}: the probe script with the calls of this pod. */
-export function enteredScript({ node, pod, calls, amount, deadlineMs }: EnteredProps): string {
-  const limit = limitSeconds({ requirement: 'r3', targets: 0, families: 0, attempts: 0, deadlineMs, calls: amount });
+export function enteredScript({ node, pod, calls, amount, deadlineMs, slowness }: EnteredProps): string {
+  const limit = limitSeconds({ requirement: 'r3', targets: 0, families: 0, attempts: 0, deadlineMs, calls: amount, slowness });
   const values = {
     REQUIREMENT: 'own',
     NODE: node,
@@ -22,7 +23,7 @@ export function enteredScript({ node, pod, calls, amount, deadlineMs }: EnteredP
     CALLS: '$1/calls',
     SCRATCH: '$1',
     DEADLINE: seconds(deadlineMs),
-    PARALLEL: String(PARALLEL),
+    PARALLEL: String(probesAtOnce(slowness)),
     LIMIT: String(limit),
     OFFSETS: 'all',
     FAMILIES: 'ipv4 ipv6',

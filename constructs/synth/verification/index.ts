@@ -8,7 +8,7 @@ import { ENTER_PERMISSIONS, LAB_PERMISSIONS, VERIFICATION_PERMISSIONS } from './
 import { probeJob, type ProbeJobProps } from './probe-job.ts';
 import { PROBE_SCRIPT } from './probe-script.ts';
 import { REQUIREMENTS } from './requirement.ts';
-import { responder } from './responder.ts';
+import { responder, type ResponderProps } from './responder.ts';
 import { offsetsFor } from './targets.ts';
 
 export { callsConfigMap } from './calls.ts';
@@ -23,6 +23,8 @@ export interface VerificationInput extends Owner {
   readonly attempts: number;
   /** For one answer. */
   readonly deadlineMs: number;
+  /** Of the cluster: `KubernetesAccess.slowness`. @default 1 */
+  readonly slowness?: number;
   /** agnhost */
   readonly image: string;
   readonly profile: 'classic' | 'current' | 'strict';
@@ -67,7 +69,7 @@ class NamespaceChart extends ManifestChart {
 
 /** What answers: in the pod network and in the network of every node. */
 class RespondersChart extends ManifestChart {
-  constructor(scope: Construct, props: Owner & { readonly image: string }) {
+  constructor(scope: Construct, props: Omit<ResponderProps, 'hostNetwork'>) {
     super(scope, 'responders');
     for (const hostNetwork of [false, true]) this.add(responder({ ...props, hostNetwork }));
   }
@@ -101,13 +103,13 @@ class PermissionsChart extends ManifestChart {
 /** Every object of a verification but the targets. Pure: the same input gives the same bytes. */
 export function verificationObjects(input: VerificationInput): VerificationObjects {
   const app = new App();
-  const { lab, namespace, image } = input;
+  const { lab, namespace, image, slowness = 1 } = input;
   const owner = { lab, namespace };
   const offsets = offsetsFor(input.nodes.length, input.perNode);
   return {
     namespace: first(new NamespaceChart(app, owner)),
     permissions: objects(new PermissionsChart(app)),
-    responders: objects(new RespondersChart(app, { ...owner, image })),
+    responders: objects(new RespondersChart(app, { ...owner, image, slowness })),
     script: first(new ScriptChart(app, owner)),
     jobs: objects(new JobsChart(app, jobsOf(input, offsets))),
     offsets,
@@ -123,13 +125,14 @@ function first(chart: ManifestChart): KubernetesObject {
 }
 
 function jobsOf(input: VerificationInput, offsets: readonly number[] | 'all'): readonly ProbeJobProps[] {
-  const { lab, namespace, nodes, families, attempts, deadlineMs, image, profile, round = 0, calls = null, mesh = true } = input;
+  const { lab, namespace, nodes, families, attempts, deadlineMs, image, profile, round = 0, calls = null, mesh = true, slowness = 1 } = input;
   const common = {
     lab,
     namespace,
     families,
     attempts,
     deadlineMs,
+    slowness,
     image,
     profile,
     offsets,

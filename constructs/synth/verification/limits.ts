@@ -1,7 +1,7 @@
 import type { Requirement } from './requirement.ts';
 
-/** Probes of a pod at once: more would fight for the CPU of a node, and what waits for it looks like a slow network. */
-export const PARALLEL = 8;
+/** Probes of a pod at once: more would fight for the CPU of a node, and what waits for it looks like a slow network. An emulated one has no more than two. */
+export const probesAtOnce = (slowness: number): number => (slowness > 1 ? 2 : 8);
 /** How long a pod of an Indexed Job stays, so that none that starts later finds its node free. */
 export const HOLD_SECONDS = 30;
 /** An address that nobody has is silent for as long as one waits. */
@@ -18,6 +18,8 @@ export interface ProbeAmount {
   readonly deadlineMs: number;
   /** Connections and questions beyond the network's own: {@link VerificationInput.calls}. */
   readonly calls: number;
+  /** By how much programs start and end more slowly than on a machine of one's own: 1, or more where nodes are emulated. */
+  readonly slowness: number;
 }
 
 /** Probes of one pod: per target and family every attempt by TCP and UDP, and for r1 the node as well, two closed ports, a stream, an address of nobody. */
@@ -28,12 +30,12 @@ function probesOfPod({ requirement, targets, families, attempts, calls }: ProbeA
 
 /** Seconds after which a pod gives the rest up: twice what it takes when nothing at all answers, and half a minute for a node that is busy. */
 export function limitSeconds(amount: ProbeAmount): number {
-  return 30 + Math.ceil((2 * probesOfPod(amount) * amount.deadlineMs) / 1000 / PARALLEL);
+  return Math.ceil(30 * amount.slowness + (2 * probesOfPod(amount) * amount.deadlineMs) / 1000 / probesAtOnce(amount.slowness));
 }
 
 /** `activeDeadlineSeconds` of a Job: it counts from the Job's creation, so waiting for a node is in it. */
 export function jobSeconds(amount: ProbeAmount, holdSeconds: number): number {
-  return limitSeconds(amount) + holdSeconds + START_SECONDS;
+  return limitSeconds(amount) + holdSeconds + START_SECONDS * amount.slowness;
 }
 
 /** Milliseconds as the seconds of curl. */

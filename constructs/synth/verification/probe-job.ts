@@ -1,7 +1,7 @@
 import type { Family } from '../../../topology/spec.ts';
 import type { Affinity, EnvVar, Job, PodSpec } from '../kubernetes-types.ts';
 import { ownerLabels, type Owner } from './labels.ts';
-import { HOLD_SECONDS, jobSeconds, limitSeconds, PARALLEL, seconds, silenceSeconds } from './limits.ts';
+import { HOLD_SECONDS, jobSeconds, limitSeconds, probesAtOnce, seconds, silenceSeconds } from './limits.ts';
 import { CLOSED_PORT, PROBE_PORT } from '../../../topology/probing.ts';
 import type { Requirement } from './requirement.ts';
 import { UNPRIVILEGED_CONTAINER, UNPRIVILEGED_POD } from './unprivileged.ts';
@@ -18,6 +18,7 @@ export interface ProbeJobProps extends Owner {
   readonly families: readonly Family[];
   readonly attempts: number;
   readonly deadlineMs: number;
+  readonly slowness: number;
   readonly profile: 'classic' | 'current' | 'strict';
   readonly offsets: readonly number[] | 'all';
   /** Number of nodes that each pod probes. */
@@ -43,7 +44,15 @@ export function probeJob(props: ProbeJobProps): Job {
   const indexed = index === null;
   const calls = props.calls !== null && requirement !== 'r3';
   const hold = indexed ? HOLD_SECONDS : 0;
-  const amount = { requirement, targets: props.targets, families: families.length, attempts: props.attempts, deadlineMs, calls: props.calls ?? 0 };
+  const amount = {
+    requirement,
+    targets: props.targets,
+    families: families.length,
+    attempts: props.attempts,
+    deadlineMs,
+    calls: props.calls ?? 0,
+    slowness: props.slowness,
+  };
   const labels = { ...ownerLabels(props), 'cnilab.dev/requirement': requirement };
   const values: Readonly<Record<string, string>> = {
     REQUIREMENT: requirement,
@@ -53,7 +62,7 @@ export function probeJob(props: ProbeJobProps): Job {
     ATTEMPTS: String(props.attempts),
     DEADLINE: seconds(deadlineMs),
     SILENCE: silenceSeconds(deadlineMs),
-    PARALLEL: String(PARALLEL),
+    PARALLEL: String(probesAtOnce(props.slowness)),
     LIMIT: String(limitSeconds(amount)),
     HOLD: String(hold),
     PROBE_PORT: String(PROBE_PORT),

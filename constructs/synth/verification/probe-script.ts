@@ -539,7 +539,8 @@ if [ "$REQUIREMENT" = r3 ]; then
     [ "$index" = "$own" ] && [ "$ips" != - ] || continue
     at=@{ips%%,*}
     case $at in *:*) at="[$at]" ;; esac
-    shell=$("$curl" -q -g -sS -m 5 --noproxy '*' "http://$at:$PROBE_PORT/shell?cmd=ip%20-j%20-d%20addr" 2>&1)
+    # A program starts in that pod, which takes an emulated node longer than an answer may take.
+    shell=$("$curl" -q -g -sS -m $((5 + 3 * @{DEADLINE%.*})) --noproxy '*' "http://$at:$PROBE_PORT/shell?cmd=ip%20-j%20-d%20addr" 2>&1)
     case $shell in
       '{'*'}') view "$pod" "$ips" shell "$shell" ;;
       *)

@@ -8,9 +8,11 @@ export interface ResponderProps extends Owner {
   readonly image: string;
   /** In the network of the node: what pods reach when they call a node. A port that is taken there shows as a crash. */
   readonly hostNetwork: boolean;
+  /** Of the cluster: how many times longer a program takes to start than on an ordinary machine. */
+  readonly slowness: number;
 }
 
-/** A responder that listens to nothing for this long is started anew. */
+/** A responder that listens to nothing for this long, times the slowness, is started anew. */
 const STARTS_WITHIN_SECONDS = 120;
 
 /**
@@ -20,7 +22,7 @@ const STARTS_WITHIN_SECONDS = 120;
  * the network of a node is therefore listened to by address. The pod's addresses are the node's there.
  */
 export function responder(props: ResponderProps): DaemonSet {
-  const { image, hostNetwork, namespace } = props;
+  const { image, hostNetwork, namespace, slowness } = props;
   const name = hostNetwork ? 'host-responder' : 'responder';
   const labels = { ...ownerLabels(props), 'cnilab.dev/role': name };
   return {
@@ -46,9 +48,9 @@ export function responder(props: ResponderProps): DaemonSet {
               // Asked inside of the pod: a node that cannot reach its own pods is what a verification looks for. healthz is 412 until UDP listens too.
               // Asked until it is up and never again: each time is a process more on a node that is being measured.
               startupProbe: {
-                exec: { command: ['curl', '-q', '-sf', '-m', '1', '--noproxy', '*', '-o', '/dev/null', `http://127.0.0.1:${PROBE_PORT}/healthz`] },
-                periodSeconds: 1,
-                timeoutSeconds: 2,
+                exec: { command: ['curl', '-q', '-sf', '-m', String(slowness), '--noproxy', '*', '-o', '/dev/null', `http://127.0.0.1:${PROBE_PORT}/healthz`] },
+                periodSeconds: slowness,
+                timeoutSeconds: 2 * slowness,
                 failureThreshold: STARTS_WITHIN_SECONDS,
               },
               resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
