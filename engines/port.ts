@@ -207,6 +207,8 @@ export interface LinkSnapshot {
   readonly carrier: boolean;
   readonly master: string | null;
   readonly kind: string;
+  /** Of a veth: `index` of its other end, in whichever namespace that is; absent where it was not told. */
+  readonly peer?: number;
   readonly vxlan: { readonly vni: number; readonly port: number; readonly local: string; readonly learning: boolean } | null;
   readonly hairpin: boolean | null;
   readonly statistics: { readonly rxPackets: number; readonly txPackets: number; readonly rxDropped: number; readonly txDropped: number };
@@ -242,6 +244,16 @@ export interface FdbSnapshot {
   readonly permanent: boolean;
 }
 
+/** What the container runtime of a node has to attach a new pod with. */
+export interface CniSetupSnapshot {
+  readonly configFolder: string;
+  /** Files that a runtime takes for configurations (.conf, .conflist, .json), by name: the first one counts. */
+  readonly configs: readonly { readonly file: string; readonly text: string }[];
+  readonly pluginFolder: string;
+  /** Names of the programs in it. */
+  readonly plugins: readonly string[];
+}
+
 /** Kernel state of one namespace, read at once. */
 export interface NamespaceSnapshot {
   readonly netns: string;
@@ -253,21 +265,130 @@ export interface NamespaceSnapshot {
   /** net/ipv4/ip_forward → '1'. Keys as in the sysctl op. */
   readonly sysctls: Readonly<Record<string, string>>;
   /** `iptables-save -c`, `ip6tables-save -c`, `nft list ruleset`; '' where not asked for or not there. */
-  readonly rules: { readonly iptables: string; readonly ip6tables: string; readonly nft: string };
-  /** /proc/net/snmp and /proc/net/netstat: IpExtInNoRoutes → n. */
+  readonly rules: {
+    readonly iptables: string;
+    readonly ip6tables: string;
+    readonly nft: string;
+    /** What the legacy backend holds besides, in the same form; absent where it has no tables, or the two above are its own. */
+    readonly legacy?: { readonly iptables: string; readonly ip6tables: string };
+  };
+  /** /proc/net/snmp and /proc/net/netstat: IpExtInNoRoutes → n. And of connection tracking: ConntrackEntries, ConntrackMax, ConntrackDrops. */
   readonly counters: Readonly<Record<string, number>>;
   /** Listening TCP sockets, `address:port`. */
   readonly listening: readonly string[];
   /** UDP flows that connection tracking translates; absent where not asked for. */
   readonly flows?: readonly ConntrackEntry[];
+  /** Of a node that attaches pods by plugins. */
+  readonly cni?: CniSetupSnapshot;
+  /** What it calls itself, of a machine that has such files to itself: /etc/hostname and /etc/machine-id. */
+  readonly identity?: { readonly hostName: string; readonly machineId: string };
+  /** The last line that its DNS server wrote, where one was started and has ended. */
+  readonly dnsServerEnded?: string;
 }
 export interface Snapshot {
   readonly takenAt: string;
   readonly namespaces: Readonly<Record<string, NamespaceSnapshot>>;
 }
 
+/** What to capture, while something goes on. */
+export interface CaptureRequest {
+  readonly namespaces: readonly string[];
+  /** At most that many packets of each namespace, each cut to `bytes`. */
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export interface CapturedPacket {
+  readonly netns: string;
+  readonly dev: string;
+  /** As the link sees it: out is what its namespace sends. */
+  readonly direction: 'in' | 'out';
+  /** What it begins with: an Ethernet frame, or an IP header. */
+  readonly link: 'ethernet' | 'ip';
+  /** Microseconds since 1970. */
+  readonly atUs: number;
+  /** Of the whole packet, in bytes. */
+  readonly length: number;
+  /** Its first bytes, base64. */
+  readonly data: string;
+}
+
+export interface Capture {
+  /** In the order of time. */
+  readonly packets: readonly CapturedPacket[];
+  /** Packets that the kernel had no room for. */
+  readonly dropped: number;
+}
+
+/** What to follow as it passes. */
+export interface FollowRequest {
+  readonly netns: string;
+  /** One device of it; null: all. */
+  readonly dev: string | null;
+  /** Each packet is cut to so many. */
+  readonly bytes: number;
+}
+
+export interface FollowContext {
+  /** From now on nothing is missed. */
+  readonly onStart: () => void;
+  /** In the order of time, some ten milliseconds after they passed. */
+  readonly onPackets: (packets: readonly CapturedPacket[]) => void;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/** One attachment by CNI, made by hand. */
+export interface CniRequest {
+  readonly command: 'ADD' | 'CHECK' | 'DEL';
+  /** Namespace of the machine in which the plugins run. */
+  readonly node: string;
+  /** Namespace to attach. */
+  readonly netns: string;
+  /** The namespace is there for this alone: ADD makes it when it is missing, DEL removes it when nothing is attached any more. */
+  readonly owned: boolean;
+  readonly containerId: string;
+  readonly ifname: string;
+  /** Network configuration list (CNI specification, section 1). */
+  readonly list: Readonly<Record<string, unknown>>;
+  readonly pod: { readonly namespace: string; readonly name: string };
+}
+
+/** One call of a plugin: all that it was given, and all that it said. */
+export interface CniCall {
+  readonly command: CniRequest['command'];
+  /** Its type in the list. */
+  readonly plugin: string;
+  readonly program: string;
+  /** The CNI_* variables. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: Readonly<Record<string, unknown>>;
+  readonly exitCode: number;
+  /** The JSON that it printed, a result or an error; null: none. */
+  readonly answer: Readonly<Record<string, unknown>> | null;
+  readonly stderr: string;
+  readonly ms: number;
+}
+
+export interface CniRun {
+  /** In the order of the list, of DEL in reverse; up to the first that failed. */
+  readonly calls: readonly CniCall[];
+  /** After an ADD that failed: the DEL that takes it back. */
+  readonly undone: readonly CniCall[];
+  readonly ok: boolean;
+  /** Of an ADD: what the last plugin answered. */
+  readonly result: Readonly<Record<string, unknown>> | null;
+  /** The namespace was made, or removed, by this. */
+  readonly made: boolean;
+  readonly removed: boolean;
+}
+
 /** What a session can look at; what it cannot is said in the report and not judged. */
 export interface SessionSight {
+  /** false: probes are sent by others, from inside of the cluster. @default true */
+  readonly probes?: boolean;
+  /** A few probes can be sent where `probes` is false, of every protocol, each by programs that start for it. @default false */
+  readonly single?: boolean;
   /** ICMP can be sent and seen. */
   readonly icmp: boolean;
   /** Datagrams of a chosen size with DF: what decides an MTU. */
@@ -279,6 +400,11 @@ export interface SessionSight {
   /** The server's own socket tells to which address it was sent. */
   readonly destination: boolean;
 }
+
+/** Of an engine whose namespaces are entered. */
+export const FULL_SIGHT: SessionSight = { icmp: true, df: true, kernel: true, clock: true, destination: true };
+/** Of programs in pods that report: no ICMP and no chosen sizes without raw sockets, no kernel of a node, and netexec does not tell to which address it was sent. */
+export const REPORTED_SIGHT: SessionSight = { icmp: false, df: false, kernel: false, clock: false, destination: false };
 
 /** A DNS message that goes out, base64, and how. */
 export interface NameMessage {
@@ -339,17 +465,28 @@ export interface HttpSummary {
 /** A running lab, opened. Close it; the lab stays up. */
 export interface EngineSession {
   readonly sight: SessionSight;
+  /**
+   * argv that stops the programs of a node that put right what is changed there, such as the agent of its CNI, and argv that lets them go on. Absent: nobody puts
+   * anything right.
+   */
+  readonly agents?: { readonly stop: readonly string[]; readonly resume: readonly string[] };
   /** Absent: programs of this package run there, and `run` starts them. */
   readonly names?: NameSource;
+  /** {@link NameSource.exchange} by the engine itself, where programs of this package run. */
+  exchangeNames?(netns: string, server: string, messages: readonly NameMessage[], deadlineMs: number): Promise<readonly NameReply[]>;
   /** Absent: no HTTP servers can be opened there. */
   http?(request: HttpRequest): Promise<HttpSummary>;
   /** Records arrive in batches, in no particular order. */
   probe(request: ProbeRequest, onBatch: (batch: ProbeBatch) => void): Promise<ProbeSummary>;
   /** `rules: true` also lists the packet filters (a process per namespace); `flows: true` dumps the connection tracking (10 to 40 ms per namespace). */
   snapshot(namespaces: readonly string[], options: { readonly rules: boolean; readonly flows?: boolean }): Promise<Snapshot>;
+  /** Captures what passes in namespaces while `during` goes on. Absent: packets cannot be captured there. */
+  capture?(request: CaptureRequest, during: () => Promise<void>): Promise<Capture>;
+  /** Tells of packets as they pass in a namespace, until the signal. Resolves to how many the kernel had no room for. Absent as `capture` is. */
+  follow?(request: FollowRequest, context: FollowContext): Promise<number>;
   /**
    * Runs a program in a namespace of the lab, output captured; it sees the resolv.conf of whose namespace that is. `id`: identity of the pod that is meant,
-   * where several share the namespace (pods in the network of their node).
+   * where several share the namespace (pods in the network of their node); the program then has the environment of its containers.
    */
   run(netns: string, argv: readonly string[], options?: { readonly input?: string; readonly timeoutMs?: number; readonly id?: string }): Promise<CommandResult>;
   /**
@@ -358,6 +495,11 @@ export interface EngineSession {
    * @throws EngineError that names the pod and the plugin
    */
   checkAttachments(): Promise<number>;
+  /**
+   * Calls the plugins of a list by hand. What a plugin refuses is an answer. Absent: a container runtime calls them there.
+   * @throws EnvironmentError for a plugin that is not there; LabError USAGE for ADD of what is attached, and CHECK of what is not
+   */
+  callCni?(request: CniRequest): Promise<CniRun>;
   close(): Promise<void>;
 }
 
@@ -372,6 +514,8 @@ export interface KubernetesAccess {
   readonly onNode:
     | ((node: string, argv: readonly string[], options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }) => Promise<CommandResult>)
     | null;
+  /** By how much everything there takes longer than on machines that the usual time limits are made for. @default 1 */
+  readonly slowness?: number;
 }
 
 /** What an engine is given besides the plan. */
@@ -382,6 +526,16 @@ export interface Materials {
   readonly load: readonly string[];
   /** Nothing may be fetched; what is missing is an error that names it. */
   readonly offline: boolean;
+  /** Fetches the disk of the lab's machines; absent where the lab names none by its URL. */
+  readonly fetchDisk?: (progress: (detail: string) => void) => Promise<FetchedDisk>;
+}
+
+/** A disk image in the cache, checked against its digest. */
+export interface FetchedDisk {
+  /** Absolute. */
+  readonly path: string;
+  /** Of the disk that a machine sees, not of the file. */
+  readonly sizeBytes: number;
 }
 
 /** For engines that work from the plan alone. */
@@ -396,6 +550,14 @@ export interface UpContext {
   readonly onEvent: OnEvent;
   /** Called as soon as there is something to clean up, before it is used; the state is on disk when it resolves. */
   readonly onHandle: (handle: EngineHandle) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** What can be done to a node that is a machine of its own. `cut` pulls the cable of the lab's network, `mend` puts it in again. */
+export type NodeAction = 'stop' | 'start' | 'reboot' | 'cut' | 'mend';
+
+export interface NodeControlContext {
+  readonly onEvent: OnEvent;
   readonly signal: AbortSignal;
 }
 
@@ -414,15 +576,24 @@ export interface Engine {
   observe(handle: EngineHandle, plan: LabPlan): Promise<LabPlan | null>;
   /** What the machine can do, found by trying; with a plan only what that plan needs. */
   capabilities(plan: LabPlan | null): Promise<readonly Capability[]>;
+  /** What a plan needs of a machine beyond what every lab does, in words; nothing is tried. Absent: all labs need the same. */
+  needs?(plan: LabPlan): Promise<readonly string[]>;
   fidelity(plan: LabPlan): FidelityStatement;
   /** Creates the lab. Throws EngineError; what was created stays reachable through the handle, for `destroy`. */
   create(plan: LabPlan, context: UpContext): Promise<EngineHandle>;
+  /** Throws what stands in the way of a change to `to`, and touches nothing: the running lab stays what it is. Absent: `change` says all there is to say. */
+  mayChange?(handle: EngineHandle, to: LabPlan, context: UpContext): Promise<void>;
   /** Turns the running lab of `from` into `to`. */
   change(handle: EngineHandle, from: LabPlan, to: LabPlan, context: UpContext): Promise<void>;
   status(handle: EngineHandle): Promise<'up' | 'lost'>;
   open(handle: EngineHandle, plan: LabPlan): Promise<EngineSession>;
-  /** argv that enters a namespace of the lab, to be run with inherited stdio (exec, shell). `id`: identity of the pod or machine that is meant. */
-  enter(handle: EngineHandle, netns: string, argv: readonly string[], id?: string): Promise<readonly string[]>;
+  /**
+   * argv that enters a namespace of the lab, to be run with inherited stdio (exec, shell). `id`: identity of the pod or machine that is meant; `environment`: the
+   * variables that its containers are started with, which a kubelet, where there is one, has set already.
+   */
+  enter(handle: EngineHandle, netns: string, argv: readonly string[], id?: string, environment?: Readonly<Record<string, string>>): Promise<readonly string[]>;
+  /** Does something to the node `cluster/node`; resolves to what became of it, in words. Absent where nodes are no machines. */
+  controlNode?(handle: EngineHandle, plan: LabPlan, id: string, action: NodeAction, context: NodeControlContext): Promise<string>;
   /** Removes everything; fine when it is already gone. `handle` null: only the directory of the incarnation is known. Proves absence, else throws. */
   destroy(handle: EngineHandle | null, directory: string): Promise<void>;
 }

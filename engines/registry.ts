@@ -2,9 +2,10 @@
 import { LabError } from '../topology/errors.ts';
 import type { Engine } from './port.ts';
 
-export const engines: { readonly netns: () => Promise<Engine>; readonly kind: () => Promise<Engine> } = {
+export const engines: Readonly<Record<'netns' | 'kind' | 'vm', () => Promise<Engine>>> = {
   netns: async () => (await import('./netns/engine.ts')).netnsEngine(),
   kind: async () => (await import('./kind/engine.ts')).kindEngine(),
+  vm: async () => (await import('./vm/engine.ts')).vmEngine(),
 };
 
 export type EngineName = keyof typeof engines;

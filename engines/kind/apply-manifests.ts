@@ -49,7 +49,7 @@ export function groups<T>(items: readonly T[], isOne: (item: T) => boolean): rea
 }
 
 async function applied(kubectl: Kubectl, args: readonly string[], signal: AbortSignal): Promise<void> {
-  for (const deadline = performance.now() + PASSING_MS; ; await sleep(200, undefined, { signal })) {
+  for (const deadline = performance.now() + PASSING_MS * kubectl.slowness; ; await sleep(200, undefined, { signal })) {
     try {
       await kubectl.text(args, { signal });
       return;

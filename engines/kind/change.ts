@@ -54,9 +54,17 @@ export async function changeClusters(deps: KindDeps, handle: EngineHandle, from:
   }
 }
 
-/** Manifests of a cluster whose text was not applied before, in their order. The text decides: a file's number moves when another is taken out. */
-export function changedPaths(previous: ArtifactSet, next: ArtifactSet, { cni, workloads }: Pick<ClusterArtifacts, 'cni' | 'workloads'>): readonly string[] {
-  const before = new Set(previous.files.map(({ sha256 }) => sha256));
+/**
+ * Manifests of a cluster whose text was not applied to it before, in their order. The text decides: a file's number moves when another is taken out. What another
+ * cluster has, this one may not.
+ */
+export function changedPaths(
+  previous: ArtifactSet,
+  next: ArtifactSet,
+  { name, cni, workloads }: Pick<ClusterArtifacts, 'name' | 'cni' | 'workloads'>,
+): readonly string[] {
+  const own = previous.clusters.filter((one) => one.name === name).flatMap((one) => [...one.cni, ...one.workloads]);
+  const before = new Set(previous.files.filter(({ path }) => own.includes(path)).map(({ sha256 }) => sha256));
   const digests = new Map(next.files.map(({ path, sha256 }) => [path, sha256]));
   return [...cni, ...workloads].filter((path) => !before.has(digests.get(path) ?? ''));
 }

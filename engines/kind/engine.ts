@@ -43,7 +43,7 @@ export function kindEngine(deps: KindDeps = kindDeps): Engine {
     status: async (handle) => ((await runs(kindHandle(handle))) ? 'up' : 'lost'),
     open: async (handle, plan) => {
       if (!(await runs(kindHandle(handle)))) throw lost(plan.name);
-      return kindSession(deps, kindHandle(handle));
+      return kindSession(deps, kindHandle(handle), plan);
     },
     enter: (handle, place, argv) => {
       const terminal = process.stdin.isTTY && process.stdout.isTTY;

@@ -2,7 +2,8 @@
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError, EngineError, EnvironmentError, LabError } from '../../topology/errors.ts';
-import { collectEvidence, withoutSecrets } from '../kubernetes/collect-evidence.ts';
+import { textWithoutSecrets } from '../../topology/secrets.ts';
+import { collectEvidence } from '../kubernetes/collect-evidence.ts';
 import { kubectlFor } from '../kubernetes/kubectl.ts';
 import type { KubernetesAccess, UpContext } from '../port.ts';
 import { containersOf, type Provider } from './container-engine.ts';
@@ -72,7 +73,7 @@ const ANSWER = { timeoutMs: 8000 };
 
 /** The end of a text, without what must stay secret. */
 async function keep(directory: string, name: string, text: string): Promise<void> {
-  await writeFile(join(directory, `${name}.txt`), withoutSecrets(text).slice(-TEXT_BYTES), { mode: 0o600 });
+  await writeFile(join(directory, `${name}.txt`), textWithoutSecrets(text).slice(-TEXT_BYTES), { mode: 0o600 });
 }
 
 /** What a failure is told as: with the evidence that is kept of it, unless somebody who waits stopped the work. */

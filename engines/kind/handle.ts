@@ -1,4 +1,5 @@
 /** How a lab on kind is found again, and the names of things in it. */
+import { limited } from '../kubernetes/time-limit.ts';
 import type { EngineHandle, KubernetesAccess } from '../port.ts';
 import { join } from 'node:path';
 import type { ClusterArtifacts } from '../../topology/artifacts.ts';
@@ -58,6 +59,6 @@ export function accessTo(
     cluster,
     kubeconfig: kubeconfigPath(directory, engineName),
     context: `kind-${engineName}`,
-    onNode: async (node, argv, options = {}) => await deps.run([provider, 'exec', node, ...argv], options),
+    onNode: async (node, argv, options = {}) => await deps.run([provider, 'exec', node, ...limited(argv, options.timeoutMs)], options),
   };
 }

@@ -1,10 +1,10 @@
 /** Waiting for the pods of a verification: what does not come up is told with its reason, and the rest goes on. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isReady, nodeOf, podIPsOf, type EventObject, type ObjectList, type PodObject } from './api-objects.ts';
+import { isReady, nodeOf, podIPsOf, type EventObject, type NodeObject, type ObjectList, type PodObject } from './api-objects.ts';
 import type { NodeFacts } from './facts.ts';
-import { interrupted, patient, type Kubectl } from './kubectl.ts';
-import { REQUIREMENTS, RESPONDERS, roleOf, type Requirement, type Role } from './recorded-pods.ts';
-import { podReason, type Reason } from './rollout-state.ts';
+import { interrupted, type Kubectl } from './kubectl.ts';
+import { isRequirement, RESPONDERS, roleOf, type Requirement, type Role } from './recorded-pods.ts';
+import { nodeReason, podReason, type Reason } from './rollout-state.ts';
 
 export interface NotRun {
   readonly node: string;
@@ -24,8 +24,10 @@ export interface Waiting {
 
 /** A pod of a Job takes longer to start and to probe than a responder to start, and each look takes CPU time from it on a small machine. */
 const POLL_MS: Readonly<Record<'responders' | 'jobs', number>> = { responders: 250, jobs: 500 };
-/** What time alone hardly ever mends is waited for this long once nothing else is missing. */
+/** What time alone hardly ever mends is waited for this long once nothing else is missing, times the slowness of the cluster. */
 const STUCK_MS = 10_000;
+/** A node may be lost while its pods are waited for: its lease of 40 s runs out, and nothing says so at the pods. */
+const NODES_MS = 5_000;
 /** Pods of nodes that are in trouble anyway get this much longer than all others took. */
 const GRACE_MS = 2_000;
 
@@ -74,19 +76,28 @@ export async function reasonsFor(
   if (missing.length === 0) return [];
   const { kubectl, namespace, signal } = waiting;
   const args = ['get', 'events', '--namespace', namespace, '--field-selector=type=Warning', '--output=json'];
-  const result = await patient(() => kubectl.run(args, { signal }), undefined, signal);
+  const result = await kubectl.patiently(() => kubectl.run(args, { signal }), signal);
   const events = result.exitCode === 0 ? (JSON.parse(result.stdout) as ObjectList<EventObject>).items : [];
+  const lost = await nodesInTrouble(waiting);
   return missing.map(({ node, role }) => {
     const pod = pods.findLast((one) => roleOf(one) === role && nodeOf(one) === node && !isDone(one));
-    const trouble = waiting.nodes.find((one) => one.name === node)?.notReady ?? '';
+    const trouble = lost.get(node) ?? waiting.nodes.find((one) => one.name === node)?.notReady ?? '';
     const why = pod === undefined ? (events.find((one) => one.reason === 'FailedCreate')?.message ?? 'no pod was created for it') : podReason(pod, events).text;
     return { node, requirement: role, reason: trouble === '' ? why : `${trouble}; ${why}` };
   });
 }
 
+/** Nodes that are not ready by now, with their words; none where the API does not tell. */
+async function nodesInTrouble({ kubectl, signal }: Pick<Waiting, 'kubectl' | 'signal'>): Promise<ReadonlyMap<string, string>> {
+  const { exitCode, stdout } = await kubectl.patiently(() => kubectl.run(['get', '--raw', '/api/v1/nodes'], { signal }), signal);
+  if (exitCode !== 0) return new Map();
+  const { items } = JSON.parse(stdout) as ObjectList<NodeObject>;
+  return new Map(items.filter((node) => !isReady(node)).map((node) => [node.metadata.name, nodeReason(node).text]));
+}
+
 /** The pod of a Job that runs is not expected to be ready, but to end. */
 function waitsFor(pod: PodObject): Reason {
-  const probing = REQUIREMENTS.some((one) => one === roleOf(pod)) && pod.status?.phase === 'Running';
+  const probing = isRequirement(roleOf(pod)) && pod.status?.phase === 'Running';
   return probing ? { text: `pod ${pod.metadata.name} on ${nodeOf(pod)} probes`, stuck: false } : podReason(pod);
 }
 
@@ -95,7 +106,8 @@ interface Wanted {
   readonly role: Role;
 }
 
-function keysOf(pods: readonly PodObject[]): ReadonlySet<string> {
+/** `r1 worker1`: the role and the node of each. */
+export function keysOf(pods: readonly PodObject[]): ReadonlySet<string> {
   return new Set(pods.map((pod) => `${roleOf(pod) ?? ''} ${nodeOf(pod)}`));
 }
 
@@ -104,21 +116,32 @@ const DONE = { responders: 'responders are ready', jobs: 'Jobs have ended' } as 
 async function poll(waiting: Waiting, wanted: readonly Wanted[], isDone: (pod: PodObject) => boolean, what: keyof typeof DONE): Promise<readonly PodObject[]> {
   const { kubectl, namespace, signal, deadlineMs, onProgress } = waiting;
   const started = performance.now();
+  const { slowness } = kubectl;
   let told = '';
   let stuckSince: number | null = null;
+  let lost: ReadonlyMap<string, string> = new Map();
+  let nodesAt = started;
   for (;;) {
     if (signal.aborted) throw interrupted();
     const asked = performance.now();
     const ask = (): Promise<ObjectList<PodObject>> => kubectl.json(['get', '--raw', `/api/v1/namespaces/${namespace}/pods`], { signal });
-    const { items } = await patient(ask, undefined, signal);
+    const { items } = await kubectl.patiently(ask, signal);
     const done = keysOf(items.filter(isDone));
     const missing = wanted.filter(({ node, role }) => !done.has(`${role} ${node}`));
     const now = performance.now();
     if (missing.length === 0 || now - started > deadlineMs) return items;
     const open = new Map(items.filter((pod) => !isDone(pod)).map((pod) => [`${roleOf(pod) ?? ''} ${nodeOf(pod)}`, waitsFor(pod)]));
-    const reasons = missing.map(({ node, role }) => open.get(`${role} ${node}`) ?? { text: `no pod of ${role} on ${node} yet`, stuck: false });
+    if (asked - nodesAt > NODES_MS) {
+      lost = await nodesInTrouble(waiting);
+      nodesAt = asked;
+    }
+    const reasons = missing.map(({ node, role }) => {
+      const trouble = lost.get(node);
+      if (trouble !== undefined) return { text: trouble, stuck: true };
+      return open.get(`${role} ${node}`) ?? { text: `no pod of ${role} on ${node} yet`, stuck: false };
+    });
     if (!reasons.every((one) => one.stuck)) stuckSince = null;
-    else if (now - (stuckSince ??= now) > STUCK_MS) return items;
+    else if (now - (stuckSince ??= now) > STUCK_MS * slowness) return items;
     const text = `${wanted.length - missing.length} of ${wanted.length} ${DONE[what]}; ${(reasons.find((one) => one.stuck) ?? reasons[0])?.text ?? ''}`;
     if (text !== told) onProgress(text);
     told = text;

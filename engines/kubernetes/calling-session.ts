@@ -1,10 +1,11 @@
 /** A session that answers the suites beyond the network from what Jobs and entered pods reported: nothing is sent. */
 import type { LabPlan } from '../../topology/plan.ts';
 import { LabError } from '../../topology/errors.ts';
-import type { Endpoint, EngineSession, NameReply, ProbeRecord, ProbeRequest } from '../port.ts';
+import { REPORTED_SIGHT, type Endpoint, type EngineSession, type NameReply, type ProbeRecord, type ProbeRequest } from '../port.ts';
 import { createBatch, MAX_BATCH } from '../probe-batch.ts';
 import { callLine, isCalled, offWire, type Call } from './calls.ts';
 import type { ParsedEvidence, ProbeLine, ReplyLine } from './evidence.ts';
+import { nodeHostnames } from './node-hostnames.ts';
 import { recordOfLine } from './probe-record.ts';
 import { READ_CONF } from './rehearsal.ts';
 
@@ -26,7 +27,7 @@ export function callingSession(evidence: Pick<ParsedEvidence, 'probes' | 'replie
   const hosts = hostnames(plan);
   const doors = doorsOf(plan);
   return {
-    sight: { icmp: false, df: false, kernel: false, clock: false, destination: false },
+    sight: REPORTED_SIGHT,
     probe: (request, onBatch) => {
       const records: ProbeRecord[] = [];
       const answerer = answerersOf(request, hosts, doors);
@@ -114,8 +115,7 @@ function hostnames(plan: LabPlan): ReadonlyMap<string, readonly string[]> {
   const add = (name: string, id: string): void => void found.set(id, [...(found.get(id) ?? []), name]);
   for (const { nodes, pods } of plan.clusters) {
     for (const pod of pods) add(pod.hostname === '' ? pod.name : pod.hostname, pod.id);
-    for (const node of nodes)
-      for (const name of new Set([node.netns, node.netns.split('.')[0] ?? '', node.labels['kubernetes.io/hostname'] ?? ''])) add(name, node.id);
+    for (const node of nodes) for (const name of nodeHostnames(node)) add(name, node.id);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 /** What is needed to see why a cluster does not work, in a folder that has a bounded size. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { textWithoutSecrets } from '../../topology/secrets.ts';
 import type { KubernetesAccess } from '../port.ts';
 import { isReady, type NodeObject, type ObjectList, type PodObject } from './api-objects.ts';
 import type { Kubectl } from './kubectl.ts';
@@ -42,7 +43,7 @@ const NODE_NETWORK = [
 /**
  * Writes at most {@link FILES} files of together at most {@link TOTAL_BYTES} bytes: nodes, pods, warnings, descriptions and logs of what is not
  * ready, and, where nodes can be entered, their network state and the end of kubelet's journal. Takes at most {@link TIME_MS}. Never reads a
- * Secret, and takes words beside `token`, `password` and the like out of what it writes. A part that cannot be read is a file that says why.
+ * Secret, and takes keys, tokens, passwords and the like out of what it writes. A part that cannot be read is a file that says why.
  *
  * @param directory is created, 0700
  * @returns the files written, relative to `directory`
@@ -57,7 +58,7 @@ export async function collectEvidence(access: KubernetesAccess, kubectl: Kubectl
     if (written.length >= FILES || room <= 0) return;
     written.push(part.file);
     const text = await part.read(signal).catch((error: unknown) => `could not be read: ${error instanceof Error ? error.message : String(error)}\n`);
-    const bytes = cut(withoutSecrets(text), Math.min(FILE_BYTES, Math.max(0, room)), part.keep);
+    const bytes = cut(textWithoutSecrets(text), Math.min(FILE_BYTES, Math.max(0, room)), part.keep);
     room -= bytes.length;
     await writeFile(join(directory, part.file), bytes, { mode: 0o600 });
   };
@@ -127,14 +128,6 @@ function printed(kubectl: Kubectl, args: readonly string[]): Part['read'] {
     const result = await kubectl.run(args, { signal, timeoutMs: COMMAND_MS });
     return result.stdout + result.stderr;
   };
-}
-
-/** Values beside words that name a secret, taken out. */
-export function withoutSecrets(text: string): string {
-  return text
-    .replaceAll(/((?:token|password|passwd|secret|api[-_]?key)\b["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,}]+)/gi, '$1(removed)')
-    .replaceAll(/(--(?:token|certificate-key)\s+)\S+/g, '$1(removed)')
-    .replaceAll(/\b(Bearer\s+)[\w.~+/=-]{8,}/g, '$1(removed)');
 }
 
 function cut(text: string, bytes: number, keep: Part['keep']): Buffer {

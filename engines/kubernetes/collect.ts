@@ -5,14 +5,14 @@ import { PROBE_PORT } from '../../topology/probing.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
 import type { KubernetesAccess, OnEvent } from '../port.ts';
 import { step } from '../step.ts';
-import { nodeOf, type PodObject } from './api-objects.ts';
-import { awaitJobs, awaitResponders, reasonsFor, type NotRun, type Waiting } from './await-pods.ts';
+import type { PodObject } from './api-objects.ts';
+import { awaitJobs, awaitResponders, keysOf, reasonsFor, type NotRun, type Waiting } from './await-pods.ts';
 import { conntrackReadings, conntrackScript, conntrackUnread, type RecordedConntrack } from './conntrack-text.ts';
 import { parseEvidence, type ParsedEvidence } from './evidence.ts';
 import type { ClusterFacts } from './facts.ts';
-import { kubectlFor, patient, type Kubectl } from './kubectl.ts';
+import { kubectlFor, type Kubectl } from './kubectl.ts';
 import { DEADLINE_ANNOTATION, removeNamespace } from './namespaces.ts';
-import { hasEnded, hasStarted, recordedPods, REQUIREMENTS, roleOf, type RecordedPod, type Requirement } from './recorded-pods.ts';
+import { hasEnded, hasStarted, isRequirement, recordedPods, REQUIREMENTS, roleOf, type RecordedPod, type Requirement } from './recorded-pods.ts';
 import { targetLines, type TargetLine } from './targets.ts';
 
 /** The objects of a verification, as `constructs` makes them. */
@@ -72,6 +72,9 @@ const ENDING_MS = 3_000;
 const BESIDES_MS = 180_000;
 /** kubectl processes that read logs at once. */
 const LANES = 3;
+/** The logs of so many pods are read by one process, which asks for one after the other; those of more, or of a slow cluster, by several side by side. */
+const FEW_PODS = 12;
+const areFew = (pods: number, { slowness }: Kubectl): boolean => pods <= FEW_PODS && slowness === 1;
 
 /**
  * Runs a verification: creates its namespace and responders, gives the Jobs the responders' addresses, waits for the Jobs, reads their logs and the
@@ -125,7 +128,7 @@ async function run(
     signal,
     onProgress: (detail) => input.onEvent({ step: what, phase: 'progress', detail }),
   });
-  const respondersMs = input.respondersMs ?? RESPONDERS_MS;
+  const respondersMs = input.respondersMs ?? RESPONDERS_MS * kubectl.slowness;
   const owned = withDeadline(first.namespace, Date.now() + respondersMs + 2 * jobsMs(first.jobs) + BESIDES_MS + (beyond?.enterMs ?? 0));
   await step(input.onEvent, 'create responders', '', () => kubectl.create([owned, ...first.responders, first.script], { signal }));
   const responders = await step(input.onEvent, 'wait for responders', '', () => awaitResponders(waiting('wait for responders', respondersMs)));
@@ -175,8 +178,8 @@ async function run(
   };
 }
 
-/** A pod says that it is through seconds before the API does, on a machine that is busy. */
-const LOOKS = 4;
+/** A pod says that it is through seconds before the API does, on a machine that is busy. What few pods have said is little to read: it is looked at more often. */
+const LOOKS = { few: 12, many: 4 } as const;
 const LOOK_AGAIN_MS = 400;
 
 /** Waits for Jobs until each pod has reported, with what they reported; or until they have ended or time is up, with null. */
@@ -187,17 +190,20 @@ async function awaitReports(
   read: () => Promise<ParsedEvidence>,
 ): Promise<readonly [pods: readonly PodObject[], evidence: ParsedEvidence | null]> {
   const until = performance.now() + waiting.deadlineMs;
-  const left = (): Waiting => ({ ...waiting, deadlineMs: Math.max(0, until - performance.now()) });
-  let pods = await awaitJobs(left(), requirements, nodes, hasStarted);
-  for (let look = 0; look < LOOKS && pods.some((pod) => REQUIREMENTS.some((one) => one === roleOf(pod)) && !hasEnded(pod)); look++) {
+  const jobs = async (isDone: (pod: PodObject) => boolean): Promise<readonly PodObject[]> =>
+    await awaitJobs({ ...waiting, deadlineMs: Math.max(0, until - performance.now()) }, requirements, nodes, isDone);
+  const wanted = nodes.flatMap((node) => requirements.map((role) => `${role} ${node}`));
+  const pods = await jobs(hasStarted);
+  const running = pods.some((pod) => isRequirement(roleOf(pod)) && !hasEnded(pod));
+  const looks = areFew(wanted.length, waiting.kubectl) ? LOOKS.few : LOOKS.many;
+  for (let look = 0; running && look < looks && performance.now() < until; look++) {
     const evidence = await read();
     const reported = reportedPods(evidence);
-    if (nodes.every((node) => requirements.every((one) => pods.some((pod) => roleOf(pod) === one && nodeOf(pod) === node && reported.has(pod.metadata.name)))))
-      return [pods, evidence];
+    const done = keysOf(pods.filter((pod) => reported.has(pod.metadata.name)));
+    if (wanted.every((key) => done.has(key))) return [pods, evidence];
     await sleep(LOOK_AGAIN_MS, undefined, { signal: waiting.signal }).catch(() => {});
   }
-  pods = await awaitJobs(left(), requirements, nodes, hasEnded);
-  return [pods, null];
+  return [await jobs(hasEnded), null];
 }
 
 /** A UDP exchange is forgotten after 30 s (net.netfilter.nf_conntrack_udp_timeout): what is found then is true, and what is not proves nothing. */
@@ -254,16 +260,14 @@ function reportedPods(evidence: ParsedEvidence): ReadonlySet<string> {
 /** Nodes that can run pods and have not reported, without those where a pod waits to start: another one would wait as well. */
 function toRunAgain({ pods, evidence }: Round, nodes: readonly string[]): readonly string[] {
   const done = new Set(evidence.done.filter((line) => line.complete).map((line) => `${line.requirement} ${line.node}`));
-  const waiting = new Set(
-    pods.filter((pod) => pod.status?.phase === 'Pending' || pod.status?.phase === 'Running').map((pod) => `${roleOf(pod) ?? ''} ${nodeOf(pod)}`),
-  );
+  const waiting = keysOf(pods.filter((pod) => pod.status?.phase === 'Pending' || pod.status?.phase === 'Running'));
   return nodes.filter((node) => REQUIREMENTS.some((one) => !done.has(`${one} ${node}`) && !waiting.has(`${one} ${node}`)));
 }
 
 /** One pod for each requirement and node: the last that reported all, else the last. */
 function choosePods({ pods, evidence }: Round): { readonly pods: readonly RecordedPod[]; readonly rejected: ReadonlySet<string> } {
   const done = reportedPods(evidence);
-  const jobs = recordedPods(pods).filter((pod) => REQUIREMENTS.some((one) => one === pod.role));
+  const jobs = recordedPods(pods).filter((pod) => isRequirement(pod.role));
   const chosen = new Map<string, RecordedPod>();
   for (const pod of jobs) {
     const known = chosen.get(`${pod.role} ${pod.node}`);
@@ -277,20 +281,22 @@ function requirementsOf(jobs: readonly KubernetesObject[]): readonly Requirement
   return REQUIREMENTS.filter((one) => jobs.some((job) => job.metadata.name.startsWith(`${one}-`)));
 }
 
-/** The logs of all pods of these Jobs. As few processes as keep one output small: one for each requirement, or for each Job that has many pods. */
+/** The logs of all pods of these Jobs. As few processes as keep one output small: one, one for each requirement, or one for each Job that has many pods. */
 async function readLogs(kubectl: Kubectl, namespace: string, jobs: readonly KubernetesObject[], signal: AbortSignal): Promise<string> {
   const names = jobs.map((job) => job.metadata.name);
   const sharded = jobs.some((job) => (job['spec'] as { readonly completionMode?: string } | undefined)?.completionMode === 'Indexed');
   const selectors = sharded
     ? names.map((name) => `job-name=${name}`)
-    : REQUIREMENTS.map((one) => `cnilab.dev/requirement=${one},job-name in (${names.filter((name) => name.startsWith(`${one}-`)).join(',')})`);
+    : areFew(names.length, kubectl)
+      ? [`job-name in (${names.join(',')})`]
+      : REQUIREMENTS.map((one) => `cnilab.dev/requirement=${one},job-name in (${names.filter((name) => name.startsWith(`${one}-`)).join(',')})`);
   const logs: string[] = [];
   const rest = selectors.values();
   await Promise.all(
     Array.from({ length: LANES }, async () => {
       for (const selector of rest) {
         const args = ['logs', '--namespace', namespace, `--selector=${selector}`, '--tail=-1', '--ignore-errors', '--max-log-requests=64'];
-        const { stdout } = await patient(() => kubectl.run(args, { signal }), undefined, signal);
+        const { stdout } = await kubectl.patiently(() => kubectl.run(args, { signal }), signal);
         logs.push(stdout);
       }
     }),

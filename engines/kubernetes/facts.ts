@@ -7,6 +7,15 @@ import type { Kubectl } from './kubectl.ts';
 import { recogniseCni } from './recognise-cni.ts';
 import { nodeReason } from './rollout-state.ts';
 
+/** What flannel notes on a node of its VXLAN device in one family. */
+export interface OverlayFacts {
+  readonly family: Family;
+  readonly vni: number;
+  readonly mac: string;
+  /** Where the others send to. */
+  readonly underlay: string;
+}
+
 export interface NodeFacts {
   readonly name: string;
   readonly controlPlane: boolean;
@@ -19,6 +28,8 @@ export interface NodeFacts {
   readonly notReady: string;
   readonly kubeletVersion: string;
   readonly containerRuntime: string;
+  /** Absent where the CNI notes nothing. */
+  readonly overlays?: readonly OverlayFacts[];
 }
 
 /** JSON. */
@@ -82,6 +93,7 @@ export async function readFacts(kubectl: Kubectl, options: { readonly signal?: A
   ];
   // Everything is under way; what fails first for all (no way to the cluster) is told by the reads that must succeed.
   await Promise.allSettled([version, nodes, podIPs, daemonSets, configs]);
+  const hasKubeadm = (await configs)?.some(({ metadata }) => metadata.name === KUBEADM_CONFIG) === true;
   return settle(kubectl.access.cluster, {
     version: (await version).gitVersion ?? '',
     nodes: (await nodes).items,
@@ -89,6 +101,7 @@ export async function readFacts(kubectl: Kubectl, options: { readonly signal?: A
     daemonSets: await daemonSets,
     configs: (await configs) ?? [],
     pools: await calicoPools(kubectl, await daemonSets, options),
+    ...(hasKubeadm ? {} : { services: await ownServices(kubectl, options) }),
     unread,
   });
 }
@@ -101,8 +114,18 @@ interface Raw {
   readonly configs: readonly ConfigMap[];
   /** Calico's own ranges; null where there are none to read. */
   readonly pools: readonly string[] | null;
+  /** Addresses of Services that kubeadm's configuration did not tell. */
+  readonly services?: OwnServices;
   readonly unread: readonly string[];
 }
+
+/** Addresses of the Services that every cluster has; empty where they may not be read. */
+interface OwnServices {
+  readonly api: readonly string[];
+  readonly dns: readonly string[];
+}
+
+const KUBEADM_CONFIG = 'kubeadm-config';
 
 /** Facts from what was read: pure. */
 export function settle(cluster: string, raw: Raw): ClusterFacts {
@@ -110,7 +133,7 @@ export function settle(cluster: string, raw: Raw): ClusterFacts {
   const annotations = new Set(raw.nodes.flatMap((node) => Object.keys(node.metadata.annotations ?? {})));
   const cni = recogniseCni(raw.daemonSets ?? [], annotations);
   const config = (name: string, key: string): string | null => raw.configs.find((one) => one.metadata.name === name)?.data?.[key] ?? null;
-  const kubeadm = config('kubeadm-config', 'ClusterConfiguration') ?? '';
+  const kubeadm = config(KUBEADM_CONFIG, 'ClusterConfiguration') ?? '';
   const proxy = config('kube-proxy', 'config.conf');
   const clusterCIDRs = yamlList(kubeadm, 'podSubnet');
   const podCIDRs = raw.pools ?? (clusterCIDRs.length > 0 ? clusterCIDRs : proxy === null ? [] : yamlList(proxy, 'clusterCIDR'));
@@ -125,12 +148,15 @@ export function settle(cluster: string, raw: Raw): ClusterFacts {
     podCIDRs,
     serviceCIDRs,
     // The API server takes the first address of each range for itself, kubeadm the tenth for DNS.
-    apiServiceIPs: serviceRanges.map((range) => addressAt(range, 1)),
-    dnsServiceIPs: serviceRanges.map((range) => addressAt(range, 10)),
+    apiServiceIPs: raw.services?.api ?? serviceRanges.map((range) => addressAt(range, 1)),
+    dnsServiceIPs: raw.services?.dns ?? serviceRanges.map((range) => addressAt(range, 10)),
     dnsDomain: yamlList(kubeadm, 'dnsDomain')[0] ?? 'cluster.local',
     proxyMode: proxyModeOf(proxy, raw.daemonSets),
     podIPs: raw.podIPs,
-    unread: raw.unread,
+    unread:
+      (raw.services?.dns ?? []).length === 0
+        ? raw.unread
+        : [...raw.unread, 'the domain of names: without a configuration of kubeadm cluster.local is taken for it'],
   };
 }
 
@@ -148,7 +174,26 @@ export function nodeFacts(node: NodeObject): NodeFacts {
     notReady: isReady(node) ? '' : nodeReason(node).text,
     kubeletVersion: status?.nodeInfo?.kubeletVersion ?? '',
     containerRuntime: status?.nodeInfo?.containerRuntimeVersion ?? '',
+    ...overlaysOf(metadata.annotations ?? {}),
   };
+}
+
+const FLANNEL = 'flannel.alpha.coreos.com';
+const NOTES: readonly (readonly [family: Family, data: string, underlay: string])[] = [
+  ['ipv4', 'backend-data', 'public-ip'],
+  ['ipv6', 'backend-v6-data', 'public-ipv6'],
+];
+
+/** `backend-data: {"VNI":1,"VtepMAC":"d6:…"}`; of other backends `null`. */
+function overlaysOf(annotations: Readonly<Record<string, string>>): Pick<NodeFacts, 'overlays'> {
+  if (annotations[`${FLANNEL}/backend-type`] !== 'vxlan') return {};
+  const overlays = NOTES.flatMap(([family, data, underlay]): readonly OverlayFacts[] => {
+    const text = annotations[`${FLANNEL}/${data}`] ?? '';
+    const mac = /"VtepMAC":"([0-9a-f:]{17})"/.exec(text)?.[1];
+    const at = annotations[`${FLANNEL}/${underlay}`];
+    return mac === undefined || at === undefined ? [] : [{ family, mac, underlay: at, vni: Number(/"VNI":(\d+)/.exec(text)?.[1] ?? 1) }];
+  });
+  return { overlays };
 }
 
 /** Families of the first of these lists that has any, in their order. */
@@ -176,12 +221,23 @@ function proxyModeOf(config: string | null, daemonSets: readonly string[] | null
 
 async function readConfigs(kubectl: Kubectl, options: { readonly signal?: AbortSignal }): Promise<readonly ConfigMap[]> {
   const text = await kubectl.text(
-    ['get', 'configmaps', 'kubeadm-config', 'kube-proxy', '--namespace=kube-system', '--ignore-not-found', '--output=json'],
+    ['get', 'configmaps', KUBEADM_CONFIG, 'kube-proxy', '--namespace=kube-system', '--ignore-not-found', '--output=json'],
     options,
   );
   if (text.trim() === '') return [];
   const found = JSON.parse(text) as ConfigMap | ObjectList<ConfigMap>;
   return 'items' in found ? found.items : [found];
+}
+
+/** They may be forbidden to a user who may verify: then nothing is known of them. */
+async function ownServices(kubectl: Kubectl, options: { readonly signal?: AbortSignal }): Promise<OwnServices> {
+  const addresses = async (namespace: string, name: string): Promise<readonly string[]> => {
+    const args = ['get', 'service', name, `--namespace=${namespace}`, '--ignore-not-found', '--output=jsonpath={.spec.clusterIPs[*]}'];
+    const result = await kubectl.run(args, options).catch(() => null);
+    return result?.exitCode === 0 ? result.stdout.split(/\s+/).filter((one) => one !== '' && one !== 'None') : [];
+  };
+  const [api, dns] = await Promise.all([addresses('default', 'kubernetes'), addresses('kube-system', 'kube-dns')]);
+  return { api, dns };
 }
 
 /** Calico hands addresses out of pools of its own, which need not be the cluster's pod network. */

@@ -10,8 +10,11 @@ export interface IpLink {
   readonly mtu?: number;
   readonly flags?: readonly string[];
   readonly master?: string;
+  readonly stats64?: Readonly<Record<'rx' | 'tx', { readonly packets?: number; readonly dropped?: number }>>;
   readonly linkinfo?: {
     readonly info_kind?: string;
+    readonly info_slave_kind?: string;
+    readonly info_slave_data?: { readonly hairpin?: boolean };
     readonly info_data?: {
       readonly id?: number;
       readonly port?: number;
@@ -39,7 +42,7 @@ export function globalAddresses(link: IpLink): readonly AddressPlan[] {
   });
 }
 
-/** The interface as a snapshot has it; counters and hairpin are not in such a dump. */
+/** The interface as a snapshot has it; counters are 0 in a dump without statistics. */
 export function linkSnapshot(link: IpLink): LinkSnapshot {
   const data = link.linkinfo?.info_data ?? {};
   const kind = link.linkinfo?.info_kind ?? '';
@@ -54,8 +57,13 @@ export function linkSnapshot(link: IpLink): LinkSnapshot {
     master: link.master ?? null,
     kind,
     vxlan: kind === 'vxlan' ? { vni: data.id ?? 0, port: data.port ?? 0, local: data.local ?? data.local6 ?? '', learning: data.learning ?? false } : null,
-    hairpin: null,
-    statistics: { rxPackets: 0, txPackets: 0, rxDropped: 0, txDropped: 0 },
+    hairpin: link.linkinfo?.info_slave_kind === 'bridge' ? (link.linkinfo.info_slave_data?.hairpin ?? false) : null,
+    statistics: {
+      rxPackets: link.stats64?.rx.packets ?? 0,
+      txPackets: link.stats64?.tx.packets ?? 0,
+      rxDropped: link.stats64?.rx.dropped ?? 0,
+      txDropped: link.stats64?.tx.dropped ?? 0,
+    },
   };
 }
 

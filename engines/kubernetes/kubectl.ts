@@ -18,6 +18,8 @@ export interface KubectlOptions {
 
 export interface Kubectl {
   readonly access: KubernetesAccess;
+  /** `access.slowness`, 1 where it says none. */
+  readonly slowness: number;
   /**
    * Runs kubectl with the flags of the access. What the API answers with an error is returned, with kubectl's exit code.
    * @throws {LabError} CLUSTER_UNREACHABLE, FORBIDDEN_BY_CLUSTER, KUBECONFIG_INVALID, ENVIRONMENT_LACKS, INTERRUPTED, COMMAND_FAILED when it took too long
@@ -34,10 +36,16 @@ export interface Kubectl {
    */
   json<T>(args: readonly string[], options?: KubectlOptions): Promise<T>;
   /**
-   * Creates objects in one call, in their order; faster than apply, for objects of names that nobody else uses.
+   * Creates objects in one call, in their order; faster than apply, for objects of names that nobody else uses. What the API server does not know of them it
+   * leaves out: they are this package's own.
    * @throws {LabError} as {@link Kubectl.text}
    */
   create(objects: readonly KubernetesObject[], options?: KubectlOptions): Promise<void>;
+  /**
+   * {@link patient} for as long as this cluster's API server may take for a bad moment: an emulated one is silent for minutes.
+   * @throws {LabError} what `work` throws
+   */
+  patiently<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
 /** What tests put in the place of a process. */
@@ -47,18 +55,19 @@ export interface KubectlDeps {
 
 const TIMEOUT_MS = 60_000;
 /** Of one request; a kubectl call makes several. */
-const REQUEST_TIMEOUT = '20s';
+const REQUEST_TIMEOUT_S = 20;
 
 /** kubectl for one cluster. Starts nothing yet. */
 export function kubectlFor(access: KubernetesAccess, deps: KubectlDeps = { run: runCommand }): Kubectl {
+  const slowness = access.slowness ?? 1;
   const flags = [
     ...(access.kubeconfig === null ? [] : [`--kubeconfig=${access.kubeconfig}`]),
     ...(access.context === null ? [] : [`--context=${access.context}`]),
-    `--request-timeout=${REQUEST_TIMEOUT}`,
+    `--request-timeout=${REQUEST_TIMEOUT_S * slowness}s`,
   ];
   const run: Kubectl['run'] = async (args, { unfinished = false, ...options } = {}) => {
     const argv: readonly [string, ...string[]] = ['kubectl', ...flags, ...args];
-    const result = await deps.run(argv, { timeoutMs: TIMEOUT_MS, ...options });
+    const result = await deps.run(argv, { ...options, timeoutMs: (options.timeoutMs ?? TIMEOUT_MS) * slowness });
     if (options.signal?.aborted === true) throw interrupted();
     if (result.failure !== '' && result.exitCode === 127) {
       throw new EnvironmentError({
@@ -83,18 +92,35 @@ export function kubectlFor(access: KubernetesAccess, deps: KubectlDeps = { run: 
     if (result.exitCode !== 0) throw commandFailed(['kubectl', ...flags, ...args], result);
     return result.stdout;
   };
+  const patiently: Kubectl['patiently'] = async (work, signal) => await patient(work, PATIENCE_MS * slowness, signal);
   return {
     access,
+    slowness,
     run,
+    patiently,
     text,
     json: async <T>(args: readonly string[], options?: KubectlOptions) => JSON.parse(await text(args, options)) as T,
     create: async (objects, options = {}) => {
-      await text(['create', '--output=name', '--filename=-'], { ...options, input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
+      // To validate them, kubectl reads the whole OpenAPI document first: half a minute of a machine that is emulated.
+      const args = ['create', '--validate=false', '--output=name', '--filename=-'];
+      const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+      let again = false;
+      const create = async (): Promise<void> => {
+        const result = await run(args, { ...options, input });
+        // A warning (deprecations, Pod Security) is said besides, of what was made and of what was not.
+        const said = result.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Warning:'));
+        // What was there already the second time was made by the first one, whose answer was lost.
+        if (result.exitCode === 0 || (again && said.length > 0 && said.every((line) => /\(AlreadyExists\)/.test(line)))) return;
+        again = true;
+        throw commandFailed(['kubectl', ...flags, ...args], result);
+      };
+      await patiently(create, options.signal);
     },
   };
 }
 
-const PATIENCE_MS = 20_000;
+/** How long a bad moment of an API server may take. */
+export const PATIENCE_MS = 20_000;
 const RETRY_MS = 500;
 /** What an API server says in a bad moment: it restarts, its etcd elects a leader, or it has too much to do. */
 const PASSING = /etcdserver|timeout|\bEOF\b|leader changed|refused/i;
@@ -103,16 +129,23 @@ const PASSING = /etcdserver|timeout|\bEOF\b|leader changed|refused/i;
  * Does a read, or something else that may be done twice, again every {@link RETRY_MS} while the API server has a bad moment, for at most `withinMs` milliseconds
  * after the first failure.
  *
+ * @param alsoPasses what else time mends
+ *
  * @throws {LabError} what `work` throws: at once when time does not mend it, else the last failure
  */
-export async function patient<T>(work: () => Promise<T>, withinMs: number = PATIENCE_MS, signal?: AbortSignal): Promise<T> {
+export async function patient<T>(
+  work: () => Promise<T>,
+  withinMs: number,
+  signal?: AbortSignal,
+  alsoPasses: (error: unknown) => boolean = () => false,
+): Promise<T> {
   let failedAt: number | null = null;
   for (;;) {
     try {
       return await work();
     } catch (error) {
       failedAt ??= performance.now();
-      if (!passes(error) || performance.now() + RETRY_MS - failedAt > withinMs) throw error;
+      if (!(passes(error) || alsoPasses(error)) || performance.now() + RETRY_MS - failedAt > withinMs) throw error;
     }
     await sleep(RETRY_MS, undefined, signal === undefined ? {} : { signal }).catch(() => {});
     if (signal?.aborted === true) throw interrupted();

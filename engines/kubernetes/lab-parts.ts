@@ -4,7 +4,7 @@ import type { ServicePlan } from '../../topology/services/service-plan.ts';
 import { DNS_LABEL, isService } from '../../topology/services/cluster-services.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
 import { podIPsOf, type NodeObject, type ObjectList, type PodObject } from './api-objects.ts';
-import { patient, type Kubectl } from './kubectl.ts';
+import type { Kubectl } from './kubectl.ts';
 import { observedCluster } from './observe.ts';
 import { observedServices } from './observed-services.ts';
 
@@ -29,7 +29,7 @@ const OWN: readonly string[] = ['default/kubernetes', 'kube-system/kube-dns'];
  * @throws {LabError} what kubectl throws
  */
 export async function readLabParts(kubectl: Kubectl, cluster: ClusterPlan, signal: AbortSignal): Promise<LabParts> {
-  const list = <T>(path: string): Promise<ObjectList<T>> => patient(() => kubectl.json<ObjectList<T>>(['get', '--raw', path], { signal }), undefined, signal);
+  const list = <T>(path: string): Promise<ObjectList<T>> => kubectl.patiently(() => kubectl.json<ObjectList<T>>(['get', '--raw', path], { signal }), signal);
   const [services, slices, pods, nodes] = await Promise.all([
     list<KubernetesObject>('/api/v1/services'),
     list<KubernetesObject>('/apis/discovery.k8s.io/v1/endpointslices'),

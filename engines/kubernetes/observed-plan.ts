@@ -4,6 +4,7 @@ import { stableHash } from '../../topology/names.ts';
 import { PLAN_SCHEMA, type ClusterPlan, type CniPlan, type LabPlan, type NodePlan, type PodPlan } from '../../topology/plan.ts';
 import type { Collected } from './collect.ts';
 import type { ViewLine } from './evidence.ts';
+import { withDataPath } from './expected-data-path.ts';
 import type { ClusterFacts, NodeFacts } from './facts.ts';
 import { globalAddresses, type IpLink } from './ip-json.ts';
 import { observedNode } from './observed-nodes.ts';
@@ -39,7 +40,14 @@ export function observedPlan(input: ObservedInput): LabPlan {
   const cni = cniOf(facts, planned, mtuBytes);
   // Calico takes blocks from its pools as pods come: what a node owns now is not what its next pod gets.
   const blocks = cni.type === 'calico' ? facts.podCIDRs : [];
-  const nodes = facts.nodes.map((node) => observedNode(node, nodeLinks(collected, node, views), { cluster, name: nodeName(node.name), blocks }));
+  const found = facts.nodes.map((node) => {
+    const seen = observedNode(node, nodeLinks(collected, node, views), { cluster, name: nodeName(node.name), blocks });
+    return asItCameUp(
+      seen,
+      planned?.nodes.find((one) => one.netns === node.name),
+    );
+  });
+  const nodes = withDataPath(cni, found, facts.nodes, mtuBytes);
   const clusterPlan: ClusterPlan = {
     name: cluster,
     kubernetesVersion: facts.serverVersion,
@@ -71,6 +79,13 @@ export function observedPlan(input: ObservedInput): LabPlan {
     images: plan?.images ?? {},
     findings: plan?.findings ?? [],
   };
+}
+
+/** What a node of a lab had when the lab came up is what it should have; a bridge may be there only since its first pod. */
+function asItCameUp(seen: NodePlan, was: NodePlan | undefined): NodePlan {
+  const [address] = seen.interfaces[0]?.addresses ?? [];
+  const stands = was?.interfaces[0]?.addresses.some((one) => one.address === address?.address) === true;
+  return was === undefined || !stands ? seen : { ...seen, interfaces: was.interfaces, bridge: was.bridge ?? seen.bridge };
 }
 
 /** The planned CNI when what was recognised does not contradict it: `raw`, and what an author wrote, leaves no mark. */

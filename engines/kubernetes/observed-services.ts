@@ -74,18 +74,17 @@ function merged(endpoints: readonly EndpointPlan[]): readonly EndpointPlan[] {
 }
 
 /**
- * The Services that a cluster of kubeadm has, by its configuration alone: the API's, and the address of the DNS. For clusters whose Services nobody was allowed
- * to read; none where the configuration is not known.
+ * The Services that every cluster has, by their addresses alone: the API's, and the DNS. For clusters whose Services nobody need be allowed to read; none whose
+ * address is not known.
  */
 export function clusterServices({ cluster, apiServiceIPs, dnsServiceIPs }: ClusterFacts): readonly ServicePlan[] {
-  if (apiServiceIPs.length === 0) return [];
   // They have one address, of the first family.
-  const one = (object: KubernetesObject, addresses: readonly string[], ports: boolean): ServicePlan => {
-    const [address = ''] = addresses;
+  const one = (object: KubernetesObject, [address]: readonly string[], ports: boolean): readonly ServicePlan[] => {
+    if (address === undefined) return [];
     const family: Family = address.includes(':') ? 'ipv6' : 'ipv4';
     const [service] = observedServices(cluster, [object], [], []);
     if (service === undefined) throw new TypeError('a Service is read as one');
-    return { ...service, families: [family], clusterIPs: [address], ports: ports ? service.ports : [] };
+    return [{ ...service, families: [family], clusterIPs: [address], ports: ports ? service.ports : [] }];
   };
-  return [one(API_SERVICE, apiServiceIPs, true), one(DNS_SERVICE, dnsServiceIPs, false)];
+  return [...one(API_SERVICE, apiServiceIPs, true), ...one(DNS_SERVICE, dnsServiceIPs, false)];
 }

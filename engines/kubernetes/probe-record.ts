@@ -2,12 +2,8 @@
 import type { ProbeRecord } from '../port.ts';
 import { outcomeOf, type ProbeLine } from './evidence.ts';
 
-const NOTHING = {
-  outcome: 'not-run',
-  errno: 0,
-  rttUs: 0,
-  localAddress: '',
-  localPort: 0,
+/** What a record says when nothing arrived, and nothing came back. */
+export const UNSEEN = {
   seenSourceAddress: '',
   seenSourcePort: 0,
   seenDestinationAddress: '',
@@ -17,7 +13,8 @@ const NOTHING = {
   replyFromAddress: '',
   nonceThere: false,
   nonceBack: false,
-} as const satisfies Partial<ProbeRecord>;
+} as const;
+const NOTHING = { ...UNSEEN, outcome: 'not-run', errno: 0, rttUs: 0, localAddress: '', localPort: 0 } as const satisfies Partial<ProbeRecord>;
 
 /**
  * The record of one connection; `not-run` without a line. What the server's socket saw as its own address is not observable.

@@ -6,6 +6,11 @@ export type Requirement = (typeof REQUIREMENTS)[number];
 export const RESPONDERS = ['responder', 'host-responder'] as const;
 export type Role = (typeof RESPONDERS)[number] | Requirement;
 
+/** Is it that of a Job? Else it is that of a responder, or none. */
+export function isRequirement(role: Role | null): role is Requirement {
+  return REQUIREMENTS.some((one) => one === role);
+}
+
 export interface RecordedPod {
   readonly name: string;
   /** What its programs take for the name of their machine: its name, but for pods of an Indexed Job. */

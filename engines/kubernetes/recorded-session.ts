@@ -1,16 +1,25 @@
 /** A session that answers from the evidence of a verification that is over: nothing is sent. */
 import { LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
-import type { Endpoint, EngineSession, NamespaceSnapshot, ProbeRecord, ProbeRequest, ProbeSummary, SessionSight, Snapshot } from '../port.ts';
+import { emptyNamespace } from '../empty-namespace.ts';
+import {
+  REPORTED_SIGHT,
+  type Endpoint,
+  type EngineSession,
+  type NamespaceSnapshot,
+  type ProbeRecord,
+  type ProbeRequest,
+  type ProbeSummary,
+  type Snapshot,
+} from '../port.ts';
 import { createBatch, MAX_BATCH } from '../probe-batch.ts';
 import type { Collected } from './collect.ts';
 import type { ProbeLine } from './evidence.ts';
 import { addressSnapshots, linkSnapshot } from './ip-json.ts';
+import { nodeHostnames } from './node-hostnames.ts';
 import { recordOfLine } from './probe-record.ts';
+import { readKernels, type OnNode } from './read-kernels.ts';
 import { viewLinks } from './views.ts';
-
-/** Neither ICMP nor chosen sizes without raw sockets; a node's kernel is not read; netexec does not tell to which address it was sent. */
-const SIGHT: SessionSight = { icmp: false, df: false, kernel: false, clock: false, destination: false };
 
 /**
  * A session over what was collected in one cluster. A pair that was not probed, or not in the way asked for, is
@@ -18,8 +27,9 @@ const SIGHT: SessionSight = { icmp: false, df: false, kernel: false, clock: fals
  * answered ({@link SessionSight.destination} is false).
  *
  * @param plan made by `observedPlan` of the same evidence
+ * @param onNode enters the nodes, whose kernels are read as they are when they are asked for; null where they cannot be entered
  */
-export function recordedSession(collected: Collected, plan: LabPlan): EngineSession {
+export function recordedSession(collected: Collected, plan: LabPlan, onNode: OnNode | null = null): EngineSession {
   const names = nameTable(plan, collected);
   const lines = indexLines(collected);
   const recorded = (): Promise<never> =>
@@ -31,7 +41,7 @@ export function recordedSession(collected: Collected, plan: LabPlan): EngineSess
       }),
     );
   return {
-    sight: SIGHT,
+    sight: { ...REPORTED_SIGHT, kernel: onNode !== null },
     probe: (request, onBatch): Promise<ProbeSummary> => {
       const records: ProbeRecord[] = [];
       const indexes = new Map(request.endpoints.map((endpoint, index) => [endpoint.id, index]));
@@ -47,8 +57,12 @@ export function recordedSession(collected: Collected, plan: LabPlan): EngineSess
         unusable: unusableOf(collected, request, names),
       });
     },
-    snapshot: (namespaces): Promise<Snapshot> =>
-      Promise.resolve({ takenAt: new Date().toISOString(), namespaces: snapshotOf(collected, names, new Set(namespaces)) }),
+    snapshot: async (namespaces, options): Promise<Snapshot> => {
+      const asked = new Set(namespaces);
+      const nodes = onNode === null ? [] : [...names.nodeIds.keys()].filter((node) => asked.has(node)).map((node) => ({ netns: node, node, pod: null }));
+      const live = onNode === null ? null : await readKernels(onNode, nodes, options);
+      return { takenAt: new Date().toISOString(), namespaces: { ...snapshotOf(collected, names, asked), ...live?.namespaces } };
+    },
     run: recorded,
     checkAttachments: recorded,
     close: () => Promise.resolve(),
@@ -72,9 +86,7 @@ function nameTable(plan: LabPlan, collected: Collected): Names {
     for (const pod of pods) podIds.set(pod.name, pod.id);
     for (const node of nodes) {
       nodeIds.set(node.netns, node.id);
-      // A node may be registered by its full name while its own hostname is the first part, or the other way round.
-      for (const name of [node.netns.split('.')[0] ?? '', node.labels['kubernetes.io/hostname'] ?? '', node.netns])
-        if (name !== '') hostnames.set(name, node.id);
+      for (const name of nodeHostnames(node)) hostnames.set(name, node.id);
     }
   }
   for (const { name, hostname } of collected.pods) {
@@ -175,18 +187,7 @@ function snapshotOf({ evidence }: Collected, names: Names, asked: ReadonlySet<st
     const links = viewLinks(view);
     const netns = view.requirement === 'r2' ? view.node : (names.podIds.get(view.pod) ?? '');
     if (links === null || !asked.has(netns)) continue;
-    found[netns] = {
-      netns,
-      links: links.map(linkSnapshot),
-      addresses: links.flatMap(addressSnapshots),
-      routes: [],
-      neighbours: [],
-      fdb: [],
-      sysctls: {},
-      rules: { iptables: '', ip6tables: '', nft: '' },
-      counters: {},
-      listening: [],
-    };
+    found[netns] = { ...emptyNamespace(netns), links: links.map(linkSnapshot), addresses: links.flatMap(addressSnapshots) };
   }
   return found;
 }

@@ -1,5 +1,5 @@
 /** A session that sends nothing and notes what it is asked: what the Jobs of a verification have to ask is known before they start. */
-import type { EngineSession } from '../port.ts';
+import { REPORTED_SIGHT, type EngineSession } from '../port.ts';
 import { isCalled, type Call, type Calls } from './calls.ts';
 
 export interface Rehearsal {
@@ -24,7 +24,7 @@ export function rehearse(answer: (message: string) => string): Rehearsal {
     known.set(key, call.kind === 'call' && before?.kind === 'call' ? { ...call, attempts: Math.max(call.attempts, before.attempts) } : call);
   };
   const session: EngineSession = {
-    sight: { icmp: false, df: false, kernel: false, clock: false, destination: false },
+    sight: REPORTED_SIGHT,
     probe: ({ protocol, family, endpoints, pairs, attempts }) => {
       if (pairs.kind === 'list' && isCalled(protocol)) {
         for (const [client, server] of pairs.pairs) {

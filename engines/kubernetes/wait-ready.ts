@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RolloutTarget } from '../../topology/artifacts.ts';
-import { EngineError, type LabError } from '../../topology/errors.ts';
+import { EngineError, LabError } from '../../topology/errors.ts';
 import { isReady, type EventObject, type NodeObject, type ObjectList, type PodObject, type WorkloadObject } from './api-objects.ts';
-import { interrupted, patient, type Kubectl } from './kubectl.ts';
+import { interrupted, patient, PATIENCE_MS, type Kubectl } from './kubectl.ts';
 import { reasonsNotReady, type Reason, type RolloutState } from './rollout-state.ts';
 
 export interface WaitReadyOptions {
   /** Every node has to be ready, too. */
   readonly nodes: boolean;
   readonly deadlineMs: number;
+  /** How long what time hardly ever mends is waited for. @default 20000 */
+  readonly stuckMs?: number;
   readonly signal: AbortSignal;
   /** What is not ready yet, in words; called when it changes. */
   readonly onProgress: (reason: string) => void;
@@ -35,6 +37,9 @@ export async function waitReady(kubectl: Kubectl, targets: readonly RolloutTarge
   const namespaces = new Set(targets.map((one) => one.namespace));
   const scope = namespaces.size === 1 ? ['--namespace', [...namespaces][0] ?? ''] : ['--all-namespaces'];
   const started = performance.now();
+  // An API server without processor time to spare is silent for minutes, and comes back.
+  const { slowness } = kubectl;
+  const patienceMs = slowness > 1 ? deadlineMs : PATIENCE_MS;
   let told = '';
   let stuckSince: number | null = null;
   let events: readonly EventObject[] = [];
@@ -43,8 +48,8 @@ export async function waitReady(kubectl: Kubectl, targets: readonly RolloutTarge
     if (signal.aborted) throw interrupted();
     const asked = performance.now();
     const ask = (): Promise<ObjectList<NodeObject | PodObject | WorkloadObject>> => kubectl.json(['get', kinds, ...scope, '--output=json'], { signal });
-    const list = await patient(ask, undefined, signal);
-    if (asked - eventsAt > EVENTS_MS) {
+    const list = await patient(ask, patienceMs, signal, (error) => slowness > 1 && isForbidden(error));
+    if (asked - eventsAt > EVENTS_MS * slowness) {
       eventsAt = asked;
       events = await readWarnings(kubectl, signal);
     }
@@ -54,14 +59,20 @@ export async function waitReady(kubectl: Kubectl, targets: readonly RolloutTarge
     const now = performance.now();
     if (!reasons.some((one) => one.stuck)) stuckSince = null;
     else stuckSince ??= now;
-    if (now - started >= deadlineMs || (stuckSince !== null && now - stuckSince >= STUCK_MS)) {
+    if (now - started >= deadlineMs || (stuckSince !== null && now - stuckSince >= (options.stuckMs ?? STUCK_MS))) {
       throw await notReady(kubectl, state, targets, options, Math.round((now - started) / 1000));
     }
     const text = describe(reasons);
     if (text !== told) options.onProgress(text);
     told = text;
-    await sleep(Math.max(0, POLL_MS - (now - asked)), undefined, { signal }).catch(() => {});
+    // An API server that is slow to answer has as long for what it is there for.
+    await sleep(Math.max(POLL_MS * slowness - (now - asked), Math.min(now - asked, POLL_MS * slowness)), undefined, { signal }).catch(() => {});
   }
+}
+
+/** An API server that has just started knows no rule yet, not even the administrator's. */
+function isForbidden(error: unknown): boolean {
+  return error instanceof LabError && error.code === 'FORBIDDEN_BY_CLUSTER';
 }
 
 /** The most precise reason, and how many there are besides. */
@@ -84,7 +95,7 @@ function stateOf(items: readonly (NodeObject | PodObject | WorkloadObject)[], ev
 
 async function readWarnings(kubectl: Kubectl, signal: AbortSignal): Promise<readonly EventObject[]> {
   const args = ['get', 'events', '--all-namespaces', '--field-selector=type=Warning', '--output=json'];
-  const result = await patient(() => kubectl.run(args, { signal }), undefined, signal);
+  const result = await kubectl.patiently(() => kubectl.run(args, { signal }), signal);
   return result.exitCode === 0 ? (JSON.parse(result.stdout) as ObjectList<EventObject>).items : [];
 }
 

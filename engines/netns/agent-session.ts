@@ -53,7 +53,8 @@ const STDERR_TAIL_BYTES = 8192;
 /** Starts the agent in the holder's namespaces. Returns at once: requests wait until it is ready. */
 export function openAgent(target: AgentTarget): AgentSession {
   const [program, ...args] = [...holderArgv(target.pid, target.rootless), process.execPath, agentPath()] as const;
-  const child = spawn(program, args, { stdio: 'pipe', cwd: '/', env: agentEnvironment() });
+  // A session of its own: Ctrl-C on the terminal is this process's business, which may want an answer yet.
+  const child = spawn(program, args, { stdio: 'pipe', cwd: '/', env: agentEnvironment(), detached: true });
   const pending = new Map<number, Pending>();
   let nextId = 1;
   let stderr = '';

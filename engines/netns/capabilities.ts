@@ -5,7 +5,7 @@ import type { Capability } from '../port.ts';
 import { hostFacts, type HostFacts } from './capability-facts.ts';
 import { kernelTrials } from './capability-kernel.ts';
 import { pluginTrials, toolTrials } from './capability-tools.ts';
-import { planNeeds, type PlanNeeds } from './plan-needs.ts';
+import { NO_NEEDS, planNeeds, type PlanNeeds } from './plan-needs.ts';
 import { REMEDIES } from './remedies.ts';
 
 /** One trial: what it looks for, whether a plan needs it, and the attempt. */
@@ -34,6 +34,17 @@ export async function capabilities(plan: LabPlan | null): Promise<readonly Capab
         return { id: trial.id, title: trial.title, ok, detail, remedy: ok ? '' : remedy, required: trial.required, neededBy: trial.neededBy };
       }),
     )),
+  ];
+}
+
+/** What a plan needs beyond what every lab does, by the titles of the trials; nothing is tried. */
+export function needsOf(plan: LabPlan): readonly string[] {
+  const needs = planNeeds(plan);
+  const plugins = [...new Set(needs.plugins.map(({ name }) => name))];
+  return [
+    ...[...kernelTrials, ...toolTrials].filter((trial) => trial.wanted(needs) && !trial.wanted(NO_NEEDS)).map(({ title }) => title),
+    ...(needs.hostDns.length > 0 ? ['dnsmasq'] : []),
+    ...(plugins.length > 0 ? [`CNI plugins ${plugins.join(' ')}`] : []),
   ];
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Trial } from './capabilities.ts';
 import { type HostFacts, inScratch, saidBy } from './capability-facts.ts';
 import { findProgram } from './find-executable.ts';
-import { kernelHasIpvs } from './kernel-feature.ts';
+import { canOpenTun, kernelHasIpvs, TUN_FILE } from './kernel-feature.ts';
 import { REMEDIES } from './remedies.ts';
 import { userNamespaceRemedy } from './user-namespaces.ts';
 
@@ -57,11 +57,19 @@ export const kernelTrials: readonly Trial[] = [
   ),
   device(
     'ipip',
-    'IPIP tunnels',
+    'IPIP tunnels (ipip)',
     't0 type ipip local 127.0.0.1 remote 127.0.0.2',
     { required: false, neededBy: 'calico ipip (vxlan, crossSubnet and none work without)', wanted: (needs) => needs.ipip },
     'ipip',
   ),
+  {
+    id: 'tun',
+    title: `TUN devices (${TUN_FILE})`,
+    required: false,
+    neededBy: 'flannel udp (vxlan and host-gw work without)',
+    wanted: (needs) => needs.tun,
+    attempt: async (facts) => await tun(facts),
+  },
   {
     id: 'br_netfilter',
     title: 'bridged packets pass iptables',
@@ -72,7 +80,7 @@ export const kernelTrials: readonly Trial[] = [
   },
   {
     id: 'ipvs',
-    title: 'IP Virtual Server',
+    title: 'IP Virtual Server (ip_vs)',
     required: false,
     neededBy: 'kube-proxy mode ipvs (iptables and nftables work without)',
     wanted: (needs) => needs.ipvs.length > 0,
@@ -96,11 +104,22 @@ export const kernelTrials: readonly Trial[] = [
   },
 ];
 
+async function tun(facts: HostFacts): Promise<Outcome> {
+  if (!canOpenTun()) return { ok: false, detail: `${TUN_FILE} is not there, or not for this user`, remedy: REMEDIES.tun };
+  const tried = await inScratch(facts, ['ip', 'tuntap', 'add', 't0', 'mode', 'tun']);
+  return { ok: tried.exitCode === 0, detail: tried.exitCode === 0 ? 'made one by `ip tuntap add`' : saidBy(tried), remedy: REMEDIES.tun };
+}
+
 async function ipvs(facts: HostFacts): Promise<Outcome> {
   if (!kernelHasIpvs()) return { ok: false, detail: 'this kernel has no module ip_vs', remedy: REMEDIES.ipvs };
   if (findProgram(['ipvsadm']) === null || findProgram(['ipset']) === null)
     return { ok: false, detail: 'ipvsadm or ipset is not installed', remedy: REMEDIES.ipvsTools };
   const tried = await inScratch(facts, ['ipvsadm', '-A', '-t', '198.51.100.1:80', '-s', 'rr']);
+  if (tried.exitCode === 0) {
+    // The kernel shows them to the first user namespace alone (ip_vs_control_net_init_sysctl), and without net.ipv4.vs.conntrack nothing is masqueraded.
+    const settings = await inScratch(facts, ['test', '-e', '/proc/sys/net/ipv4/vs/conntrack']);
+    if (settings.exitCode !== 0) return { ok: false, detail: 'its settings (net.ipv4.vs) are hidden here: it needs root', remedy: REMEDIES.ipvsRoot };
+  }
   return { ok: tried.exitCode === 0, detail: tried.exitCode === 0 ? 'takes a virtual server' : saidBy(tried), remedy: REMEDIES.ipvs };
 }
 

@@ -43,6 +43,21 @@ const FILTER_SAMPLE = [
   '',
 ].join('\n');
 
+/** What one fault alone is made of: no lab needs it. */
+function faultRule(id: string, title: string, neededBy: string, argv: readonly string[]): Trial {
+  return {
+    id,
+    title,
+    required: false,
+    neededBy,
+    wanted: () => false,
+    attempt: async (facts) => {
+      const tried = await inScratch(facts, argv);
+      return { ok: tried.exitCode === 0, detail: tried.exitCode === 0 ? `${argv[0]} takes such a rule` : saidBy(tried), remedy: REMEDIES.iptables };
+    },
+  };
+}
+
 const USUAL_PLUGINS = ['bridge', 'host-local', 'loopback', 'portmap'];
 
 /** The plugins that the built-in CNIs call, or those of a plan. A lab's own, in folders beside its file, are looked for by `up`. */
@@ -136,8 +151,25 @@ export const toolTrials: readonly Trial[] = [
     title: 'CoreDNS or dnsmasq',
     required: false,
     neededBy: 'DNS of clusters with Services',
-    wanted: (needs) => needs.dns.length > 0,
+    wanted: (needs) => needs.dns.length + needs.containerDns.length > 0,
     attempt: async () => await dnsServer(),
+  },
+  {
+    id: 'coredns',
+    title: 'CoreDNS as the DNS of clusters',
+    required: false,
+    neededBy: 'fault dns-forwarding-loop',
+    wanted: () => false,
+    attempt: async () => {
+      const server = findDnsServer();
+      return server?.kind === 'coredns'
+        ? await dnsServer()
+        : {
+            ok: false,
+            detail: server === null ? 'not in PATH' : `not in PATH; ${server.program} serves names, and looks for no loop`,
+            remedy: 'unpack a release of https://github.com/coredns/coredns/releases, and let CNILAB_COREDNS name the program',
+          };
+    },
   },
   {
     id: 'nginx',
@@ -158,6 +190,19 @@ export const toolTrials: readonly Trial[] = [
       return { ok: missing.length === 0, detail: missing.length === 0 ? 'found' : `missing: ${missing.join(', ')}`, remedy: REMEDIES.faultTools };
     },
   },
+  faultRule('iptables-legacy', 'legacy tables of iptables', 'fault iptables-backends-mixed', ['iptables-legacy', '-A', 'FORWARD', '-j', 'ACCEPT']),
+  faultRule('checksum-target', 'the target CHECKSUM of iptables', 'fault vxlan-checksum-offload', [
+    'iptables-nft',
+    '-t',
+    'mangle',
+    '-A',
+    'POSTROUTING',
+    '-p',
+    'udp',
+    '-j',
+    'CHECKSUM',
+    '--checksum-fill',
+  ]),
   {
     id: 'open-files',
     title: 'open files',

@@ -1,6 +1,6 @@
 /** What a CNI's data path is made of; `cni/<name>.ts` has one per CNI, `cni/index.ts` lists them. */
 import { resolve } from 'node:path';
-import type { AddressPlan, BridgePlan, ClusterPlan, NodePlan, PodInterfacePlan, PodPlan, RoutePlan, VxlanPlan } from '../../topology/plan.ts';
+import type { AddressPlan, BridgePlan, ClusterPlan, NodePlan, PodInterfacePlan, PodPlan, RoutePlan, TunPlan, VxlanPlan } from '../../topology/plan.ts';
 import type { CompileOptions } from './compile-options.ts';
 import type { Op } from './ops.ts';
 
@@ -26,6 +26,11 @@ export interface DataPath {
 /** Private folder of a node inside the holder's /run. */
 export function nodeDirectory(node: NodePlan): string {
   return `/run/cnilab/${node.netns}`;
+}
+
+/** Where host-local keeps what it gave away on a node. */
+export function leaseFolder({ netns }: Pick<NodePlan, 'netns'>): string {
+  return `/run/cnilab/${netns}/networks`;
 }
 
 export function addressOps(ns: string, dev: string, addresses: readonly AddressPlan[]): Op[] {
@@ -58,6 +63,17 @@ export function vxlanOps(ns: string, vxlan: VxlanPlan): Op[] {
 /** Head-end replication: frames for unknown, broadcast and multicast addresses go to every peer listed under it. */
 const FLOOD_MAC = '00:00:00:00:00:00';
 
+/** The device with its address, the one route into it, and the process behind it. */
+function tunOps(ns: string, tun: TunPlan): Op[] {
+  const { name, mtuBytes: mtu, port, local, network, peers } = tun;
+  return [
+    { op: 'tun', ns, name, mtu },
+    ...addressOps(ns, name, tun.addresses),
+    { op: 'route', ns, to: network, via: null, dev: name, onlink: false, type: 'unicast' },
+    { op: 'tunnel', ns, device: name, mtu, port, local, peers: peers.map(({ to, underlay }) => ({ to, underlay })) },
+  ];
+}
+
 /** Bridge, overlay devices and pod routes, in the order in which they depend on each other. */
 export function deviceOps(node: NodePlan): Op[] {
   const ns = node.netns;
@@ -65,18 +81,30 @@ export function deviceOps(node: NodePlan): Op[] {
     ...(node.bridge === null ? [] : bridgeOps(ns, node.bridge)),
     ...node.vxlans.flatMap((vxlan) => vxlanOps(ns, vxlan)),
     ...(node.ipip === null ? [] : [{ op: 'ipip', ns, name: node.ipip.name, mtu: node.ipip.mtuBytes, local: node.ipip.local } as const]),
+    ...(node.tun === undefined ? [] : tunOps(ns, node.tun)),
     ...routeOps(ns, node.podRoutes),
   ];
 }
 
 type Plugin = Readonly<Record<string, unknown>>;
 
+/** The node's own list and plugins, where pods are attached by plugins. */
+export function setupOps(cluster: ClusterPlan, node: NodePlan, options: CompileOptions): Op[] {
+  if (node.conflist === null) return [];
+  const list = privateList(node.conflist, leaseFolder(node));
+  return [{ op: 'cni-setup', ns: node.netns, list, pluginDirs: pluginDirs(cluster, options) }];
+}
+
+function pluginDirs(cluster: ClusterPlan, options: CompileOptions): readonly string[] {
+  const dirs = cluster.cni.type === 'raw' ? cluster.cni.pluginDirs : [];
+  return dirs.map((dir) => resolve(options.sourceDirectory ?? '/', dir));
+}
+
 /** Attachment by the real plugins of the node's network configuration list. */
 export function pluginOps(cluster: ClusterPlan, node: NodePlan, pod: AttachedPod, options: CompileOptions): Op[] {
   if (node.conflist === null) return [];
-  const list = privateList(node.conflist, `${nodeDirectory(node)}/networks`);
+  const list = privateList(node.conflist, leaseFolder(node));
   const portMappings = hostPorts(pod);
-  const dirs = cluster.cni.type === 'raw' ? cluster.cni.pluginDirs : [];
   return [
     {
       op: 'cni',
@@ -84,12 +112,13 @@ export function pluginOps(cluster: ClusterPlan, node: NodePlan, pod: AttachedPod
       ns: pod.netns,
       containerId: pod.containerId,
       ifname: pod.interface.name,
+      configured: true,
       list,
       ips: pod.interface.addresses.map((a) => a.address),
       mac: pod.interface.mac,
       portMappings,
       pod: { namespace: pod.namespace, name: pod.name },
-      pluginDirs: dirs.map((dir) => resolve(options.sourceDirectory ?? '/', dir)),
+      pluginDirs: pluginDirs(cluster, options),
       lane: pluginsOf(list).some((plugin) => writesFilter(plugin, portMappings.length > 0)) ? node.netns : null,
     },
   ];
@@ -108,7 +137,7 @@ const PORTMAP_PROTOCOLS = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const;
  * The list as it is, with one thing settled: host-local keeps its allocations under the node's folder in the holder's private /run. Its default,
  * /var/lib/cni/networks, is the machine's, would outlive the lab and would be shared by all nodes.
  */
-function privateList(list: Plugin, dataDir: string): Plugin {
+export function privateList(list: Plugin, dataDir: string): Plugin {
   const plugins = pluginsOf(list).map((plugin) => {
     const ipam = plugin['ipam'];
     if (typeof ipam !== 'object' || ipam === null || !keepsOutside(ipam as Plugin)) return plugin;

@@ -2,7 +2,7 @@
  * Permanent neighbour entries. The kernel's neighbour table has one limit for all network namespaces together (gc_thresh3, 1024 by default), and permanent
  * entries do not count against it: a plan above its budget writes every entry that ARP or ND would have learned.
  */
-import type { AddressPlan, ClusterPlan, LabPlan, NodePlan } from '../../topology/plan.ts';
+import type { AddressPlan, BridgePlan, ClusterPlan, LabPlan, NodePlan } from '../../topology/plan.ts';
 import { type AttachedPod, isAttached } from './compile-data-path.ts';
 import { allMachines } from './compile-machines.ts';
 import { dataPathOf } from './cni/index.ts';
@@ -20,11 +20,17 @@ export function underlayNeighbourOps(plan: LabPlan): Op[] {
   return segmentDomains(plan).flatMap(everyPair);
 }
 
-/** Every pod knows its gateway and whoever shares its link layer, and they know the pod. */
+/** Every pod knows its gateway and whoever shares its link layer, and they know the pod; the same in second networks, which have no gateway. */
 export function podNeighbourOps(cluster: ClusterPlan): Op[] {
-  if (dataPathOf(cluster.cni).linkScope !== 'link') return podDomains(cluster).flatMap(everyPair);
+  const second = networkDomains(cluster).flatMap(everyPair);
+  if (dataPathOf(cluster.cni).linkScope !== 'link') return [...podDomains(cluster).flatMap(everyPair), ...second];
   const podsOf = podsByNode(cluster);
-  return cluster.nodes.flatMap((node) => pointToPoint(node, podsOf.get(node.name) ?? []));
+  return [...cluster.nodes.flatMap((node) => pointToPoint(node, podsOf.get(node.name) ?? [])), ...second];
+}
+
+/** Every container knows its host's bridge and the containers of its network, and they know it. */
+export function containerNeighbourOps(plan: LabPlan): Op[] {
+  return containerDomains(plan).flatMap(everyPair);
 }
 
 /**
@@ -32,7 +38,12 @@ export function podNeighbourOps(cluster: ClusterPlan): Op[] {
  * somebody new would be looked for at the old place until the entry ages. (In life, gratuitous ARP does it.)
  */
 export function staleNeighbours(from: LabPlan, to: LabPlan): Op[] {
-  const domains = (plan: LabPlan): Station[][] => [...segmentDomains(plan), ...plan.clusters.flatMap(podDomains)];
+  const domains = (plan: LabPlan): Station[][] => [
+    ...segmentDomains(plan),
+    ...containerDomains(plan),
+    ...plan.clusters.flatMap(podDomains),
+    ...plan.clusters.flatMap(networkDomains),
+  ];
   const now = new Map(
     domains(to)
       .flat()
@@ -67,8 +78,37 @@ function podDomains(cluster: ClusterPlan): Station[][] {
   const scope = dataPathOf(cluster.cni).linkScope;
   if (scope === 'link') return [];
   const podsOf = podsByNode(cluster);
-  const lans = cluster.nodes.map((node) => [...bridgeStation(node), ...(podsOf.get(node.name) ?? []).map(podStation)]);
+  const lans = cluster.nodes.map((node) => [
+    ...(node.bridge === null ? [] : [bridgeStation(node.netns, node.bridge)]),
+    ...(podsOf.get(node.name) ?? []).map(podStation),
+  ]);
   return scope === 'cluster' ? [lans.flat()] : lans;
+}
+
+/** Who shares a link layer, on the bridges of second networks. */
+function networkDomains({ nodes, pods }: ClusterPlan): Station[][] {
+  return nodes.flatMap(({ name: node, networks = [] }) =>
+    networks.map(({ network }) =>
+      pods
+        .filter((pod) => pod.node === node)
+        .flatMap(({ netns: ns, attachments = [] }) =>
+          attachments.filter((one) => one.network === network).map(({ name: dev, mac, addresses }): Station => ({ ns, dev, mac, addresses })),
+        ),
+    ),
+  );
+}
+
+/** Who shares a link layer, on Docker's bridges. */
+function containerDomains({ machines }: LabPlan): Station[][] {
+  return machines.flatMap(({ netns, docker }) =>
+    (docker?.networks ?? []).map(({ name, bridge }) => [
+      bridgeStation(netns, bridge),
+      ...(docker?.containers ?? []).flatMap((container): Station[] => {
+        const { interface: face } = container;
+        return container.network !== name || face === null ? [] : [{ ns: container.netns, dev: face.name, mac: face.mac, addresses: face.addresses }];
+      }),
+    ]),
+  );
 }
 
 function podsByNode(cluster: ClusterPlan): ReadonlyMap<string, readonly AttachedPod[]> {
@@ -81,8 +121,8 @@ function podStation(pod: AttachedPod): Station {
   return { ns: pod.netns, dev: pod.interface.name, mac: pod.interface.mac, addresses: pod.interface.addresses };
 }
 
-function bridgeStation(node: NodePlan): Station[] {
-  return node.bridge === null ? [] : [{ ns: node.netns, dev: node.bridge.name, mac: node.bridge.mac, addresses: node.bridge.addresses }];
+function bridgeStation(ns: string, { name, mac, addresses }: BridgePlan): Station {
+  return { ns, dev: name, mac, addresses };
 }
 
 /** The pod knows only its gateway, which is the node's end of its cable. */

@@ -16,6 +16,8 @@ export interface CompileOptions extends Partial<KernelTraits> {
   readonly sourceDirectory?: string;
   /** What serves the clusters' DNS. @default CoreDNS, found in PATH */
   readonly dnsServer?: DnsServer | undefined;
+  /** What serves the zones of hosts. @default found in PATH */
+  readonly dnsmasq?: string | undefined;
   /** nginx, which plays the Ingress controllers. @default found in PATH */
   readonly nginx?: string | undefined;
 }

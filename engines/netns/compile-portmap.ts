@@ -22,6 +22,7 @@ export function portmapOps(cluster: ClusterPlan, node: NodePlan, pod: AttachedPo
       ns: pod.netns,
       containerId: pod.containerId,
       ifname: name,
+      configured: false,
       list: { cniVersion, name: cluster.cni.type, plugins: [portmap] },
       ips: [],
       mac,

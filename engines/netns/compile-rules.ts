@@ -6,6 +6,8 @@ export interface TableRules {
   readonly table: 'nat' | 'filter' | 'mangle' | 'raw';
   /** Own chains, declared (and thereby emptied). */
   readonly chains: readonly string[];
+  /** Of built-in chains. @default they stay as they are */
+  readonly policies?: Readonly<Record<string, 'ACCEPT' | 'DROP'>>;
   /** Rules as iptables-save prints them, without the leading `-A`. */
   readonly rules: readonly string[];
 }
@@ -40,7 +42,16 @@ function joinTexts(texts: readonly string[]): string {
 export function restoreText(tables: readonly TableRules[]): string {
   return tables
     .filter((t) => t.rules.length > 0)
-    .map((t) => [`*${t.table}`, ...t.chains.map((chain) => `:${chain} - [0:0]`), ...t.rules.map((rule) => `-A ${rule}`), 'COMMIT', ''].join('\n'))
+    .map((t) =>
+      [
+        `*${t.table}`,
+        ...Object.entries(t.policies ?? {}).map(([chain, policy]) => `:${chain} ${policy} [0:0]`),
+        ...t.chains.map((chain) => `:${chain} - [0:0]`),
+        ...t.rules.map((rule) => `-A ${rule}`),
+        'COMMIT',
+        '',
+      ].join('\n'),
+    )
     .join('');
 }
 

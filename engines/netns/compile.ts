@@ -1,24 +1,29 @@
 /** LabPlan → stages of ops. Pure: same plan, same ops. Nothing is decided here that the plan has decided. */
+import { containersOf } from '../../topology/docker/places.ts';
 import type { ClusterPlan, LabPlan, NodePlan } from '../../topology/plan.ts';
+import { attachmentOps, networkOps } from './compile-attachments.ts';
 import { bgpOps, convergenceOps } from './compile-bgp.ts';
-import { isAttached } from './compile-data-path.ts';
+import { isAttached, setupOps } from './compile-data-path.ts';
 import { fabricOps, machineOps } from './compile-machines.ts';
-import { podNeighbourOps, underlayNeighbourOps } from './compile-neighbours.ts';
+import { containerNeighbourOps, podNeighbourOps, underlayNeighbourOps } from './compile-neighbours.ts';
 import { kernelTraits, type CompileOptions } from './compile-options.ts';
 import { namespaceSysctls } from './compile-sysctls.ts';
 import { joinRules } from './compile-rules.ts';
 import { dataPathOf } from './cni/index.ts';
 import { dnsOps } from './dns/compile.ts';
+import { dockerDnsOps, dockerOps } from './docker/compile.ts';
+import { hostDnsOps } from './dns/host-zones.ts';
 import { machineResolvOps, podResolvOps } from './dns/resolv-files.ts';
 import { ingressOps } from './ingress/compile.ts';
 import type { Op, Stage } from './ops.ts';
+import { ownEtcOps } from './own-etc.ts';
 import { policyOps } from './policy/compile.ts';
 import { serviceOps } from './services/compile.ts';
 
 /**
- * Stages in the order in which they depend on each other: `fabric` (switches), `nodes` (nodes, hosts and routers on them), `data-path` (bridges, overlay
+ * Stages in the order in which they depend on each other: `fabric` (switches), `nodes` (nodes, hosts and routers on them), `docker` (containers of hosts), `data-path` (bridges, overlay
  * devices, pod routes, packet filter, Services), `policies`, `bgp` (BIRD starts and converges while pods are made), `pods`, `dns`, `ingress`, `neighbours` (permanent entries, where the plan
- * has them), `convergence` (the routes that BGP brings). Empty stages are left out.
+ * has them), `convergence` (the routes that BGP brings). Empty stages are left out. Second networks come after the `pods`, as stage `attachments`.
  */
 export function compile(plan: LabPlan, options: CompileOptions = {}): readonly Stage[] {
   const kernel = kernelTraits(options);
@@ -31,13 +36,20 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
       name: 'nodes',
       title: `wiring ${count(nodes.length + plan.machines.length, 'machine')}`,
       // Without them a full mesh of BGP sessions overflows the neighbour table before there is a single pod.
-      ops: [...machineOps(plan, kernel), ...(permanent ? underlayNeighbourOps(plan) : []), ...machineResolvOps(plan)],
+      ops: [...machineOps(plan, kernel), ...(permanent ? underlayNeighbourOps(plan) : []), ...machineResolvOps(plan), ...ownEtcOps(plan)],
+    },
+    {
+      name: 'docker',
+      title: `attaching ${count(containersOf(plan).length, 'container')}`,
+      ops: [...dockerOps(plan, options), ...(permanent ? containerNeighbourOps(plan) : [])],
     },
     {
       name: 'data-path',
       title: `building the data path of ${count(nodes.length, 'node')}`,
       ops: plan.clusters.flatMap((cluster) =>
-        cluster.nodes.flatMap((node) => joinRules([...dataPathOf(cluster.cni).node(cluster, node), ...serviceOps(cluster, node)])),
+        cluster.nodes.flatMap((node) =>
+          joinRules([...dataPathOf(cluster.cni).node(cluster, node), ...networkOps(node), ...setupOps(cluster, node, options), ...serviceOps(cluster, node)]),
+        ),
       ),
     },
     // Before there are pods: none is open for a moment that should not be.
@@ -59,7 +71,16 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
         ...podResolvOps(plan),
       ],
     },
-    { name: 'dns', title: 'starting DNS', ops: dnsOps(plan, options) },
+    // Plugins choose the indexes of what they make: nothing is made beside them in the same namespaces.
+    {
+      name: 'attachments',
+      title: `connecting pods to ${count(
+        plan.clusters.reduce((sum, { networks = [] }) => sum + networks.length, 0),
+        'second network',
+      )}`,
+      ops: plan.clusters.flatMap(attachmentOps),
+    },
+    { name: 'dns', title: 'starting DNS', ops: [...hostDnsOps(plan, options), ...dockerDnsOps(plan, options), ...dnsOps(plan, options)] },
     { name: 'ingress', title: 'starting Ingress controllers', ops: ingressOps(plan, options) },
     { name: 'neighbours', title: 'writing permanent neighbours', ops: permanent ? plan.clusters.flatMap(podNeighbourOps) : [] },
     { name: 'convergence', title: 'waiting for BGP routes', ops: plan.clusters.flatMap(convergenceOps) },

@@ -1,6 +1,7 @@
 /** The netns engine: every node and every pod is a network namespace of one holder. No daemon: a holder keeps the namespaces, an agent works in them. */
 import { existsSync } from 'node:fs';
 import { EngineError, EnvironmentError, LabError } from '../../topology/errors.ts';
+import { netnsRefusals } from '../../topology/netns-refusals.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { interrupted } from '../interruption.ts';
 import type { Engine, EngineHandle, UpContext } from '../port.ts';
@@ -9,7 +10,7 @@ import type * as Building from './building.ts';
 import type { CompileOptions } from './compile-options.ts';
 import { endHolder } from './destroy.ts';
 import { netnsArgv } from './enter-holder.ts';
-import { findDnsServer, findNginx } from './find-executable.ts';
+import { findDnsmasq, findDnsServer, findNginx } from './find-executable.ts';
 import { fidelity } from './fidelity.ts';
 import { type Holder, isHolderAlive, startHolder } from './holder.ts';
 import type { NetnsDeps } from './netns-deps.ts';
@@ -49,11 +50,12 @@ export function netnsEngine(given?: NetnsDeps): Engine {
     name: NAME,
     title: 'Linux network namespaces',
     artifacts: null,
-    refusals: () => [],
+    refusals: netnsRefusals,
     replaceReasons: () => [],
     kubernetes: () => null,
     observe: async () => null,
     capabilities: async (plan) => await (await import('./capabilities.ts')).capabilities(plan),
+    needs: async (plan) => (await import('./capabilities.ts')).needsOf(plan),
     fidelity,
     create: async (plan, context) => {
       await preflight(plan, context.sourceDirectory);
@@ -87,9 +89,9 @@ export function netnsEngine(given?: NetnsDeps): Engine {
       const { labSession } = await building();
       return labSession(await agentFor(holder), plan);
     },
-    enter: async (handle, netns, argv, id) => {
+    enter: async (handle, netns, argv, id, environment = {}) => {
       const { pid, rootless } = holderOf(handle);
-      return netnsArgv(pid, rootless, { netns, id }, argv);
+      return netnsArgv(pid, rootless, { netns, id, environment }, argv);
     },
     destroy: async (handle, directory) => {
       const holder = handle === null ? null : holderOf(handle);
@@ -104,6 +106,7 @@ function compileOptions(holder: Holder, context: UpContext): CompileOptions {
     rootless: holder.rootless,
     sourceDirectory: context.sourceDirectory,
     dnsServer: findDnsServer() ?? undefined,
+    dnsmasq: findDnsmasq() ?? undefined,
     nginx: findNginx() ?? undefined,
     // Whole subsystems, visible in every namespace of the machine or in none.
     ipv6: existsSync('/proc/sys/net/ipv6'),

@@ -14,6 +14,14 @@ interface CniFidelity {
 
 const PLUGINS = 'the containernetworking plugins bridge, host-local, loopback and portmap, called by the CNI protocol';
 
+const FLANNEL = {
+  vxlan: 'flannel: the VXLAN device, neighbours, FDB entries and on-link routes that flanneld writes',
+  'host-gw': 'flannel: the host-gw routes that flanneld writes',
+  udp: "flannel, history (kept for debugging): the TUN device and its route, and in every node a process of cnilab's own in the place of flanneld, which carries each packet as one datagram",
+  docker:
+    'flannel, history (before there was CNI, until about 2016): flannel.VNI with the whole network, docker0 with the address of --bip; neighbour entries that flanneld made when asked are there from the start, and the bridge plugin attaches what Docker would',
+} as const;
+
 const CNIS: Readonly<Record<CniName, CniFidelity>> = {
   bridge: {
     real: () => [PLUGINS],
@@ -23,9 +31,7 @@ const CNIS: Readonly<Record<CniName, CniFidelity>> = {
   flannel: {
     real: () => [`${PLUGINS}, with the configuration that flannel's own plugin would delegate`],
     sameMechanism: ({ cni }) => [
-      is(cni, 'flannel') && cni.backend === 'vxlan'
-        ? 'flannel: the VXLAN device, neighbours, FDB entries and on-link routes that flanneld writes'
-        : 'flannel: the host-gw routes that flanneld writes',
+      is(cni, 'flannel') ? FLANNEL[cni.docker === true ? 'docker' : cni.backend] : '',
       "flannel: subnet.env, chains FLANNEL-POSTRTG and FLANNEL-FWD in flanneld's shape",
     ],
     absent: ({ cni }) => [
@@ -95,8 +101,10 @@ export function fidelity(plan: LabPlan): FidelityStatement {
   const each = (part: keyof CniFidelity): string[] =>
     plan.clusters.flatMap((cluster) => (cluster.cni.type === 'observed' ? [] : CNIS[cluster.cni.type][part](cluster)));
   const clusters = plan.clusters.length > 0;
+  const docker = plan.machines.some((machine) => machine.docker !== undefined);
   const served = plan.clusters.filter((cluster) => dnsPods(cluster).length > 0);
   const routed = plan.clusters.filter((cluster) => controllerPods(cluster).length > 0);
+  const networked = plan.clusters.some(({ networks = [] }) => networks.length > 0);
   const modes = plan.clusters.filter((cluster) => cluster.cni.type !== 'observed').map((cluster) => cluster.kubeProxy.mode);
   const tables = plan.clusters.some((cluster) => cluster.cni.type !== 'raw');
   return {
@@ -104,6 +112,7 @@ export function fidelity(plan: LabPlan): FidelityStatement {
     real: unique([
       "the Linux kernel's network stack, one network namespace per node, pod, host and router: veth, bridges, routes, ARP and ND, forwarding",
       ...(tables ? ['iptables and conntrack of the kernel in every node'] : []),
+      ...(docker ? ['iptables and conntrack of the kernel on every host with Docker'] : []),
       ...each('real'),
       ...(routed.length > 0 ? ['nginx of this machine behind the Ingresses, in the pod of the controller'] : []),
       ...(served.length > 0 ? ['the DNS server behind kube-dns: CoreDNS where this machine has it, else dnsmasq'] : []),
@@ -113,6 +122,17 @@ export function fidelity(plan: LabPlan): FidelityStatement {
       ...each('sameMechanism'),
       ...modes.map((mode) => PROXY[mode]),
       ...plan.clusters.flatMap(policies),
+      ...(networked
+        ? [
+            'second networks: on every node the bridge, the cables and the addresses that the plugins bridge and host-local leave for a NetworkAttachmentDefinition',
+          ]
+        : []),
+      ...(docker
+        ? [
+            "Docker: bridges, veth pairs, MAC addresses and the chains of iptables as dockerd 26.1 has them; in the place of docker-proxy one process of cnilab's own listens on all published ports of a host",
+            'Docker: names in user-defined networks, by CoreDNS or dnsmasq at 127.0.0.11 in the namespace of each container; dockerd answers there itself, behind a NAT rule',
+          ]
+        : []),
       ...(routed.length > 0
         ? [
             'Ingresses: the servers, locations and headers that the template of ingress-nginx makes of rules; endpoints are upstreams of nginx, and every change is a reload',
@@ -136,11 +156,21 @@ export function fidelity(plan: LabPlan): FidelityStatement {
                   "ingress-nginx: its controller (nobody watches the API), its Lua (balancing, endpoints without reload), TLS, annotations, metrics and admission webhook; servers behind Ingresses are the verification's own while it runs",
                 ]
               : []),
+            ...(networked
+              ? [
+                  'Multus: nobody reads NetworkAttachmentDefinitions, and no pod gets the annotation network-status; a network is on each node by itself, no wire joins them',
+                ]
+              : []),
             ...(served.length > 0
               ? [
                   "CoreDNS's kubernetes plugin: records are written from the plan, pods' names of IPv6 (with dnsmasq: all of them) exist for the pods of the lab only",
                 ]
               : ['DNS: names of Services are not served']),
+          ]
+        : []),
+      ...(docker
+        ? [
+            'dockerd and images: a container is its network namespace, in which nothing runs but what is started by hand; IPv6, links, internal networks, containers in several networks; macvlan, ipvlan, overlay',
           ]
         : []),
       ...each('absent'),

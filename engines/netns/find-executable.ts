@@ -30,12 +30,17 @@ export function findNginx(): string | null {
   return findProgram(['nginx'], [join(cacheDirectory(), 'nginx/usr/sbin')]);
 }
 
+/** What serves the zones of hosts. */
+export function findDnsmasq(): string | null {
+  return findProgram(['dnsmasq']);
+}
+
 /** What serves the clusters' DNS: the CoreDNS that CNILAB_COREDNS names, else the one in PATH, else dnsmasq; null when there is none. */
 export function findDnsServer(): DnsServer | null {
   const named = process.env['CNILAB_COREDNS'] ?? '';
   const coredns = named === '' ? findProgram(['coredns']) : firstExecutable([named]);
   if (coredns !== null) return { kind: 'coredns', program: resolve(coredns) };
-  const dnsmasq = named === '' ? findProgram(['dnsmasq']) : null;
+  const dnsmasq = named === '' ? findDnsmasq() : null;
   return dnsmasq === null ? null : { kind: 'dnsmasq', program: dnsmasq };
 }
 

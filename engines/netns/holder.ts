@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentError, LabError } from '../../topology/errors.ts';
 import { SYSTEM_PATH } from './agent-environment.ts';
 import { bootId, isAlive } from './proc-stat.ts';
-import { userNamespaceRemedy } from './user-namespaces.ts';
+import { asRoot, userNamespaceRemedy } from './user-namespaces.ts';
 
 export interface Holder {
   /** As the machine sees it. */
@@ -40,6 +40,8 @@ const SCRIPT = [
   'read -r boot < /proc/sys/kernel/random/boot_id',
   'mount -t proc proc /proc',
   'mount -t tmpfs -o mode=755 cnilab /run && mkdir -p /run/netns /run/lock /run/cnilab || exit 71',
+  // As `ip netns` has it: what is mounted here, by whatever program of the lab, all of them see.
+  'mount --bind /run/netns /run/netns && mount --make-shared /run/netns || exit 71',
   'mount -t sysfs sysfs /sys',
   '[ -d /var/lib/cni ] && mount -t tmpfs -o mode=755 cnilab /var/lib/cni',
   "trap '' CHLD",
@@ -56,7 +58,7 @@ const SCRIPT = [
  * @throws EnvironmentError when neither works here; LabError INTERRUPTED when the signal fires first
  */
 export async function startHolder(directory: string, signal: AbortSignal): Promise<Holder> {
-  const modes = process.geteuid?.() === 0 && process.env['CNILAB_ROOTLESS'] !== '1' ? [false, true] : [true];
+  const modes = asRoot() ? [false, true] : [true];
   const said: string[] = [];
   for (const rootless of modes) {
     const started = await tryStart(directory, rootless, signal);

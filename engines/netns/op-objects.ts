@@ -12,6 +12,7 @@ export function keyOf(op: Op): string {
     case 'veth':
     case 'vxlan':
     case 'ipip':
+    case 'tun':
     case 'dummy':
       return linkKey(op.ns, op.name);
     case 'address':
@@ -31,6 +32,8 @@ export function keyOf(op: Op): string {
       return join('ipvs', op.ns);
     case 'file':
       return join('file', op.path);
+    case 'cni-setup':
+      return join('cni-setup', op.ns);
     case 'cni':
       return join('cni', op.containerId, op.ifname);
     case 'bird':
@@ -41,6 +44,8 @@ export function keyOf(op: Op): string {
       return join('ingress', op.ns);
     case 'proxy':
       return join('proxy', op.ns);
+    case 'tunnel':
+      return join('tunnel', op.ns);
     case 'forget-flows':
       return join('forget-flows', op.ns, op.family);
     case 'await-routes':
@@ -58,6 +63,7 @@ export function livesIn(op: Op): readonly string[] {
       return [netnsKey(op.ns), ...sysctlLink(op.ns, op.key)];
     case 'bridge':
     case 'ipip':
+    case 'tun':
     case 'dummy':
     case 'rules':
     case 'nft':
@@ -75,8 +81,11 @@ export function livesIn(op: Op): readonly string[] {
       return [netnsKey(op.ns), linkKey(op.ns, op.dev)];
     case 'route':
       return [netnsKey(op.ns), ...(op.dev === null ? [] : [linkKey(op.ns, op.dev)])];
+    case 'tunnel':
+      return [netnsKey(op.ns)];
     case 'cni':
       return [netnsKey(op.node), netnsKey(op.ns)];
+    case 'cni-setup':
     case 'bird':
     case 'dns':
     case 'ingress':
@@ -88,6 +97,7 @@ export function livesIn(op: Op): readonly string[] {
 /** Objects it leans on: when one of them goes, this one is cut off or lost and must be made again, but does not go by itself. */
 export function leansOn(op: Op): readonly string[] {
   if (op.op === 'cni') return bridgesOf(op.list).map((name) => linkKey(op.node, name));
+  if (op.op === 'tunnel') return [linkKey(op.ns, op.device)];
   return (op.op === 'veth' || op.op === 'vxlan') && op.master !== null ? [linkKey(op.ns, op.master)] : [];
 }
 
@@ -101,10 +111,12 @@ export function aliasesOf(op: Op): readonly string[] {
 export function outlivesNamespace(op: Op): boolean {
   return (
     op.op === 'cni' ||
+    op.op === 'cni-setup' ||
     op.op === 'bird' ||
     op.op === 'dns' ||
     op.op === 'ingress' ||
     op.op === 'proxy' ||
+    op.op === 'tunnel' ||
     op.op === 'file' ||
     op.op === 'rules' ||
     op.op === 'nft' ||
@@ -119,10 +131,12 @@ export function isReplacedByApply(op: Op): boolean {
     op.op === 'nft' ||
     op.op === 'ipvs' ||
     op.op === 'file' ||
+    op.op === 'cni-setup' ||
     op.op === 'bird' ||
     op.op === 'dns' ||
     op.op === 'ingress' ||
     op.op === 'proxy' ||
+    op.op === 'tunnel' ||
     op.op === 'sysctl' ||
     op.op === 'await-routes'
   );

@@ -37,6 +37,8 @@ export type Op =
       readonly master: string | null;
     }
   | { readonly op: 'ipip'; readonly ns: string; readonly name: string; readonly mtu: number; readonly local: string }
+  /** A TUN device, up; without carrier until a process has it open. */
+  | { readonly op: 'tun'; readonly ns: string; readonly name: string; readonly mtu: number }
   | { readonly op: 'address'; readonly ns: string; readonly dev: string; readonly address: string; readonly prefixLength: number }
   | {
       readonly op: 'route';
@@ -61,9 +63,26 @@ export type Op =
   /** A dummy device, down: its addresses are local, nothing is ever sent by it. */
   | { readonly op: 'dummy'; readonly ns: string; readonly name: string }
   /** Virtual servers of IPVS (lines for `ipvsadm --restore`) and ipsets (lines for `ipset restore`). Brought up to date, not replaced. */
-  | { readonly op: 'ipvs'; readonly ns: string; readonly sets: readonly string[]; readonly servers: readonly string[] }
+  | {
+      readonly op: 'ipvs';
+      readonly ns: string;
+      readonly sets: readonly string[];
+      readonly servers: readonly string[];
+      /** Settings that exist only once the module is loaded. */
+      readonly sysctls: readonly { readonly key: string; readonly value: string }[];
+    }
   /** A file in the holder's private /run; the path must start with /run/cnilab/. */
   | { readonly op: 'file'; readonly path: string; readonly text: string }
+  /**
+   * What the installer of a CNI leaves on a node, in the folders that {@link cniFolders} names: the network configuration list, and links to the
+   * plugins of the machine (those of `pluginDirs` first). Replaced as a whole, but for files of others beside the list.
+   */
+  | {
+      readonly op: 'cni-setup';
+      readonly ns: string;
+      readonly list: Readonly<Record<string, unknown>>;
+      readonly pluginDirs: readonly string[];
+    }
   /** CNI ADD of the whole list (after loopback, as a runtime does), plugins run in namespace `node`. */
   | {
       readonly op: 'cni';
@@ -71,7 +90,9 @@ export type Op =
       readonly ns: string;
       readonly containerId: string;
       readonly ifname: string;
-      /** The network configuration list. */
+      /** true: as a runtime does, the list is the first one in the node's folder, and plugins are those of the node (`cni-setup`). false: `list` itself. */
+      readonly configured: boolean;
+      /** The network configuration list as planned. */
       readonly list: Readonly<Record<string, unknown>>;
       /** The planned addresses without prefix length, handed over as CNI_ARGS IP= and args.cni.ips. */
       readonly ips: readonly string[];
@@ -100,8 +121,18 @@ export type Op =
     }
   /** nginx as the Ingress controller in `ns`, with its configuration in `folder`; survives the agent, ends with the holder. A new configuration is reloaded. */
   | { readonly op: 'ingress'; readonly ns: string; readonly folder: string; readonly program: string; readonly config: string }
-  /** The process of kube-proxy's mode userspace in `ns`, a node; survives the agent, ends with the holder. Replaced as a whole. */
+  /** The process of kube-proxy's mode userspace in `ns`, a node, or docker-proxy on a host with Docker; survives the agent, ends with the holder. Replaced as a whole. */
   | { readonly op: 'proxy'; readonly ns: string; readonly portals: readonly Portal[] }
+  /** The process behind a TUN device of `ns`, a node, that carries its packets to the others; survives the agent, ends with the holder. Replaced as a whole. */
+  | {
+      readonly op: 'tunnel';
+      readonly ns: string;
+      readonly device: string;
+      readonly mtu: number;
+      readonly port: number;
+      readonly local: string;
+      readonly peers: readonly { readonly to: string; readonly underlay: string }[];
+    }
   /**
    * Deletes the UDP flows that connection tracking remembers as sent to one of the `destinations` of a Service's port and answered by none of its `endpoints`
    * (both as `10.96.0.10:53`, `[fd00::5]:53`). TCP is left alone.

@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { EnvironmentError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
-import { findBird, findDnsServer, findNginx, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
-import { kernelHasIpvs } from './kernel-feature.ts';
+import { findBird, findDnsmasq, findDnsServer, findNginx, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import { canOpenTun, kernelHasIpvs, TUN_FILE } from './kernel-feature.ts';
 import { planNeeds } from './plan-needs.ts';
 import { REMEDIES } from './remedies.ts';
+import { ownedByFirstUsers } from './user-namespaces.ts';
 
 interface Lack {
   readonly what: string;
@@ -45,13 +46,21 @@ function lacksOf(plan: LabPlan, sourceDirectory: string): Lack[] {
     ),
     ...needs.ipvs.flatMap((cluster) => [
       [`ip_vs in the kernel (kube-proxy mode ipvs of cluster ${cluster})`, kernelHasIpvs() ? '' : null, REMEDIES.ipvs] as const,
+      [
+        `root (kube-proxy mode ipvs of cluster ${cluster}; its settings net.ipv4.vs are hidden otherwise)`,
+        ownedByFirstUsers() ? '' : null,
+        REMEDIES.ipvsRoot,
+      ] as const,
       ['ipvsadm', findProgram(['ipvsadm']), REMEDIES.ipvsTools] as const,
       ['ipset', findProgram(['ipset']), REMEDIES.ipvsTools] as const,
     ]),
     ...needs.dns.map(
       (cluster) => [`CoreDNS or dnsmasq (DNS of cluster ${cluster}; \`dns: false\` does without)`, findDnsServer()?.program ?? null, REMEDIES.dns] as const,
     ),
+    ...(needs.hostDns.length > 0 ? [[`dnsmasq (zones of ${needs.hostDns.join(', ')})`, findDnsmasq(), REMEDIES.dns] as const] : []),
+    ...needs.containerDns.map((host) => [`CoreDNS or dnsmasq (names of the containers on ${host})`, findDnsServer()?.program ?? null, REMEDIES.dns] as const),
     ...needs.ingress.map((cluster) => [`nginx (Ingresses of cluster ${cluster})`, findNginx(), REMEDIES.nginx] as const),
+    ...(needs.tun ? [[`${TUN_FILE} (flannel with backend udp)`, canOpenTun() ? '' : null, REMEDIES.tun] as const] : []),
     ...(needs.bird ? [['BIRD 2 (calico without encapsulation)', findBird(), REMEDIES.bird] as const] : []),
   ];
   return [

@@ -37,7 +37,9 @@ export const REMEDIES: Readonly<
     | 'dns'
     | 'bridgeNetfilter'
     | 'ipvs'
+    | 'ipvsRoot'
     | 'ipvsTools'
+    | 'tun'
     | 'neighbours'
     | 'files'
     | 'koffi'
@@ -66,7 +68,10 @@ export const REMEDIES: Readonly<
   bridgeNetfilter: 'sudo modprobe br_netfilter',
   module: (name: string): string => `sudo modprobe ${name}   # not found: this kernel lacks it, and only another kernel has it`,
   ipvs: 'sudo modprobe ip_vs   # where this kernel lacks it: kube-proxy mode nftables, its successor, or iptables; or an engine whose nodes have a kernel of their own (vm); `cnilab explain scheduler` shows its schedulers without',
+  ipvsRoot:
+    'run cnilab as root (sudo), in no container with users of its own: the kernel shows net.ipv4.vs to that user alone; or kube-proxy mode nftables, its successor, or iptables',
   ipvsTools: install('ipvsadm ipset', 'ipvsadm ipset'),
+  tun: 'sudo modprobe tun   # it makes /dev/net/tun, which has to be writable for you; without it: flannel with backend vxlan or host-gw',
   neighbours: 'sudo sysctl -w net.ipv4.neigh.default.gc_thresh3=1024   # the default; larger labs get permanent entries',
   files: 'ulimit -n 65536   # above the hard limit: /etc/security/limits.conf, or LimitNOFILE= of the unit',
   koffi: 'npm install   # koffi has prebuilt packages for Linux with glibc and musl',

@@ -17,6 +17,16 @@ export function userNamespaceRemedy(read: (path: string) => string | null = read
   return 'run cnilab as root (sudo); in a container, start it with --privileged or with --cap-add SYS_ADMIN --cap-add NET_ADMIN and no seccomp profile';
 }
 
+/** Is a lab made as root first, and not in a user namespace of its own? `CNILAB_ROOTLESS=1` asks for the latter. */
+export function asRoot(): boolean {
+  return process.geteuid?.() === 0 && process.env['CNILAB_ROOTLESS'] !== '1';
+}
+
+/** Do the namespaces of a lab belong to the machine's first user namespace (user_namespaces(7): it maps all 32 bits of ids)? Some settings are shown to no other. */
+export function ownedByFirstUsers(read: (path: string) => string | null = readSetting): boolean {
+  return asRoot() && /^0\s+0\s+4294967295$/.test(read('/proc/self/uid_map') ?? '');
+}
+
 function readSetting(path: string): string | null {
   try {
     return readFileSync(path, 'utf8').trim();

@@ -6,8 +6,10 @@ import { changeAddress, changeForwarding, changeNeighbour } from './addresses.ts
 import { awaitRoutes } from './await-routes.ts';
 import { applyBird } from './bird.ts';
 import { cniAdd } from './cni.ts';
+import { installCni } from './cni-setup.ts';
 import { applyDns } from './dns.ts';
 import { applyProxy } from './proxy.ts';
+import { applyTunnel } from './tunnel.ts';
 import { writeLabFile } from './files.ts';
 import { forgetFlows } from './forget-flows.ts';
 import { applyIngress } from './ingress.ts';
@@ -135,6 +137,7 @@ function applyOp(op: Exclude<Op, OpOf<'sysctl' | 'await-routes'>>, start: Lanes[
     case 'veth':
     case 'vxlan':
     case 'ipip':
+    case 'tun':
     case 'dummy':
       return addLink(op);
     case 'address':
@@ -156,6 +159,8 @@ function applyOp(op: Exclude<Op, OpOf<'sysctl' | 'await-routes'>>, start: Lanes[
       return start(`rules ${op.ns}`, async () => await applyIpvs(op));
     case 'forget-flows':
       return forgetFlows(op);
+    case 'cni-setup':
+      return installCni(op);
     case 'cni':
       return start(op.lane, async () => await cniAdd(op));
     case 'bird':
@@ -166,6 +171,8 @@ function applyOp(op: Exclude<Op, OpOf<'sysctl' | 'await-routes'>>, start: Lanes[
       return start(`ingress ${op.ns}`, async () => await applyIngress(op));
     case 'proxy':
       return start(`proxy ${op.ns}`, async () => await applyProxy(op));
+    case 'tunnel':
+      return start(`tunnel ${op.ns}`, async () => await applyTunnel(op));
   }
 }
 

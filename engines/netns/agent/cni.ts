@@ -1,17 +1,18 @@
 /** The CNI protocol as a container runtime speaks it: ADD through the chain, CHECK, DEL in reverse order. */
 import { EngineError } from '../../../topology/errors.ts';
+import { currentList } from './cni-setup.ts';
 import { chainLinks, type CniOp, type Json, loopbackLink, resultIps } from './cni-config.ts';
 import { callPlugin } from './cni-plugin.ts';
 import { LAB_FOLDER, readLabFile, removeLabFile, writeLabFile } from './files.ts';
 import { forgetLinks } from './namespaces.ts';
 
 /** What DEL and CHECK need of the ADD: the very list it was made with, and its result. */
-interface CniRecord {
+export interface CniRecord {
   readonly op: CniOp;
   readonly result: Json;
 }
 
-const recordPath = (op: CniOp): string => `${LAB_FOLDER}/cni/${op.containerId}.json`;
+const recordPath = (op: Pick<CniOp, 'containerId'>): string => `${LAB_FOLDER}/cni/${op.containerId}.json`;
 
 /**
  * Attaches a pod: loopback, then every plugin of the list; its result is kept for DEL and CHECK. A failed chain is taken down by DEL, as the
@@ -19,7 +20,8 @@ const recordPath = (op: CniOp): string => `${LAB_FOLDER}/cni/${op.containerId}.j
  *
  * @throws CommandError or EnvironmentError of the plugin; EngineError when the pod got other addresses than the planned ones
  */
-export async function cniAdd(op: CniOp): Promise<void> {
+export async function cniAdd(planned: CniOp): Promise<void> {
+  const op = planned.configured ? { ...planned, list: currentList(planned.node) } : planned;
   try {
     await callPlugin('ADD', loopbackLink(op), op, null);
     let result: Json | null = null;
@@ -80,7 +82,8 @@ export async function cniCheck(op: CniOp): Promise<void> {
   for (const link of chainLinks(record.op)) await callPlugin('CHECK', link, record.op, record.result);
 }
 
-function readRecord(op: CniOp): CniRecord | null {
+/** What the ADD of a container left; null when there was none. */
+export function readRecord(op: Pick<CniOp, 'containerId'>): CniRecord | null {
   const text = readLabFile(recordPath(op));
   return text === null ? null : (JSON.parse(text) as CniRecord);
 }

@@ -1,6 +1,6 @@
 /**
  * Asks a namespace's conntrack table about single flows by ctnetlink and keeps what is not symmetric: entries whose reply tuple is not the reverse of
- * the original. Layout: include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+ * the original.
  *
  * A dump would be simpler, but the table is one hash for all namespaces and every dump walks all of it: 10 to 40 ms per namespace, against 5 µs
  * for a flow. Whoever translates a flow first sees its original tuple, so asking for that one finds the first translation.
@@ -8,40 +8,17 @@
 import type { ConntrackEntry, ConntrackReading, ConntrackTuple, ProbeProtocol } from '../../port.ts';
 import type { Family } from '../../../topology/spec.ts';
 import { addressText } from './address-bytes.ts';
+import { CT_GET, CTA, IPS_SEEN_REPLY } from './ctnetlink.ts';
 import { errnoText } from './kernel-error.ts';
-import { netns } from './namespaces.ts';
-import { AF_INET, AF_INET6, close, errno, inNamespace, NETLINK_NETFILTER, recv, send, socket, SOCK_CLOEXEC } from './sys.ts';
+import { NLA_F_NESTED, NLMSG_ERROR } from './netlink-message.ts';
+import { HEADER_BYTES, netfilterRequest, netfilterSocket } from './nfnetlink.ts';
+import { AF_INET, AF_INET6, close, errno, ERRNO, recv, send } from './sys.ts';
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-/** (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET */
-const GET = 0x101;
-const NLM_F_REQUEST = 1;
-const NLMSG_ERROR = 2;
 const NLA_TYPE = 0x3fff;
-const CTA = {
-  ORIGINAL: 1,
-  REPLY: 2,
-  STATUS: 3,
-  TUPLE_IP: 1,
-  TUPLE_PROTO: 2,
-  PROTO_NUM: 1,
-  SOURCE_PORT: 2,
-  DESTINATION_PORT: 3,
-  ICMP_ID: 4,
-  ICMP_TYPE: 5,
-  ICMP_CODE: 6,
-  ICMPV6_ID: 7,
-  ICMPV6_TYPE: 8,
-  ICMPV6_CODE: 9,
-} as const;
-const IPS_SEEN_REPLY = 2;
 const PROTOCOL_NUMBERS: Readonly<Record<Family, Readonly<Record<ProbeProtocol, number>>>> = {
   ipv4: { tcp: 6, udp: 17, icmp: 1 },
   ipv6: { tcp: 6, udp: 17, icmp: 58 },
 };
-const NLA_F_NESTED = 0x8000;
-const ENOENT = 2;
 /** At most that many asymmetric entries are kept per namespace: enough to show a rewrite, few enough to send. */
 const MAX_KEPT = 1000;
 
@@ -77,8 +54,8 @@ function readTuple(data: Buffer, from: number, end: number, into: Parts): void {
         else into.destination = inner + 4;
         into.size = size - 4;
       } else if (kind === CTA.PROTO_NUM) into.protocol = data[inner + 4] ?? 0;
-      else if (kind === CTA.SOURCE_PORT) into.sourcePort = inner + 4;
-      else if (kind === CTA.DESTINATION_PORT) into.destinationPort = inner + 4;
+      else if (kind === CTA.SRC_PORT) into.sourcePort = inner + 4;
+      else if (kind === CTA.DST_PORT) into.destinationPort = inner + 4;
       else if (kind === CTA.ICMP_ID || kind === CTA.ICMPV6_ID) into.id = inner + 4;
       inner += (size + 3) & ~3;
     }
@@ -122,35 +99,24 @@ interface Question {
 /** Builds the request once; each flow overwrites addresses and ports. */
 function question(protocol: ProbeProtocol, family: Family): Question {
   const v4 = family === 'ipv4';
-  const size = v4 ? 4 : 16;
-  const attribute = (type: number, body: Buffer): Buffer => {
-    const head = Buffer.alloc(4);
-    head.writeUInt16LE(4 + body.length, 0);
-    head.writeUInt16LE(type, 2);
-    return Buffer.concat([head, body, Buffer.alloc(-body.length & 3)]);
-  };
-  const number = (type: number, value: number): Buffer => attribute(type, Buffer.from([value]));
-  const port = (type: number): Buffer => attribute(type, Buffer.alloc(2));
+  const nothing = Buffer.alloc(v4 ? 4 : 16);
   const [id, type, code, echo] = v4 ? [CTA.ICMP_ID, CTA.ICMP_TYPE, CTA.ICMP_CODE, 8] : [CTA.ICMPV6_ID, CTA.ICMPV6_TYPE, CTA.ICMPV6_CODE, 128];
-  const addresses = [attribute(v4 ? 1 : 3, Buffer.alloc(size)), attribute(v4 ? 2 : 4, Buffer.alloc(size))];
-  const ports = protocol === 'icmp' ? [port(id), number(type, echo), number(code, 0)] : [port(CTA.SOURCE_PORT), port(CTA.DESTINATION_PORT)];
-  const ip = attribute(CTA.TUPLE_IP | NLA_F_NESTED, Buffer.concat(addresses));
-  const proto = attribute(CTA.TUPLE_PROTO | NLA_F_NESTED, Buffer.concat([number(CTA.PROTO_NUM, PROTOCOL_NUMBERS[family][protocol]), ...ports]));
-  const tuple = attribute(CTA.ORIGINAL | NLA_F_NESTED, Buffer.concat([ip, proto]));
-  const head = Buffer.alloc(20);
-  head.writeUInt32LE(head.length + tuple.length, 0);
-  head.writeUInt16LE(GET, 4);
-  head.writeUInt16LE(NLM_F_REQUEST, 6);
-  head[16] = v4 ? AF_INET : AF_INET6;
-  const source = head.length + 4 + 4 + 4;
-  const sourcePort = head.length + 4 + ip.length + 4 + 8 + 4;
-  return {
-    bytes: Buffer.concat([head, tuple]),
-    source,
-    destination: source + size + 4,
-    sourcePort,
-    destinationPort: protocol === 'icmp' ? -1 : sourcePort + 8,
-  };
+  const request = netfilterRequest(CT_GET, 0, v4 ? AF_INET : AF_INET6, 128);
+  /** Where the value of the attribute that comes next will be. */
+  const next = (): number => request.length + 4;
+  request.nest(CTA.TUPLE_ORIG | NLA_F_NESTED).nest(CTA.TUPLE_IP | NLA_F_NESTED);
+  const source = next();
+  request.attr(v4 ? 1 : 3, nothing);
+  const destination = next();
+  request.attr(v4 ? 2 : 4, nothing).leave();
+  request.nest(CTA.TUPLE_PROTO | NLA_F_NESTED).attrU8(CTA.PROTO_NUM, PROTOCOL_NUMBERS[family][protocol]);
+  const sourcePort = next();
+  request.attrU16be(protocol === 'icmp' ? id : CTA.SRC_PORT, 0);
+  const destinationPort = protocol === 'icmp' ? -1 : next();
+  if (protocol === 'icmp') request.attrU8(type, echo).attrU8(code, 0);
+  else request.attrU16be(CTA.DST_PORT, 0);
+  const { bytes, length } = request.leave().leave().end();
+  return { bytes: bytes.subarray(0, length), source, destination, sourcePort, destinationPort };
 }
 
 export interface ConntrackReader {
@@ -179,12 +145,12 @@ export function createConntrackReader(namespaces: readonly string[], nodes: Read
 
   const enter = (place: Place, end: number): void => {
     let status = 0;
-    for (let here = 20; here + 4 <= end; ) {
+    for (let here = HEADER_BYTES; here + 4 <= end; ) {
       const length = answer.readUInt16LE(here);
       const type = answer.readUInt16LE(here + 2) & NLA_TYPE;
       if (length < 4) return;
-      if (type === CTA.ORIGINAL) readTuple(answer, here + 4, here + length, original);
-      else if (type === CTA.REPLY) readTuple(answer, here + 4, here + length, reply);
+      if (type === CTA.TUPLE_ORIG) readTuple(answer, here + 4, here + length, original);
+      else if (type === CTA.TUPLE_REPLY) readTuple(answer, here + 4, here + length, reply);
       else if (type === CTA.STATUS) status = answer.readUInt32BE(here + 4);
       here += (length + 3) & ~3;
     }
@@ -208,9 +174,9 @@ export function createConntrackReader(namespaces: readonly string[], nodes: Read
       return;
     }
     const length = recv(place.fd, answer, answer.length, 0);
-    if (length < 20) return;
+    if (length < HEADER_BYTES) return;
     if (answer.readUInt16LE(4) !== NLMSG_ERROR) enter(place, Math.min(length, answer.readUInt32LE(0)));
-    else if (-answer.readInt32LE(16) !== ENOENT) place.error = errnoText(-answer.readInt32LE(16));
+    else if (-answer.readInt32LE(16) !== ERRNO.ENOENT) place.error = errnoText(-answer.readInt32LE(16));
   };
 
   return {
@@ -234,7 +200,7 @@ export function createConntrackReader(namespaces: readonly string[], nodes: Read
 function open(name: string, isRouter: boolean): Place {
   const place: Place = { name, isRouter, fd: -1, entries: 0, kept: new Map(), error: null };
   try {
-    place.fd = inNamespace(netns(name).fd, () => socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+    place.fd = netfilterSocket(name);
     if (place.fd < 0) place.error = errnoText(errno());
   } catch (error) {
     place.error = error instanceof Error ? error.message : String(error);

@@ -7,12 +7,14 @@ import { isAlive, processStat } from '../proc-stat.ts';
 import { LAB_FOLDER, writeLabFile } from './files.ts';
 import { netns } from './namespaces.ts';
 import { lastLines, processEnvironment } from './processes.ts';
-import { readListening } from './read-proc.ts';
+import { readListening } from './read-listening.ts';
 import { inNamespace } from './sys.ts';
+
+export const DAEMON_KINDS = ['dns', 'ingress', 'proxy', 'tunnel'] as const;
 
 /** What serves, and in which namespace: one of a kind in each. */
 export interface Daemon {
-  readonly kind: 'dns' | 'ingress' | 'proxy';
+  readonly kind: (typeof DAEMON_KINDS)[number];
   readonly ns: string;
 }
 
@@ -123,8 +125,13 @@ export function signalDaemon({ pid }: Running, signal: NodeJS.Signals): void {
   }
 }
 
-/** Removes its log and its folder, when it is not to run any more. */
-export function forgetDaemon(daemon: Daemon): void {
+/**
+ * Ends the process, and removes its log and its folder: it is not to run any more. Fine when none runs.
+ *
+ * @throws EngineError when it cannot be ended
+ */
+export async function removeDaemon(daemon: Daemon): Promise<void> {
+  await stopDaemon(daemon);
   rmSync(logPath(daemon), { force: true });
   rmSync(`${LAB_FOLDER}/${daemon.kind}/${daemon.ns}`, { recursive: true, force: true });
 }

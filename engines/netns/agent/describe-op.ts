@@ -10,6 +10,7 @@ export function describeOp(op: Op): string {
     case 'bridge':
     case 'vxlan':
     case 'ipip':
+    case 'tun':
     case 'dummy':
       return `${op.op} ${op.name} in ${op.ns}`;
     case 'veth':
@@ -30,6 +31,8 @@ export function describeOp(op: Op): string {
       return `virtual servers of ${op.ns}`;
     case 'file':
       return `file ${op.path}`;
+    case 'cni-setup':
+      return `CNI configuration of ${op.ns}`;
     case 'cni':
       return `pod ${op.pod.namespace}/${op.pod.name} on ${op.node}`;
     case 'bird':
@@ -40,6 +43,8 @@ export function describeOp(op: Op): string {
       return `Ingress controller in ${op.ns}`;
     case 'proxy':
       return `userspace proxy of ${op.ns}`;
+    case 'tunnel':
+      return `process behind ${op.device} of ${op.ns}`;
     case 'forget-flows':
       return `stale UDP flows of ${op.ns}`;
     case 'await-routes':

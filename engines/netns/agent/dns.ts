@@ -1,9 +1,10 @@
 /** DNS servers, one per namespace. They outlive the agent and end with the holder. */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../../topology/errors.ts';
+import type { NamespaceSnapshot } from '../../port.ts';
 import type { Op } from '../ops.ts';
-import { forgetDaemon, isStartedAs, logPath, POLL_MS, runningDaemon, signalDaemon, START_MS, startDaemon, stopDaemon, type Daemon } from './daemon.ts';
+import { isStartedAs, logPath, POLL_MS, runningDaemon, signalDaemon, START_MS, startDaemon, stopDaemon, type Daemon } from './daemon.ts';
 import { writeLabFile } from './files.ts';
 import { commandText, lastLines, runProcess } from './processes.ts';
 
@@ -30,11 +31,11 @@ export async function applyDns(op: DnsOp): Promise<void> {
     await stopDaemon(daemon);
     return await startDaemon(daemon, op.argv, [DNS_PORT], (what, said) => dnsFailed(op, what, said));
   }
-  const said = readFileSync(logPath(daemonIn(op.ns)), 'utf8').length;
+  const said = readFileSync(logPath(daemon), 'utf8').length;
   writeFiles(op);
   signalDaemon(before, 'SIGUSR1');
   for (const deadline = performance.now() + START_MS; ; ) {
-    const answer = readFileSync(logPath(daemonIn(op.ns)), 'utf8').slice(said);
+    const answer = readFileSync(logPath(daemon), 'utf8').slice(said);
     const failure = /\[ERROR\] (Restart failed: .*)/.exec(answer)?.[1];
     if (failure !== undefined) throw dnsFailed(op, 'rejects its new configuration', failure);
     if (answer.includes('Reloading complete')) return;
@@ -43,10 +44,11 @@ export async function applyDns(op: DnsOp): Promise<void> {
   }
 }
 
-/** Ends the server of a namespace. Fine when none runs. */
-export async function stopDns(ns: string): Promise<void> {
-  await stopDaemon(daemonIn(ns));
-  forgetDaemon(daemonIn(ns));
+/** What the server of a namespace wrote last; nothing where none was started, or it runs. */
+export function readEndedServer(ns: string): Pick<NamespaceSnapshot, 'dnsServerEnded'> {
+  const daemon = daemonIn(ns);
+  if (!existsSync(logPath(daemon)) || runningDaemon(daemon) !== null) return {};
+  return { dnsServerEnded: lastLines(readFileSync(logPath(daemon), 'utf8'), 1) };
 }
 
 function writeFiles(op: DnsOp): void {

@@ -1,15 +1,14 @@
 /** Deletes flows of connection tracking by ctnetlink, each by its exact tuple: done only when the endpoints of a UDP Service changed. */
 import { endpointText } from '../../../topology/services/proxy/hashes.ts';
 import type { Op } from '../ops.ts';
+import { CT_DELETE } from './ctnetlink.ts';
 import { KernelError } from './kernel-error.ts';
+import { NLM_F_ACK } from './netlink-message.ts';
+import { netfilterRequest } from './nfnetlink.ts';
 import { askConntrack, openConntrack, readUdpFlows, type UdpFlow } from './read-flows.ts';
 import { AF_INET, AF_INET6, close, ERRNO, errno, recv } from './sys.ts';
 
 type ForgetOp = Extract<Op, { readonly op: 'forget-flows' }>;
-
-/** (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE. */
-const DELETE = 0x102;
-const NLM_F_ACK = 4;
 
 /** @throws KernelError when the table cannot be read, or an entry cannot be deleted */
 export function forgetFlows(op: ForgetOp): void {
@@ -26,8 +25,10 @@ export function forgetFlows(op: ForgetOp): void {
 }
 
 function remove(fd: number, flow: UdpFlow, ns: string): void {
-  askConntrack(fd, DELETE, NLM_F_ACK, flow.family, flow.identity);
   const answer = Buffer.alloc(4096);
+  const request = netfilterRequest(CT_DELETE, NLM_F_ACK, flow.family, answer.length);
+  for (const [type, body] of flow.identity) request.attr(type, body);
+  askConntrack(fd, request);
   const length = recv(fd, answer, answer.length, 0);
   const code = length < 0 ? errno() : -answer.readInt32LE(16);
   // Expired meanwhile: as well.

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../../topology/errors.ts';
 import { HTTP_PORT } from '../../../topology/ingress/controller.ts';
 import type { Op } from '../ops.ts';
-import { forgetDaemon, isStartedAs, logPath, POLL_MS, runningDaemon, START_MS, startDaemon, stopDaemon, type Daemon } from './daemon.ts';
+import { isStartedAs, logPath, POLL_MS, runningDaemon, START_MS, startDaemon, stopDaemon, type Daemon } from './daemon.ts';
 import { writeLabFile } from './files.ts';
 import { commandText, lastLines, runProcess } from './processes.ts';
 
@@ -45,12 +45,6 @@ export async function applyIngress(op: IngressOp): Promise<void> {
     if (runningDaemon(daemon) === null || performance.now() > deadline) throw ingressFailed(op, 'did not take its new configuration', lastLines(answer));
     await sleep(POLL_MS);
   }
-}
-
-/** Ends the controller of a namespace. Fine when none runs. */
-export async function stopIngress(ns: string): Promise<void> {
-  await stopDaemon(daemonIn(ns));
-  forgetDaemon(daemonIn(ns));
 }
 
 function ingressFailed(op: IngressOp, what: string, said: string): EngineError {

@@ -3,6 +3,7 @@ import type { Op } from '../ops.ts';
 import { LAB_FOLDER, readLabFile, removeLabFile, writeLabFile } from './files.ts';
 import { type IpvsTexts, updateIpvs } from './ipvs-text.ts';
 import { commandFailed, findProgram, programMissing, runProcess } from './processes.ts';
+import { writeSysctls } from './sysctls.ts';
 
 type IpvsOp = Extract<Op, { readonly op: 'ipvs' }>;
 
@@ -13,10 +14,13 @@ const recordPath = ({ ns }: IpvsOp): string => `${LAB_FOLDER}/ipvs/${ns}`;
 
 /** @throws CommandError with what ipset or ipvsadm says; EnvironmentError when one is not installed */
 export async function applyIpvs(op: IpvsOp): Promise<void> {
-  const { ns, sets, servers } = op;
+  const { ns, sets, servers, sysctls } = op;
   const path = recordPath(op);
   const before = readLabFile(path);
   const update = updateIpvs(before === null ? NONE : (JSON.parse(before) as IpvsTexts), { sets, servers });
+  // Whoever asks first has the kernel load the module; its settings are there only then.
+  if (before === null) await run(ns, 'ipvsadm', ['--list']);
+  writeSysctls(ns, sysctls);
   await run(ns, 'ipset', ['restore'], update.sets);
   for (const command of update.commands) await run(ns, 'ipvsadm', command);
   if (update.servers !== '') await run(ns, 'ipvsadm', ['--restore'], update.servers);

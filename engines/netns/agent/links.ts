@@ -16,10 +16,11 @@ import {
   RTM_SETLINK,
   VETH_INFO_PEER,
 } from './rtnetlink-numbers.ts';
-import { AF_BRIDGE, ERRNO } from './sys.ts';
+import { AF_BRIDGE, ERRNO, inNamespace } from './sys.ts';
+import { createTun } from './tun.ts';
 import { writeLinkHeader } from './write-headers.ts';
 
-type LinkOp = Extract<Op, { readonly op: 'bridge' | 'veth' | 'vxlan' | 'ipip' | 'dummy' }>;
+type LinkOp = Extract<Op, { readonly op: 'bridge' | 'veth' | 'vxlan' | 'ipip' | 'tun' | 'dummy' }>;
 type OpOf<K extends Op['op']> = Extract<Op, { readonly op: K }>;
 
 /** Creates the link, up (a dummy stays down). @throws KernelError: EEXIST (name taken), EOPNOTSUPP (the kernel lacks the kind), 54 EXFULL (1023 ports of a bridge) */
@@ -33,6 +34,8 @@ export function addLink(op: LinkOp): void {
       return addVxlan(op);
     case 'ipip':
       return addIpip(op);
+    case 'tun':
+      return addTun(op);
     case 'dummy':
       return addDummy(op);
   }
@@ -159,6 +162,16 @@ function addVxlan(op: OpOf<'vxlan'>): void {
       .leave()
       .leave();
   });
+}
+
+/** Made by its file: there is no way by netlink. */
+function addTun(op: OpOf<'tun'>): void {
+  const namespace = netns(op.ns);
+  if (hasLink(namespace, op.name)) throw new KernelError('cannot create it', ERRNO.EEXIST);
+  inNamespace(namespace.fd, () => createTun(op.name));
+  forgetLinks(op.ns);
+  const index = linkIndex(namespace, op.name);
+  namespace.rtnl.request(RTM_NEWLINK, 0, (m) => writeLinkHeader(m, index, IFF_UP, IFF_UP).attrU32(IFLA.MTU, op.mtu), 'cannot configure it');
 }
 
 /** `tunl0` exists in every namespace as soon as the kernel has IPIP; Calico uses that one, so it is configured instead of made. */

@@ -16,10 +16,18 @@ const methods: { readonly [M in keyof AgentMethods]: (params: AgentMethods[M]['p
   probe: async (params, emit) => await (await import('./probe.ts')).runProbe(params, emit),
   http: async (params) => await (await import('./http.ts')).runHttp(params),
   snapshot: async (params) => await (await import('./snapshot.ts')).takeSnapshot(params),
+  exchangeNames: async (params) => await (await import('./exchange-names.ts')).exchangeNames(params),
   run: async ({ netns, argv, id, ...options }) => {
-    const [{ runProcess }, { resolvConfOf }] = await Promise.all([import('./processes.ts'), import('./resolv-conf.ts')]);
-    return await runProcess(netns, argv, { ...options, resolvConf: resolvConfOf(netns, id) });
+    const [{ runProcess }, { ownEtcOf }] = await Promise.all([import('./processes.ts'), import('./own-etc.ts')]);
+    return await runProcess(netns, argv, { ...options, etc: ownEtcOf(netns, id) });
   },
+  captureStart: async (params) => {
+    (await import('./capture.ts')).startCapture(params);
+    return null;
+  },
+  captureRead: async (params) => await (await import('./capture.ts')).readCapture(params),
+  captureEnd: async (params) => (await import('./capture.ts')).endCapture(params),
+  cni: async (params) => await (await import('./cni-by-hand.ts')).callByHand(params),
   check: async ({ ops }) => {
     const [{ cniCheck }, { stepFailed }] = await Promise.all([import('./cni.ts'), import('./step-error.ts')]);
     for (const op of ops)

@@ -1,5 +1,6 @@
 /** The lab's network namespaces: files in the holder's private /run/netns, opened once and kept with a netlink socket each. */
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statfsSync, unlinkSync } from 'node:fs';
+import { listed } from '../../../topology/listed.ts';
 import { KernelError } from './kernel-error.ts';
 import { attributeText, readAttributes } from './netlink-message.ts';
 import { NETNS_FOLDER, netnsPath } from './netns-path.ts';
@@ -120,6 +121,5 @@ export function forgetLinks(name: string): void {
 }
 
 function someOf(names: readonly string[]): string {
-  if (names.length === 0) return 'none';
-  return names.length <= 12 ? names.join(', ') : `${names.slice(0, 12).join(', ')} and ${names.length - 12} more`;
+  return names.length === 0 ? 'none' : listed(names, 12);
 }

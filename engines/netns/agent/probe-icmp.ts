@@ -7,7 +7,7 @@ import { createMessage, MAX_DATAGRAM, tellDestinations } from './probe-message.t
 import { NO_DESCRIPTOR, NOT_RUN, OK, outcomeOf, SILENT, WAITING } from './probe-outcome.ts';
 import { enterSight, NONCE_BYTES, type ProbeRun, type Responder, slotOf, type Transport, writeProbe } from './probe-run.ts';
 import { IP_MTU_DISCOVER, IP_RECVERR, IPV6_MTU_DISCOVER, IPV6_RECVERR, ONE, openSocket, PMTUDISC_DO, setOption, SOL_IP, SOL_IPV6 } from './probe-socket.ts';
-import { NONCE_BACK } from '../../probe-batch.ts';
+import { NONCE_BACK, NONCE_THERE } from '../../probe-batch.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -94,6 +94,8 @@ export function createIcmp(run: ProbeRun): Transport {
       const id = (bytes[at * 4 + 4]! << 8) | bytes[at * 4 + 5]!;
       // A raw socket gets the replies to all pings of its namespace.
       if (bytes[at * 4] !== reply || (raw && id !== columns.localPort[slot])) continue;
+      // The kernel queues the observer's copy before it answers (ip_local_deliver: raw sockets first); where another processor did both, that was after the last look.
+      if ((columns.nonce[slot]! & NONCE_THERE) === 0) for (const responder of run.responders) serve(responder, Number.POSITIVE_INFINITY);
       columns.replyFromAddress[slot] = addresses.indexOf(peer.words, peer.at);
       if (length === at * 4 + HEADER + payloadBytes && slotOf(run, words, at + PAYLOAD) === slot) columns.nonce[slot] = columns.nonce[slot]! | NONCE_BACK;
       return OK;

@@ -1,11 +1,11 @@
 /** Programs run inside a namespace of the lab: spawned in a setns section, so that they inherit it without nsenter. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { CommandError, EnvironmentError } from '../../../topology/errors.ts';
 import { netns } from './namespaces.ts';
 import { netnsPath } from './netns-path.ts';
-import { withResolvConf } from './resolv-conf.ts';
+import { type OwnEtc, withOwnEtc } from './own-etc.ts';
 import { inNamespace } from './sys.ts';
 
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -16,11 +16,11 @@ export const PATH: string = [...new Set([...(process.env['PATH'] ?? '').split(de
 
 export interface ProcessOptions {
   readonly input?: string;
-  /** Added to PATH, HOME and LANG; nothing else of the agent's environment is passed on. */
+  /** Added to PATH, HOME, LANG and SHLVL; nothing else of the agent's environment is passed on. */
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
-  /** File that it sees as /etc/resolv.conf. @default the machine's */
-  readonly resolvConf?: string | null;
+  /** What it finds in /etc, and its host name. @default those of the machine that runs the lab */
+  readonly etc?: OwnEtc;
 }
 
 export interface ProcessResult {
@@ -50,9 +50,12 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-/** Environment of every process of the lab. */
+/**
+ * Environment of every process of the lab. SHLVL: a bash that finds none, and a socket for its input, takes itself for one that rshd started and reads ~/.bashrc
+ * (bash(1), "Invocation"); what stands there is the user's, and may take its time.
+ */
 export function processEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { PATH, HOME: process.env['HOME'] ?? '/', LANG: 'C.UTF-8', ...extra };
+  return { PATH, HOME: process.env['HOME'] ?? '/', LANG: 'C.UTF-8', SHLVL: '1', ...extra };
 }
 
 /**
@@ -65,9 +68,8 @@ export async function runProcess(ns: string, argv: readonly string[], options: P
   const [program = '', ...rest] = argv;
   if (program === '')
     throw new CommandError({ code: 'COMMAND_FAILED', message: `there is no program to run in ${ns}`, hint: 'give a program and its arguments' });
-  const child = inNamespace(fd, () =>
-    withResolvConf(options.resolvConf ?? null, () => spawn(program, rest, { env: processEnvironment(options.env), stdio: 'pipe' })),
-  );
+  const start = (): ChildProcessWithoutNullStreams => spawn(program, rest, { env: processEnvironment(options.env), stdio: 'pipe' });
+  const child = inNamespace(fd, () => (options.etc === undefined ? start() : withOwnEtc(options.etc, start)));
   return await new Promise((resolve, reject) => {
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];

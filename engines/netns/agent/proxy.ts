@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { EngineError } from '../../../topology/errors.ts';
 import type { Op } from '../ops.ts';
-import { forgetDaemon, logPath, startDaemon, stopDaemon, type Daemon } from './daemon.ts';
+import { logPath, startDaemon, stopDaemon, type Daemon } from './daemon.ts';
 import { LAB_FOLDER, writeLabFile } from './files.ts';
 import { commandText } from './processes.ts';
 
@@ -34,10 +34,4 @@ export async function applyProxy(op: ProxyOp): Promise<void> {
         details: { netns: op.ns, log: logPath(daemon), command: commandText(op.ns, argv) },
       }),
   );
-}
-
-/** Ends the proxy of a node. Fine when none runs. */
-export async function stopProxy(ns: string): Promise<void> {
-  await stopDaemon(daemonIn(ns));
-  forgetDaemon(daemonIn(ns));
 }

@@ -30,6 +30,7 @@ export function readLinkTable(namespace: Namespace): LinkSnapshot[] {
           up: (body.readUInt32LE(8) & IFF_UP) !== 0,
           carrier: attributes.get(IFLA.CARRIER)?.[0] === 1,
           kind,
+          ...(kind === 'veth' ? { peer: attributes.get(IFLA.LINK)?.readUInt32LE() ?? 0 } : {}),
           vxlan: kind === 'vxlan' ? readVxlan(readAttributes(info.get(IFLA_INFO.DATA) ?? NOTHING)) : null,
           hairpin: readHairpin(info),
           statistics: readStatistics(attributes.get(IFLA.STATS64)),

@@ -1,17 +1,22 @@
 /** Kernel state of namespaces, read at once: the material of diagnosis. */
 import type { LinkSnapshot, NamespaceSnapshot, Snapshot } from '../../port.ts';
+import { readCniSetup } from './cni-setup.ts';
+import { readEndedServer } from './dns.ts';
+import { readIdentity } from './own-etc.ts';
 import { type Namespace, netns } from './namespaces.ts';
 import { findProgram, runProcess } from './processes.ts';
 import { readTranslatedFlows } from './read-flows.ts';
 import { readLinkTable } from './read-links.ts';
 import { readAddressTable, readForwardingTable, readNeighbourTable } from './read-neighbours.ts';
-import { readCounters, readListening } from './read-proc.ts';
+import { readListening } from './read-listening.ts';
+import { readCounters, readLegacyTables } from './read-proc.ts';
 import { readRouteTable } from './read-routes.ts';
 import { readSysctls } from './sysctls.ts';
+import { mayHaveTables } from './read-tables.ts';
 
 export interface SnapshotRequest {
   readonly namespaces: readonly string[];
-  /** Also list the packet filters: three processes per namespace. */
+  /** Also list the packet filters: three processes per namespace that has any. */
   readonly rules: boolean;
   /** Also read the UDP flows that are translated. */
   readonly flows?: boolean;
@@ -64,6 +69,9 @@ function readTables(namespace: Namespace): Omit<NamespaceSnapshot, 'rules'> {
     sysctls: readSysctls(namespace, sysctlKeys(links)),
     counters: readCounters(namespace),
     listening: readListening(namespace),
+    ...readCniSetup(namespace.name),
+    ...readIdentity(namespace.name),
+    ...readEndedServer(namespace.name),
   };
 }
 
@@ -80,13 +88,27 @@ function sysctlKeys(links: readonly LinkSnapshot[]): string[] {
 
 /** With counters. A program that is not installed, or fails, lists nothing. */
 async function readRules(table: Omit<NamespaceSnapshot, 'rules'>): Promise<NamespaceSnapshot['rules']> {
+  const legacyTables = readLegacyTables(netns(table.netns));
+  // Pods have none, as a rule, and then no process is started.
+  if (!legacyTables.ipv4 && !legacyTables.ipv6 && !mayHaveTables(table.netns)) return NO_RULES;
   const hasIpv6 = table.addresses.some(({ family }) => family === 'ipv6');
   const [iptables, ip6tables, nft] = await Promise.all([
     listing(table.netns, ['iptables-nft-save', 'iptables-save'], ['-c']),
     hasIpv6 ? listing(table.netns, ['ip6tables-nft-save', 'ip6tables-save'], ['-c']) : '',
     listing(table.netns, ['nft'], ['list', 'ruleset']),
   ]);
-  return { iptables, ip6tables, nft };
+  const legacy = await readLegacyRules(table.netns, legacyTables);
+  return { iptables, ip6tables, nft, ...(legacy === null ? {} : { legacy }) };
+}
+
+/** Most namespaces have no legacy tables: procfs told. Where no other backend is installed, its rules were read above. */
+async function readLegacyRules(ns: string, has: ReturnType<typeof readLegacyTables>): Promise<NonNullable<NamespaceSnapshot['rules']['legacy']> | null> {
+  if ((!has.ipv4 && !has.ipv6) || findProgram(['iptables-nft-save']) === null) return null;
+  const [iptables, ip6tables] = await Promise.all([
+    has.ipv4 ? listing(ns, ['iptables-legacy-save'], ['-c']) : '',
+    has.ipv6 ? listing(ns, ['ip6tables-legacy-save'], ['-c']) : '',
+  ]);
+  return { iptables, ip6tables };
 }
 
 async function listing(ns: string, names: readonly string[], args: readonly string[]): Promise<string> {

@@ -38,10 +38,13 @@ export const getsockopt: (fd: number, level: number, option: number, value: Byte
 export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number = libc.func(
   'int setsockopt(int, int, int, const uint8_t*, uint)',
 );
+/** Of the requests that fill a buffer. */
+export const ioctl: (fd: number, request: number, result: Bytes) => number = libc.func('int ioctl(int, ulong, _Out_ uint8_t*)');
 export const close: (fd: number) => number = libc.func('int close(int)');
 export const mount: (source: string, target: string, type: string, flags: number, data: string | null) => number = libc.func(
   'int mount(const char*, const char*, const char*, ulong, const char*)',
 );
+export const sethostname: (name: string, bytes: number) => number = libc.func('int sethostname(const char*, size_t)');
 export const umount2: (target: string, flags: number) => number = libc.func('int umount2(const char*, int)');
 
 /** errno of the last call that returned -1. Read it at once: the next call overwrites it. */
@@ -51,17 +54,21 @@ export const errno: () => number = () => koffi.errno();
 export const addressOf: (buffer: Bytes) => bigint = (buffer) => BigInt(koffi.address(buffer));
 
 const CLONE_NEWNS = 0x20000;
+const CLONE_NEWUTS = 0x4000000;
 export const CLONE_NEWNET = 0x40000000;
+export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_BRIDGE = 7;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
+export const AF_PACKET = 17;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_NETFILTER = 12;
 export const SOL_SOCKET = 1;
 export const SOL_NETLINK = 270;
@@ -70,6 +77,7 @@ export const SO_ERROR = 4;
 export const SO_RCVBUF = 8;
 export const SO_LINGER = 13;
 export const SO_RCVTIMEO = 20;
+export const SO_RCVBUFFORCE = 33;
 export const MSG_NOSIGNAL = 0x4000;
 export const MS_BIND = 4096;
 export const MNT_DETACH = 2;
@@ -164,21 +172,24 @@ export function createNamespace(work: (fd: number) => void): number {
 }
 
 /**
- * Runs `work` with the main thread in a copy of the agent's mount namespace, and returns home however it ends: what is mounted there is seen by the children
- * spawned in `work` and by nobody else, and goes with them.
+ * Runs `work` with the main thread in copies of the agent's mount and UTS namespaces, and returns home however it ends: what is mounted there (but for shared
+ * mounts) and the host name that is set there are seen by the children spawned in `work` and by nobody else, and go with them.
  *
- * @throws KernelError when it cannot be made, and whatever `work` throws.
+ * @throws KernelError when they cannot be made, and whatever `work` throws.
  */
 export function withOwnMounts<T>(work: () => T): T {
-  const before = openSync('/proc/thread-self/ns/mnt', 'r');
+  const mounts = openSync('/proc/thread-self/ns/mnt', 'r');
+  const uts = openSync('/proc/thread-self/ns/uts', 'r');
   try {
-    if (unshare(CLONE_NEWNS) !== 0) throw new KernelError('cannot create a mount namespace', errno());
+    if (unshare(CLONE_NEWNS | CLONE_NEWUTS) !== 0) throw new KernelError('cannot create a mount namespace', errno());
     try {
       return work();
     } finally {
-      goHome(before, CLONE_NEWNS);
+      goHome(uts, CLONE_NEWUTS);
+      goHome(mounts, CLONE_NEWNS);
     }
   } finally {
-    closeSync(before);
+    closeSync(mounts);
+    closeSync(uts);
   }
 }

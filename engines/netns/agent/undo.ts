@@ -3,9 +3,8 @@ import type { Op } from '../ops.ts';
 import { changeAddress, changeForwarding, changeNeighbour } from './addresses.ts';
 import { stopBird } from './bird.ts';
 import { cniDelete } from './cni.ts';
-import { stopDns } from './dns.ts';
-import { stopIngress } from './ingress.ts';
-import { stopProxy } from './proxy.ts';
+import { DAEMON_KINDS, removeDaemon } from './daemon.ts';
+import { removeCni } from './cni-setup.ts';
 import { removeLabFile } from './files.ts';
 import { removeIpvs } from './ipvs.ts';
 import { KernelError } from './kernel-error.ts';
@@ -23,9 +22,7 @@ const GONE: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ENODEV, ERRNO.ESR
 export async function undoNamespaces(ops: readonly Extract<Op, { readonly op: 'netns' }>[]): Promise<void> {
   for (const { ns } of ops) {
     await stopBird(ns);
-    await stopDns(ns);
-    await stopIngress(ns);
-    await stopProxy(ns);
+    for (const kind of DAEMON_KINDS) await removeDaemon({ kind, ns });
   }
   removeNetns(ops.map(({ ns }) => ns));
 }
@@ -47,6 +44,7 @@ async function remove(op: Op): Promise<void> {
     case 'veth':
     case 'vxlan':
     case 'ipip':
+    case 'tun':
     case 'dummy':
       return deleteLink(op.ns, op.name);
     case 'address':
@@ -66,6 +64,8 @@ async function remove(op: Op): Promise<void> {
     case 'ipvs':
       netns(op.ns);
       return await removeIpvs(op);
+    case 'cni-setup':
+      return removeCni(op.ns);
     case 'cni':
       netns(op.node);
       return await cniDelete(op);
@@ -74,11 +74,10 @@ async function remove(op: Op): Promise<void> {
     case 'bird':
       return await stopBird(op.ns);
     case 'dns':
-      return await stopDns(op.ns);
     case 'ingress':
-      return await stopIngress(op.ns);
     case 'proxy':
-      return await stopProxy(op.ns);
+    case 'tunnel':
+      return await removeDaemon({ kind: op.op, ns: op.ns });
     // A sysctl has no earlier value that would be known; waiting leaves nothing behind.
     case 'sysctl':
     case 'forget-flows':

@@ -1,8 +1,8 @@
 /**
  * The process of kube-proxy's mode userspace, run in a node's namespace with a file of portals: it takes connections and datagrams, and opens its own ones to
- * endpoints, in turn. So endpoints see the node, and never the client.
+ * endpoints, in turn. So endpoints see the node, and never the client. On a host with Docker it plays docker-proxy, for all published ports at once.
  */
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Portal } from '../../../topology/services/proxy/userspace-rules.ts';
@@ -51,19 +51,25 @@ function serveTcp(portal: Portal): void {
   createServer({ allowHalfOpen: true, pauseOnConnect: false }, (client) => {
     client.on('error', () => client.destroy());
     dial(client, 0);
-  }).listen({ host: portal.family === 'ipv6' ? '::' : '0.0.0.0', port: portal.listen, ipv6Only: true });
+  }).listen({ host: portal.address ?? (portal.family === 'ipv6' ? '::' : '0.0.0.0'), port: portal.listen, ipv6Only: true });
+}
+
+/** A client and its endpoint. */
+interface UdpFlow {
+  readonly idle: NodeJS.Timeout;
+  readonly pass: (message: Buffer) => void;
 }
 
 function serveUdp(portal: Portal): void {
   const choose = chooser(portal);
   const type = portal.family === 'ipv6' ? 'udp6' : 'udp4';
-  const flows = new Map<string, { readonly socket: UdpSocket; readonly idle: NodeJS.Timeout }>();
+  const flows = new Map<string, UdpFlow>();
   const server = createSocket({ type, ipv6Only: portal.family === 'ipv6' });
   server.on('message', (message, from) => {
     const key = `${from.address} ${from.port}`;
     const flow = flows.get(key) ?? open(key, from);
     flow?.idle.refresh();
-    flow?.socket.send(message);
+    flow?.pass(message);
   });
   const open = (key: string, from: { readonly address: string; readonly port: number }): ReturnType<typeof flows.get> => {
     const place = choose(from.address);
@@ -75,12 +81,14 @@ function serveUdp(portal: Portal): void {
     const idle = setTimeout(end, UDP_IDLE_MS);
     socket.on('message', (answer) => server.send(answer, from.port, from.address));
     socket.on('error', end);
-    socket.connect(place.port, place.address);
-    const flow = { socket, idle };
+    // It takes a moment, in which nothing can be sent.
+    const connected = new Promise<void>((done) => socket.connect(place.port, place.address, done));
+    const pass = (message: Buffer): void => void connected.then(() => flows.get(key) === flow && socket.send(message));
+    const flow: UdpFlow = { idle, pass };
     flows.set(key, flow);
     return flow;
   };
-  server.bind(portal.listen);
+  server.bind({ port: portal.listen, ...(portal.address === undefined ? {} : { address: portal.address }) });
 }
 
 const portals = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as readonly Portal[];

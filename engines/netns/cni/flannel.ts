@@ -1,5 +1,5 @@
 /**
- * flannel's data path: flannel.1 with a permanent neighbour and FDB entry per peer (vxlan), or bare routes (host-gw, DirectRouting); its subnet.env
+ * flannel's data path: flannel.1 with a permanent neighbour and FDB entry per peer (vxlan), bare routes (host-gw, DirectRouting), or flannel0 and a process (udp); its subnet.env
  * and its iptables rules. Pods join by the delegate configuration that flannel's plugin derives from subnet.env: `bridge` with `host-local`.
  * Source: flannel-io/flannel pkg/backend/vxlan, pkg/trafficmngr/iptables, pkg/subnet.
  */
@@ -11,9 +11,39 @@ import type { Op } from '../ops.ts';
 
 export const flannel: DataPath = {
   linkScope: 'node',
-  node: (cluster, node) => [...deviceOps(node), subnetEnv(cluster, node), ...rules(cluster, node)],
+  node: (cluster, node) => [...deviceOps(node), subnetEnv(cluster, node), ...docker(cluster, node), ...rules(cluster, node)],
   pod: pluginOps,
 };
+
+/**
+ * What flannel did for Docker. mk-docker-opts.sh makes options for its daemon of subnet.env: the only link between the two. And as flannel.VNI has all pods on one
+ * wire, the kernel asks for the MAC of each: flanneld answered by the VTEP of the pod's node, one neighbour entry per pod that somebody sought.
+ */
+function docker(cluster: ClusterPlan, node: NodePlan): Op[] {
+  const { cni } = cluster;
+  const gateway = node.bridge?.addresses[0];
+  if (cni.type !== 'flannel' || cni.docker !== true || gateway === undefined) return [];
+  const [bip, masquerade, mtu] = [`--bip=${gateway.address}/${gateway.prefixLength}`, '--ip-masq=false', `--mtu=${cni.mtuBytes}`];
+  const text = [
+    `DOCKER_OPT_BIP="${bip}"`,
+    `DOCKER_OPT_IPMASQ="${masquerade}"`,
+    `DOCKER_OPT_MTU="${mtu}"`,
+    `DOCKER_OPTS=" ${bip} ${masquerade} ${mtu}"`,
+    '',
+  ].join('\n');
+  return [
+    { op: 'file', path: `${nodeDirectory(node)}/docker_opts.env`, text },
+    ...node.vxlans.flatMap((device) =>
+      device.peers.flatMap(({ node: peer, mac }) => {
+        const name = cluster.nodes.find(({ id }) => id === peer)?.name;
+        const pods = cluster.pods.filter((pod) => pod.node === name && !pod.hostNetwork);
+        return pods.flatMap((pod) =>
+          (pod.interface?.addresses ?? []).map(({ address }): Op => ({ op: 'neigh', ns: node.netns, dev: device.name, address, mac })),
+        );
+      }),
+    ),
+  ];
+}
 
 /** The file by which flanneld tells the CNI plugin of its node what to delegate. */
 function subnetEnv(cluster: ClusterPlan, node: NodePlan): Op {

@@ -1,6 +1,6 @@
 /** The DNS servers of a cluster: one in each pod that plays its DNS. */
 import type { ClusterPlan, LabPlan, PodPlan } from '../../../topology/plan.ts';
-import { DNS_LABEL } from '../../../topology/services/cluster-services.ts';
+import { DNS_LABEL, isClusterDns } from '../../../topology/services/cluster-services.ts';
 import { nodeResolvConf } from '../../../topology/services/resolv-conf.ts';
 import type { CompileOptions } from '../compile-options.ts';
 import type { Op } from '../ops.ts';
@@ -15,7 +15,7 @@ export interface DnsServer {
   readonly program: string;
 }
 
-const KINDS: Readonly<
+export const DNS_SERVERS: Readonly<
   Record<
     DnsServer['kind'],
     {
@@ -34,8 +34,13 @@ const KINDS: Readonly<
 
 /** The pods that answer for kube-dns: those of kube-system with its label, in a cluster that has that Service. */
 export function dnsPods(cluster: ClusterPlan): readonly PodPlan[] {
-  if (!cluster.services.some(({ namespace, name }) => namespace === 'kube-system' && name === 'kube-dns')) return [];
+  if (!cluster.services.some(isClusterDns)) return [];
   return cluster.pods.filter((pod) => pod.namespace === 'kube-system' && pod.labels['k8s-app'] === DNS_LABEL['k8s-app']);
+}
+
+/** For a server that is not root: pods' runtimes let everybody have port 53 anyway. */
+export function unprivilegedPorts(ns: string): Op[] {
+  return [{ op: 'sysctl', ns, key: 'net/ipv4/ip_unprivileged_port_start', value: '0' }];
 }
 
 export function dnsOps(plan: LabPlan, options: CompileOptions): Op[] {
@@ -49,9 +54,8 @@ export function dnsOps(plan: LabPlan, options: CompileOptions): Op[] {
     return places.flatMap((ns): Op[] => {
       const folder = `/run/cnilab/dns/${ns}`;
       return [
-        // For a server that is not root: pods' runtimes let everybody have port 53 anyway.
-        ...(rootless && kind === 'dnsmasq' ? [{ op: 'sysctl', ns, key: 'net/ipv4/ip_unprivileged_port_start', value: '0' } as const] : []),
-        { op: 'dns', ns, kind, folder, files: KINDS[kind].files(zone, folder), argv: KINDS[kind].argv(program, folder, rootless) },
+        ...(rootless && kind === 'dnsmasq' ? unprivilegedPorts(ns) : []),
+        { op: 'dns', ns, kind, folder, files: DNS_SERVERS[kind].files(zone, folder), argv: DNS_SERVERS[kind].argv(program, folder, rootless) },
       ];
     });
   });

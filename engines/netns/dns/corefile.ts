@@ -1,6 +1,6 @@
 /** The configuration of CoreDNS: what kubeadm's Corefile does, from zone files instead of the API. */
-import type { DnsRecord } from '../../../topology/services/dns-records.ts';
-import { TTL } from '../../../topology/services/dns-records.ts';
+import { serverBlock, type CorefilePlugin } from '../../../topology/services/corefile.ts';
+import { TTL, type DnsRecord } from '../../../topology/services/dns-records.ts';
 import type { ServedZone } from './zone.ts';
 
 /** Names of files and their text; `Corefile` is read first. */
@@ -13,19 +13,16 @@ const NOTHING = 'TYPE65280 \\# 0';
 export function coreDnsFiles(zone: ServedZone, folder: string): ConfigFiles {
   const zones = [zone.domain, ...zone.reverse];
   const forwards = zone.forwarders.length > 0;
-  const corefile = [
-    `${forwards ? '.' : zones.join(' ')} {`,
-    '    errors',
-    '    prometheus :9153',
-    '    loadbalance',
+  const corefile = serverBlock(forwards ? ['.'] : zones, [
+    'errors',
+    'prometheus :9153',
+    'loadbalance',
     ...podTemplates(zone),
-    ...zones.flatMap((name) => [`    file ${folder}/${name}.zone ${name} {`, '        reload 0', '    }']),
-    ...(forwards ? [`    forward . ${zone.forwarders.join(' ')}`] : []),
-    '}',
-    '',
-  ];
+    ...zones.map((name): CorefilePlugin => [`file ${folder}/${name}.zone ${name}`, 'reload 0']),
+    ...(forwards ? [`forward . ${zone.forwarders.join(' ')}`] : []),
+  ]);
   return {
-    Corefile: corefile.join('\n'),
+    Corefile: corefile,
     ...Object.fromEntries(zones.map((name) => [`${name}.zone`, zoneFile(zone, name)])),
   };
 }
@@ -34,22 +31,14 @@ export function coreDnsFiles(zone: ServedZone, folder: string): ConfigFiles {
 const OCTET = '25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9]';
 
 /** `pods insecure`: every name that looks like an IPv4 address in a namespace that exists. For IPv6 no pattern says it: those are in the zone file. */
-function podTemplates({ domain, namespaces }: ServedZone): readonly string[] {
+function podTemplates({ domain, namespaces }: ServedZone): readonly CorefilePlugin[] {
   const label = ['a', 'b', 'c', 'd'].map((group) => `(?P<${group}>${OCTET})`).join('-');
-  const match = `        match "^${label}\\.(${namespaces.join('|')})\\.pod\\.${domain.replaceAll('.', '\\.')}\\.$"`;
+  const match = `match "^${label}\\.(${namespaces.join('|')})\\.pod\\.${domain.replaceAll('.', '\\.')}\\.$"`;
+  const address = `answer "{{ .Name }} ${TTL} IN A {{ .Group.a }}.{{ .Group.b }}.{{ .Group.c }}.{{ .Group.d }}"`;
   return [
-    `    template IN A ${domain} {`,
-    match,
-    `        answer "{{ .Name }} ${TTL} IN A {{ .Group.a }}.{{ .Group.b }}.{{ .Group.c }}.{{ .Group.d }}"`,
-    '        fallthrough',
-    '    }',
+    [`template IN A ${domain}`, match, address, 'fallthrough'],
     // They exist for every type.
-    `    template IN ANY ${domain} {`,
-    match,
-    '        rcode NOERROR',
-    `        authority "${authority(domain, domain)}"`,
-    '        fallthrough',
-    '    }',
+    [`template IN ANY ${domain}`, match, 'rcode NOERROR', `authority "${authority(domain, domain)}"`, 'fallthrough'],
   ];
 }
 

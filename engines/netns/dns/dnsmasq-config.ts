@@ -1,8 +1,24 @@
 /** The configuration of dnsmasq with a cluster's records. */
-import type { DnsRecord } from '../../../topology/services/dns-records.ts';
+import { TTL, type DnsRecord } from '../../../topology/services/dns-records.ts';
 import type { ConfigFiles } from './corefile.ts';
-import { TTL } from '../../../topology/services/dns-records.ts';
 import type { ServedZone } from './zone.ts';
+
+/**
+ * Nothing of the machine that runs the lab, nothing from memory.
+ *
+ * @param log a file, or `-` for standard error
+ */
+export const serverLines = (log: string): readonly string[] => [
+  'no-resolv',
+  'no-hosts',
+  'port=53',
+  // It would become somebody else, who may not read the lab's files, and where ids are not mapped cannot.
+  'user=root',
+  'group=root',
+  `log-facility=${log}`,
+  'cache-size=0',
+  `local-ttl=${TTL}`,
+];
 
 /**
  * Differs from CoreDNS where dnsmasq cannot do it: pods' names exist for the lab's pods only (its synth-domain would also make up reverse records), names
@@ -11,18 +27,10 @@ import type { ServedZone } from './zone.ts';
 export function dnsmasqFiles(zone: ServedZone): ConfigFiles {
   return {
     'dnsmasq.conf': [
-      'no-resolv',
-      'no-hosts',
-      'port=53',
-      // It would become somebody else, who may not read the lab's files, and where ids are not mapped cannot.
-      'user=root',
-      'group=root',
-      'log-facility=-',
-      'cache-size=0',
-      `local-ttl=${TTL}`,
+      ...serverLines('-'),
       ...[zone.domain, ...zone.reverse].map((name) => `local=/${name}/`),
       ...zone.forwarders.map((address) => `server=${address}`),
-      ...zone.records.map(lineOf),
+      ...zone.records.map(recordLine),
       ...zone.pods.map(({ name, address }) => `address=/${name}/${address}`),
       // Makes the name exist, for every type.
       ...[...zone.bare, ...new Set(zone.pods.map(({ name }) => name))].map((name) => `ptr-record=${name}`),
@@ -31,7 +39,8 @@ export function dnsmasqFiles(zone: ServedZone): ConfigFiles {
   };
 }
 
-function lineOf(record: DnsRecord): string {
+/** A record as dnsmasq is told of it. */
+export function recordLine(record: DnsRecord): string {
   const { name, ttl } = record;
   switch (record.type) {
     case 'A':

@@ -1,6 +1,6 @@
 /** A cluster's DNS as a server on this engine is fed with it: the records, the pods' own names, the zones they fall into. */
 import type { ClusterPlan } from '../../../topology/plan.ts';
-import { dashed, dnsZone, TTL, type AddressRecord, type DnsZone } from '../../../topology/services/dns-records.ts';
+import { dnsZone, podRecord, type AddressRecord, type DnsZone } from '../../../topology/services/dns-records.ts';
 
 export interface ServedZone extends DnsZone {
   /** Names of the lab's pods: `10-244-1-5.default.pod.cluster.local`. A rule makes them in a cluster; not every server can follow it. */
@@ -18,16 +18,7 @@ export function servedZone(cluster: ClusterPlan, forwarders: readonly string[]):
   const zone = dnsZone(cluster);
   return {
     ...zone,
-    pods: cluster.pods.flatMap((pod) =>
-      (pod.interface?.addresses ?? []).map(
-        ({ family, address }): AddressRecord => ({
-          name: `${dashed(address)}.${pod.namespace}.pod.${zone.domain}`,
-          ttl: TTL,
-          type: family === 'ipv4' ? 'A' : 'AAAA',
-          address,
-        }),
-      ),
-    ),
+    pods: cluster.pods.flatMap((pod) => (pod.interface?.addresses ?? []).map(({ address }) => podRecord(pod.namespace, address, zone.domain))),
     bare: zone.namespaces.flatMap((namespace) => [`${namespace}.svc.${zone.domain}`, `${namespace}.pod.${zone.domain}`]),
     reverse: [...new Set(zone.records.flatMap((record) => (record.type === 'PTR' ? [reverseZone(record.name)] : [])))].sort(),
     forwarders,

@@ -1,5 +1,5 @@
 /** NetworkPolicies of a cluster → ops, where its CNI enforces them. */
-import { cnis } from '../../../topology/cni/index.ts';
+import { traitsOf } from '../../../topology/cni/index.ts';
 import type { ClusterPlan } from '../../../topology/plan.ts';
 import { policyWorld } from '../../../topology/policy/world.ts';
 import type { Op } from '../ops.ts';
@@ -7,7 +7,7 @@ import { POLICY_TABLE, policyTable } from './table.ts';
 
 /** One table per node that has an isolated pod; none where the CNI ignores policies. */
 export function policyOps(cluster: ClusterPlan): Op[] {
-  if (cluster.cni.type === 'observed' || !cnis[cluster.cni.type].traits.enforcesNetworkPolicy) return [];
+  if (cluster.cni.type === 'observed' || !traitsOf(cluster.cni.type).enforcesNetworkPolicy) return [];
   const world = policyWorld(cluster);
   if (world.policies.length === 0) return [];
   return cluster.nodes.flatMap((node): Op[] => {

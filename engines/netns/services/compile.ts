@@ -24,13 +24,18 @@ const MODES: Readonly<Record<ProxyMode, (cluster: ClusterPlan, node: NodePlan) =
     const ns = node.netns;
     const rules = cluster.families.map((family) => ({ family, ...ipvsServiceRules(cluster, node, family) }));
     return [
-      ...IPVS_SYSCTLS.map((key): Op => ({ op: 'sysctl', ns, key, value: '1' })),
       { op: 'dummy', ns, name: IPVS_DEVICE },
       ...rules.flatMap(({ family, addresses }) =>
         addresses.map((address): Op => ({ op: 'address', ns, dev: IPVS_DEVICE, address, prefixLength: family === 'ipv6' ? 128 : 32 })),
       ),
       // Before the rules, which name its sets.
-      { op: 'ipvs', ns, sets: rules.flatMap(({ sets }) => sets), servers: rules.flatMap(({ servers }) => servers) },
+      {
+        op: 'ipvs',
+        ns,
+        sets: rules.flatMap(({ sets }) => sets),
+        servers: rules.flatMap(({ servers }) => servers),
+        sysctls: IPVS_SYSCTLS.map((key) => ({ key, value: '1' })),
+      },
       ...rules.map(({ family, rules: text }): Op => ({ op: 'rules', ns, family, text })),
     ];
   },

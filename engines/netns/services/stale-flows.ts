@@ -3,6 +3,7 @@
  * port its packets go where the first one went, to an endpoint that is gone, or nowhere since there was none yet. TCP connections end by themselves and are
  * left alone. Source: Kubernetes pkg/proxy/conntrack (CleanStaleEntries). Pure.
  */
+import { nodeDevices } from '../../../topology/node-devices.ts';
 import type { ClusterPlan, LabPlan, NodePlan } from '../../../topology/plan.ts';
 import { endpointText } from '../../../topology/services/proxy/hashes.ts';
 import { type ProxiedPort, proxiedPorts } from '../../../topology/services/proxy/proxied-ports.ts';
@@ -63,7 +64,7 @@ function udpDestinations(cluster: ClusterPlan, node: NodePlan, family: Family): 
 
 function destinationsOf({ clusterIP, externalIPs, loadBalancerIPs, port }: ProxiedPort, node: NodePlan, family: Family): string[] {
   const { nodePort } = port;
-  const own = [...node.interfaces, ...(node.bridge === null ? [] : [node.bridge]), ...node.vxlans].flatMap((device) => device.addresses);
+  const own = nodeDevices(node).flatMap((device) => device.addresses);
   const local = [...own.filter((a) => a.family === family).map((a) => a.address), family === 'ipv4' ? '127.0.0.1' : '::1'];
   return [
     ...[clusterIP, ...externalIPs, ...loadBalancerIPs].map((address) => endpointText(address, port.port)),
