@@ -7,8 +7,8 @@ const SIGNS = { add: '+', remove: '-', change: '~' } as const satisfies Record<P
 /** Changes listed; `--json` has them all. */
 export const CHANGES_LISTED = 60;
 
-/** Renders a {@link PlanDiff}, ending with a newline. Changes that need a replacement come first. */
-export function renderDiff(lab: string, diff: PlanDiff, style: Style): string {
+/** Renders a {@link PlanDiff}, ending with a newline. Changes that need a replacement come first; `how` says how one is had. */
+export function renderDiff(lab: string, diff: PlanDiff, style: Style, how = ': add --replace'): string {
   if (diff.empty) return `${style.strong(lab)}: no change\n`;
   const ordered = [...diff.changes].sort((a, b) => Number(a.inPlace) - Number(b.inPlace));
   const lines = ordered.slice(0, CHANGES_LISTED).flatMap((change) => changeLines(change, style));
@@ -17,7 +17,7 @@ export function renderDiff(lab: string, diff: PlanDiff, style: Style): string {
   const n = (kind: PlanChange['kind']): number => diff.changes.filter((change) => change.kind === kind).length;
   const summary = `${String(n('add'))} added, ${String(n('remove'))} removed, ${String(n('change'))} changed`;
   const blockers = counted(diff.changes.filter((change) => !change.inPlace).length, 'change');
-  const verdict = diff.replace ? style.fail(`needs a replacement (${blockers} not possible in place): add --replace`) : style.pass('all in place');
+  const verdict = diff.replace ? style.fail(`needs a replacement (${blockers} not possible in place)${how}`) : style.pass('all in place');
   return `${[style.strong(lab), ...lines, `${summary}; ${verdict}`].join('\n')}\n`;
 }
 

@@ -8,8 +8,11 @@ const SHOWN_PER_CAUSE = 3;
 const SHOWN_UNEXPLAINED = 8;
 const LABEL = 9;
 
+/** The part of a document that tells of failures. */
+type Told = Pick<Report, 'lab' | 'checks' | 'diagnoses'>;
+
 /** Renders failures and diagnoses; nothing when there are none. */
-export function renderFailures(report: Report, style: Style, width: number): string[] {
+export function renderFailures(report: Told, style: Style, width: number): string[] {
   const failures = report.checks.flatMap((check) => check.failures);
   const blocks: string[][] = [];
   const explained = new Set<string>();
@@ -35,7 +38,7 @@ export function renderFailures(report: Report, style: Style, width: number): str
   return blocks.flatMap((block, i) => (i === 0 ? block : ['', ...block]));
 }
 
-function causeBlock(diagnosis: Diagnosis, failures: readonly Failure[], report: Report, style: Style, width: number): string[] {
+function causeBlock(diagnosis: Diagnosis, failures: readonly Failure[], report: Told, style: Style, width: number): string[] {
   const lead = diagnosis.severity === 'fail' ? style.fail('FAIL') : style.warn('warn');
   const where = diagnosis.where.length === 0 ? '' : `at ${few(diagnosis.where, 4, style)}`;
   const lines = [
@@ -51,7 +54,7 @@ function causeBlock(diagnosis: Diagnosis, failures: readonly Failure[], report: 
   return lines;
 }
 
-function examples(failures: readonly Failure[], limit: number, report: Report, style: Style, width: number, next = true): string[] {
+function examples(failures: readonly Failure[], limit: number, report: Told, style: Style, width: number, next = true): string[] {
   const distinct = mergeProtocols(failures);
   const lines = distinct.slice(0, limit).flatMap(({ failure, protocols, times }) => {
     const repeated = times > protocols.length ? `  ${style.symbols.times}${String(times)}` : '';

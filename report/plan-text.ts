@@ -1,5 +1,9 @@
 /** A plan for people: what will exist, in tables. */
-import type { ClusterPlan, InterfacePlan, LabPlan, MachinePlan, NodePlan, RoutePlan } from '../topology/plan.ts';
+import type { ContainerPlan } from '../topology/docker/docker-plan.ts';
+import type { ClusterPlan, InterfacePlan, LabPlan, MachinePlan, NodePlan, PodInterfacePlan, RoutePlan } from '../topology/plan.ts';
+import { listed } from '../topology/listed.ts';
+import { selects } from '../topology/policy/select.ts';
+import { policyWorld } from '../topology/policy/world.ts';
 import type { ServicePlan, ServicePortPlan } from '../topology/services/service-plan.ts';
 import { counted, printable, table } from './layout.ts';
 import type { Style } from './style.ts';
@@ -8,13 +12,18 @@ import type { Style } from './style.ts';
 export const PODS_LISTED = 40;
 const ROUTES_LISTED = 40;
 const SERVICES_LISTED = 40;
+const POLICIES_LISTED = 40;
 
-/** Renders a {@link LabPlan}, ending with a newline. Tables keep their columns whole, whatever the width. */
-export function renderPlan(plan: LabPlan, style: Style): string {
+/**
+ * Renders a {@link LabPlan}, ending with a newline. Tables keep their columns whole, whatever the width.
+ *
+ * @param needs what the lab needs of a machine, in words; none: nothing is said of it
+ */
+export function renderPlan(plan: LabPlan, style: Style, needs: readonly string[] = []): string {
   const pods = plan.clusters.flatMap((cluster) => cluster.pods);
   const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
   const sections = [
-    heading(plan, style),
+    [...heading(plan, style), ...(needs.length > 0 ? [`needs of the machine: ${needs.join(', ')}`] : [])],
     section(
       'segments',
       ['name', 'cidr', 'mtu', 'switch'],
@@ -22,6 +31,18 @@ export function renderPlan(plan: LabPlan, style: Style): string {
       style,
     ),
     section('machines', ['name', 'role', 'addresses', 'mtu', 'forwarding'], plan.machines.map(machineRow), style),
+    section(
+      'Docker networks',
+      ['host', 'name', 'subnet', 'gateway', 'bridge'],
+      plan.machines.flatMap(({ id, docker }) => (docker?.networks ?? []).map((n) => [id, n.name, n.cidr, n.gateway, n.bridge.name])),
+      style,
+    ),
+    section(
+      'containers',
+      ['name', 'network', 'address', 'mac', 'published'],
+      plan.machines.flatMap(({ docker }) => (docker?.containers ?? []).map(containerRow)),
+      style,
+    ),
     ...plan.clusters.map((cluster) => clusterLines(cluster, style)),
     routes([...plan.machines, ...nodes], style),
     podLines(pods, style),
@@ -29,6 +50,7 @@ export function renderPlan(plan: LabPlan, style: Style): string {
       plan.clusters.flatMap((cluster) => cluster.services),
       style,
     ),
+    policyLines(plan.clusters, style),
   ];
   return `${sections
     .filter((lines) => lines.length > 0)
@@ -67,6 +89,7 @@ function clusterLines(cluster: ClusterPlan, style: Style): string[] {
     ['gateway', (n) => n.gateways.join(' ')],
     ['bridge', (n) => (n.bridge === null ? '' : `${n.bridge.name} ${n.bridge.addresses.map((a) => a.address).join(' ')} mtu ${String(n.bridge.mtuBytes)}`)],
     ['tunnel', (n) => tunnel(n)],
+    ['second networks', (n) => (n.networks ?? []).map(({ network, cidrs, bridge }) => `${network} ${cidrs.join(' ')} bridge ${bridge.name}`).join(', ')],
   ];
   const used = columns.filter(([, value]) => cluster.nodes.some((node) => value(node).trim() !== ''));
   return [
@@ -89,9 +112,14 @@ function cniText({ cni }: ClusterPlan): string {
     case 'bridge':
       return `bridge ${cni.bridge}, routes on the ${cni.routesOn}, ${cni.masquerade ? 'masquerade' : 'no masquerade'}, ${mtu}`;
     case 'flannel':
-      return cni.backend === 'vxlan'
-        ? `flannel vxlan, VNI ${String(cni.vni)}, UDP ${String(cni.port)}${cni.directRouting ? ', direct routing' : ''}, ${mtu}`
-        : `flannel ${cni.backend}, ${mtu}`;
+      switch (cni.backend) {
+        case 'vxlan':
+          return `flannel vxlan, VNI ${String(cni.vni)}, UDP ${String(cni.port)}${cni.directRouting ? ', direct routing' : ''}${cni.docker === true ? ', feeding Docker (history: before CNI, until about 2016)' : ''}, ${mtu}`;
+        case 'host-gw':
+          return `flannel host-gw, ${mtu}`;
+        case 'udp':
+          return `flannel udp (history: before the kernel had VXLAN; kept for debugging), UDP ${String(cni.port)}, ${mtu}`;
+      }
     case 'calico':
       return `calico, encapsulation ${cni.encapsulation}, blocks /${String(cni.blockSize)}, AS ${String(cni.asNumber)}${cni.routeReflectors.length > 0 ? `, reflectors ${cni.routeReflectors.join(' ')}` : ''}, ${mtu}`;
     case 'weave':
@@ -107,7 +135,11 @@ function cniText({ cni }: ClusterPlan): string {
 
 function tunnel(node: NodePlan): string {
   const vxlans = node.vxlans.map((v) => `${v.name} VNI ${String(v.vni)} ${v.addresses.map((a) => a.address).join(' ')} mtu ${String(v.mtuBytes)}`);
-  return [...vxlans, ...(node.ipip === null ? [] : [`${node.ipip.name} mtu ${String(node.ipip.mtuBytes)}`])]
+  const tun =
+    node.tun === undefined
+      ? []
+      : [`${node.tun.name} UDP ${String(node.tun.port)} ${node.tun.addresses.map((a) => a.address).join(' ')} mtu ${String(node.tun.mtuBytes)}`];
+  return [...vxlans, ...tun, ...(node.ipip === null ? [] : [`${node.ipip.name} mtu ${String(node.ipip.mtuBytes)}`])]
     .map((text) => text.replace(/ {2,}/g, ' '))
     .join('; ');
 }
@@ -119,6 +151,16 @@ function machineRow(machine: MachinePlan): string[] {
     addresses(machine),
     unique(machine.interfaces.map((i) => String(i.mtuBytes))).join(' '),
     machine.forwarding ? 'yes' : 'no',
+  ];
+}
+
+function containerRow({ id, network, interface: face, ports }: ContainerPlan): string[] {
+  return [
+    id,
+    network,
+    (face?.addresses ?? []).map((a) => `${a.address}/${String(a.prefixLength)}`).join(' '),
+    face?.mac ?? '',
+    ports.map((p) => `${p.listenAddress}:${String(p.hostPort)}->${String(p.containerPort)}/${p.protocol}`).join(' '),
   ];
 }
 
@@ -146,12 +188,16 @@ function podLines(pods: ClusterPlan['pods'], style: Style): string[] {
     .map((pod) => [
       pod.id,
       pod.node,
-      pod.interface === null ? 'host network' : pod.interface.addresses.map((a) => `${a.address}/${String(a.prefixLength)}`).join(' '),
+      pod.interface === null ? 'host network' : [pod.interface, ...(pod.attachments ?? [])].map(faceText).join(', '),
       pod.interface?.mac ?? '',
       pod.interface === null ? '' : String(pod.interface.mtuBytes),
     ]);
   const lines = section('pods', ['pod', 'node', 'address', 'mac', 'mtu'], rows, style);
   return pods.length <= PODS_LISTED ? lines : [...lines, more(pods.length - PODS_LISTED, 'pod', style)];
+}
+
+function faceText({ addresses: all }: PodInterfacePlan): string {
+  return all.map((a) => `${a.address}/${String(a.prefixLength)}`).join(' ');
 }
 
 /** Ports as `80 → http, 30080/UDP`: of the Service, what they lead to where that is another, and the node port. */
@@ -175,6 +221,21 @@ function serviceLines(services: readonly ServicePlan[], style: Style): string[] 
   return services.length <= SERVICES_LISTED ? lines : [...lines, more(services.length - SERVICES_LISTED, 'service', style)];
 }
 
+/** Each NetworkPolicy, the directions that it isolates, and the pods that it selects in its namespace. */
+function policyLines(clusters: readonly ClusterPlan[], style: Style): string[] {
+  const rows = clusters.flatMap((cluster) => {
+    const { pods, policies } = policyWorld(cluster);
+    return policies.map((policy) => {
+      const selected = pods.filter((pod) => pod.namespace === policy.namespace && selects(policy.pods, pod.labels));
+      const isolates = [...(policy.ingress === null ? [] : ['ingress']), ...(policy.egress === null ? [] : ['egress'])].join(' ');
+      const names = selected.map(({ id }) => id.slice(id.lastIndexOf('/') + 1));
+      return [`${cluster.name}/${policy.id}`, isolates, names.length === 0 ? 'none' : listed(names)];
+    });
+  });
+  const lines = section('policies', ['policy', 'isolates', 'selected pods'], rows.slice(0, POLICIES_LISTED), style);
+  return rows.length <= POLICIES_LISTED ? lines : [...lines, more(rows.length - POLICIES_LISTED, 'policy', style, 'policies')];
+}
+
 function section(title: string, header: readonly string[], rows: readonly (readonly string[])[], style: Style): string[] {
   return rows.length === 0 ? [] : [style.strong(title), ...head(table(header, rows, { indent: 2 }), style)];
 }
@@ -183,8 +244,8 @@ function head([first, ...rest]: readonly string[], style: Style): string[] {
   return first === undefined ? [] : [style.dim(first), ...rest];
 }
 
-function more(n: number, noun: string, style: Style): string {
-  return style.dim(`  ${style.symbols.ellipsis} and ${counted(n, `more ${noun}`)} (--json lists all)`);
+function more(n: number, noun: string, style: Style, plural = `${noun}s`): string {
+  return style.dim(`  ${style.symbols.ellipsis} and ${counted(n, `more ${noun}`, `more ${plural}`)} (--json lists all)`);
 }
 
 function unique(items: readonly string[]): string[] {

@@ -9,10 +9,16 @@ export const SCHEDULERS: Readonly<Record<IpvsScheduler, { readonly title: string
   wrr: { title: 'weighted round robin', rule: 'one after the other, as often as their weights say' },
   lc: { title: 'least connection', rule: 'who has the fewest connections' },
   wlc: { title: 'weighted least connection', rule: 'who has the fewest connections for its weight' },
+  lblc: {
+    title: 'locality-based least connection',
+    rule: 'by the address that is dialled, until that endpoint has more than its weight and another less than half of its own: then as wlc',
+  },
+  lblcr: { title: 'lblc with replication', rule: 'as lblc, with a set of endpoints that grows: of these who has the fewest for its weight' },
   dh: { title: 'destination hashing', rule: 'by the address that is dialled: a Service has one, so one endpoint gets everything' },
   sh: { title: 'source hashing', rule: 'by the address of the client: it keeps its endpoint' },
   sed: { title: 'shortest expected delay', rule: 'who would have the fewest connections for its weight with this one' },
   nq: { title: 'never queue', rule: 'who has none, else as sed' },
+  mh: { title: 'Maglev hashing', rule: 'by the address of the client, which keeps its endpoint; few others move when one comes or goes' },
 };
 
 /** One scheduler's choices; endpoints by index, null where nobody takes the connection. */

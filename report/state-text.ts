@@ -28,6 +28,14 @@ export interface LabDetail {
   /** As it is, where the engine and not the plan chooses names and addresses. */
   readonly observed?: LabPlan;
   readonly faults: readonly { readonly id: string; readonly where: string }[];
+  /** How far its lesson is; null where it has none. */
+  readonly standing: LessonDetail | null;
+}
+
+export interface LessonDetail {
+  readonly title: string;
+  readonly steps: { readonly done: number; readonly total: number };
+  readonly exercise: { readonly name: string; readonly hints: { readonly given: number; readonly total: number } } | null;
 }
 
 /** Table of labs; `now` (ms since the epoch) dates their age. */
@@ -57,8 +65,17 @@ export function renderLab(lab: LabDetail, style: Style, now: number): string {
     ['source', lab.source.path === '' ? 'brought up through the API' : `${lab.source.path}  sha256 ${lab.source.sha256.slice(0, 12)}`],
     ['directory', lab.directory],
     ...lab.faults.map((fault, i) => [i === 0 ? 'faults' : '', style.warn(`${fault.id} at ${fault.where}`)]),
+    ...(lab.standing === null ? [] : [['lesson', lessonText(lab.standing)]]),
   ];
   return `${[style.strong(lab.name), ...table([], facts, { indent: 2 })].join('\n')}\n\n${renderPlan(lab.observed ?? lab.plan, style)}`;
+}
+
+function lessonText({ title, steps, exercise }: LessonDetail): string {
+  return [
+    title,
+    ...(steps.total === 0 ? [] : [`${String(steps.done)} of ${counted(steps.total, 'step')} done`]),
+    ...(exercise === null ? [] : [`exercise ${exercise.name} under way, ${String(exercise.hints.given)} of ${counted(exercise.hints.total, 'hint')} given`]),
+  ].join('; ');
 }
 
 /** The word for a status, coloured. */

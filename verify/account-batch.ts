@@ -57,7 +57,8 @@ export function accountBatch(account: Account, batch: ProbeBatch): void {
     if (!(owned && rowAgrees(batch, row, icmp)) && !passesAlone(account, batch, row)) continue;
     const rtt = batch.rttUs[row] ?? 0;
     const near = ends[client]?.node === ends[server]?.node;
-    if (!sourceNoted && client !== server) {
+    // Of a connection that a declared proxy made anew the server saw the proxy.
+    if (!sourceNoted && client !== server && batch.seenSourceAddress[row] === rowLocal) {
       noteSource(table, client, batch.addresses[batch.seenSourceAddress[row] ?? 0] ?? '');
       sourceNoted = true;
     }
@@ -106,7 +107,9 @@ function passesAlone(account: Account, batch: ProbeBatch, row: number): boolean 
     record.seenSourceAddress !== '' &&
     record.answeredBy === record.server &&
     table.cluster.ends[record.client]?.kind === 'pod' &&
-    record.client !== record.server
+    record.client !== record.server &&
+    // A program in the server's own namespace called, not the client.
+    table.cluster.ends[record.server]?.roles.has(record.seenSourceAddress) !== true
   ) {
     noteSource(table, record.client, record.seenSourceAddress);
   }
@@ -122,6 +125,10 @@ export function contextOf(account: { readonly table: Pick<PairTable, 'cluster'>;
     protocol: account.protocol,
     ownsSource: (address) => ends[client]?.roles.has(address) ?? false,
     nameOf: (index) => ends[index]?.id ?? `endpoint ${index}`,
+    isOwnProxy: (server, address) => {
+      const end = ends[server];
+      return end?.pod?.proxied === true && (end.roles.has(address) || address.startsWith('127.') || address === '::1');
+    },
   };
 }
 

@@ -15,6 +15,12 @@ export interface Cast {
   readonly nobody: ReadonlyMap<string, readonly string[]>;
   /** `10.244.1.2 tcp 8080`: what programs of the lab answer with their names, where no responders can be opened. @default responders are opened */
   readonly serves?: ReadonlySet<string>;
+  /** Identities of the nodes and hosts that ask. @default all of them */
+  readonly machines?: ReadonlySet<string>;
+  /** Ordered pairs of ends: no others are probed. @default asking with answering ends */
+  readonly pairs?: readonly (readonly [client: string, server: string])[];
+  /** Services that are asked for, by all their ports or by one. @default all */
+  readonly services?: readonly { readonly id: string; readonly port: number | null }[];
 }
 
 /** Does something answer there that says who it is? */

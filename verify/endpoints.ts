@@ -75,10 +75,33 @@ export function dialledAddress(end: End, family: Family): string {
   return end.endpoint.addresses.find((one) => one.family === family)?.address ?? '';
 }
 
+/** The pods of a cluster in one of its second networks, each with the address that it has there. Nodes have none. */
+export function endsOfNetwork(cluster: ClusterEnds, network: string): ClusterEnds {
+  const ends = cluster.ends.flatMap((end): readonly End[] => {
+    const face = end.pod?.attachments?.find((one) => one.network === network);
+    if (face === undefined) return [];
+    const addresses = face.addresses.map(({ family, address }) => ({ family, address }));
+    const roles = new Map(addresses.map(({ address }) => [address, face.name]));
+    return [{ ...end, mtuBytes: face.mtuBytes, roles, endpoint: { ...end.endpoint, addresses } }];
+  });
+  return {
+    ...cluster,
+    ends,
+    endpoints: ends.map(({ endpoint }) => endpoint),
+    pods: ends.map((_, index) => index),
+    nodes: [],
+    hostNetworkPods: [],
+    byAddress: new Map(ends.flatMap(({ roles }, index) => [...roles.keys()].map((address) => [address, index] as const))),
+  };
+}
+
 function endsOfCluster(plan: ClusterPlan, cast: Cast | null): ClusterEnds {
   const nodeIndex = new Map(plan.nodes.map((node, index) => [node.name, index]));
   const own = plan.pods.filter((pod) => !pod.hostNetwork && pod.interface !== null && nodeIndex.has(pod.node));
-  const ends = [...own.map((pod) => podEnd(pod, nodeIndex.get(pod.node) ?? 0, plan, cast)), ...plan.nodes.map((node, index) => nodeEnd(node, index, plan))];
+  const ends = [
+    ...own.map((pod) => podEnd(pod, nodeIndex.get(pod.node) ?? 0, plan, cast)),
+    ...plan.nodes.map((node, index) => nodeEnd(node, index, plan, cast)),
+  ];
   const byAddress = new Map<string, number>();
   ends.forEach((end, index) => {
     for (const address of end.roles.keys()) byAddress.set(address, index);
@@ -113,7 +136,7 @@ function podEnd(pod: PodPlan, node: number, plan: ClusterPlan, cast: Cast | null
   };
 }
 
-function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan): End {
+function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan, cast: Cast | null): End {
   const roles = new Map<string, string>();
   const add = (addresses: readonly { readonly address: string }[], role: string): void => {
     for (const one of addresses) if (!roles.has(one.address)) roles.set(one.address, role);
@@ -121,6 +144,7 @@ function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan): End {
   for (const device of node.interfaces) add(device.addresses, `underlay ${device.name}`);
   if (node.bridge !== null) add(node.bridge.addresses, `bridge ${node.bridge.name}`);
   for (const device of node.vxlans) add(device.addresses, `vtep ${device.name}`);
+  if (node.tun !== undefined) add(node.tun.addresses, `tunnel ${node.tun.name}`);
   // What an author's own plugins make on a node is theirs; the gateway that the plan hands to them is what its pods must route to.
   if (plan.cni.type === 'raw' || plan.cni.type === 'kindnet' || plan.cni.type === 'observed')
     add(
@@ -134,8 +158,8 @@ function nodeEnd(node: NodePlan, index: number, plan: ClusterPlan): End {
     node: index,
     nodeId: node.id,
     pod: null,
-    asks: true,
-    asksAll: true,
+    asks: cast?.machines?.has(node.id) ?? true,
+    asksAll: cast?.machines?.has(node.id) ?? true,
     answers: true,
     roles,
     mtuBytes: node.interfaces[0]?.mtuBytes ?? 0,

@@ -6,6 +6,8 @@ import { dialledAddress, type ClusterEnds, type End } from './endpoints.ts';
 import type { FailureClass } from './oracle.ts';
 import type { Deviation } from './pair-table.ts';
 import type { Failure } from './report.ts';
+import type { Run } from './run.ts';
+import { ipArgv } from './ip-argv.ts';
 
 /** How to send a failing probe once more, so that counters move. */
 export interface Again {
@@ -21,6 +23,8 @@ export interface Again {
 export interface ProbedFailure {
   readonly failure: Failure;
   readonly again: Again | null;
+  /** What `again` cannot say: asks once more as it was asked. Nothing is judged. */
+  readonly resend?: (run: Run) => Promise<void>;
 }
 
 /** What a failure of a pair is made of. */
@@ -134,11 +138,10 @@ const NEXT: Readonly<Record<FailureClass, Next>> = {
 
 function nextCommand(plan: LabPlan, cluster: ClusterEnds, client: End, server: End, finding: PairFinding): string {
   const address = dialledAddress(server, finding.family);
-  const six = finding.family === 'ipv6';
-  const save = six ? 'ip6tables-save' : 'iptables-save';
+  const save = finding.family === 'ipv6' ? 'ip6tables-save' : 'iptables-save';
   switch (NEXT[finding.class]) {
     case 'route':
-      return execLine(plan, client.nodeId, ['ip', ...(six ? ['-6'] : []), 'route', 'show', 'match', address]);
+      return execLine(plan, client.nodeId, ipArgv(finding.family, 'route', 'show', 'match', address));
     case 'nat':
       return execLine(plan, natNode(cluster, finding) ?? client.nodeId, [save, '-c', '-t', 'nat']);
     case 'filter':

@@ -1,6 +1,6 @@
 /** After failures: sends some of the failing probes once more between two readings of the kernel, and asks for the causes. */
 import type { Snapshot } from '../engines/port.ts';
-import { FABRIC_NETNS } from '../topology/plan.ts';
+import { FABRIC_NETNS, type LabPlan } from '../topology/plan.ts';
 import type { CheckOutcome } from './checks/check.ts';
 import type { Again, ProbedFailure } from './failure.ts';
 import { crossedNamespaces, probeRequest, type Pair } from './probe-plan.ts';
@@ -16,28 +16,38 @@ export interface Causes {
 /** Failing pairs that are probed again; enough for counters to tell, few enough to cost one deadline. */
 const AGAIN = 50;
 const AGAIN_DEADLINE_MS = 300;
+const PROXIES_AGAIN = 3;
 /** Up to that many namespaces the packet filters of all are listed, each by a process; above, those of nodes, routers and failing pods. */
 const LIST_ALL = 100;
 
-/** The causes of the failures of all checks; none when nothing failed. */
+/** The causes of the failures and remarks of all checks; none when there are none. */
 export async function findCauses(run: Run, outcomes: readonly CheckOutcome[]): Promise<Causes> {
-  const failures = outcomes.flatMap((outcome) => outcome.failures);
+  const failures = outcomes.flatMap((outcome) => [...outcome.failures, ...outcome.remarks]);
   if (failures.length === 0) return { diagnoses: [], names: new Map() };
   const step = 'find causes';
   const started = performance.now();
   run.options.onProgress({ step, phase: 'start', detail: `${failures.length} failures` });
-  const countersBefore = await run.session.snapshot(machineNamespaces(run), { rules: false });
+  const countersBefore = await run.session.snapshot(machineNamespaces(run.plan), { rules: false });
   await probeAgain(run, failures);
+  for (const one of servicesAgain(failures)) await one.resend?.(run);
   const snapshot = await snapshotAll(run, failures);
-  const { explainFailures } = await import('./diagnosis/diagnose.ts');
+  const [{ explainFailures }, { hiddenBehind }] = await Promise.all([import('./diagnosis/diagnose.ts'), import('./diagnosis/hidden.ts')]);
   const given = failures.map((one) => one.failure);
   const found = explainFailures({ plan: run.plan, failures: given, conntrack: run.conntrack, snapshot, countersBefore });
+  run.notLookedAt.push(
+    ...hiddenBehind(
+      found.diagnoses,
+      given,
+      found.names,
+      outcomes.map((outcome) => outcome.result),
+    ),
+  );
   run.options.onProgress({ step, phase: 'end', ms: performance.now() - started });
   return { diagnoses: found.diagnoses, names: new Map(given.map((failure, index) => [failure, found.names[index] ?? ''])) };
 }
 
 /** Probes up to AGAIN failing pairs once more, each as it failed: protocol, family and size. Nothing is judged. */
-async function probeAgain(run: Run, failures: readonly ProbedFailure[]): Promise<void> {
+export async function probeAgain(run: Run, failures: readonly ProbedFailure[]): Promise<void> {
   const groups = new Map<string, { readonly again: Again; readonly pairs: Map<string, Pair> }>();
   let chosen = 0;
   for (const again of inTurn(failures)) {
@@ -61,6 +71,12 @@ async function probeAgain(run: Run, failures: readonly ProbedFailure[]): Promise
   }
 }
 
+/** Of the flows to Services, one behind each of a few proxies: each is a request of its own. */
+function servicesAgain(failures: readonly ProbedFailure[]): readonly ProbedFailure[] {
+  const asked = failures.filter(({ failure, resend }) => failure.door !== undefined && resend !== undefined);
+  return [...new Map(asked.toReversed().map((one) => [one.failure.serverNode, one])).values()].slice(-PROXIES_AGAIN);
+}
+
 /** What can be probed again, in turn over the checks, so that one check's failures do not use the bound up. */
 function inTurn(failures: readonly ProbedFailure[]): readonly Again[] {
   const byCheck = new Map<string, Again[]>();
@@ -75,18 +91,16 @@ function inTurn(failures: readonly ProbedFailure[]): readonly Again[] {
   return Array.from({ length: longest }, (_, turn) => lists.flatMap((list) => list[turn] ?? [])).flat();
 }
 
-function machineNamespaces(run: Run): readonly string[] {
-  return [
-    ...new Set([
-      ...run.clusters.flatMap((cluster) => cluster.plan.nodes.map((node) => node.netns)),
-      ...run.plan.machines.map((machine) => machine.netns),
-      FABRIC_NETNS,
-    ]),
-  ];
+/** Nodes, hosts, routers and the switches between them. */
+export function machineNamespaces(plan: LabPlan): readonly string[] {
+  const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
+  // Where nothing is plugged in, there is no switch.
+  const switches = plan.segments.length === 0 ? [] : [FABRIC_NETNS];
+  return [...new Set([...[...nodes, ...plan.machines].map((machine) => machine.netns), ...switches])];
 }
 
 async function snapshotAll(run: Run, failures: readonly ProbedFailure[]): Promise<Snapshot> {
-  const machines = machineNamespaces(run);
+  const machines = machineNamespaces(run.plan);
   const pods = run.clusters.flatMap((cluster) =>
     cluster.pods.map((pod) => ({ id: cluster.ends[pod]?.id ?? '', netns: cluster.ends[pod]?.endpoint.netns ?? '' })),
   );

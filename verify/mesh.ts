@@ -40,7 +40,7 @@ export async function probeMesh(run: Run): Promise<Mesh> {
 }
 
 async function probeSet(run: Run, table: PairTable, all: Pairs, protocol: ProbeProtocol, family: Family): Promise<void> {
-  const { cluster, width } = table;
+  const { cluster } = table;
   const { pairs, forbidden } = permittedPairs(cluster, all, protocol, family, PROBE_PORT);
   for (const [kind, count] of forbidden) {
     table.forbidden.set(kind, (table.forbidden.get(kind) ?? 0) + count);
@@ -49,6 +49,12 @@ async function probeSet(run: Run, table: PairTable, all: Pairs, protocol: ProbeP
     );
   }
   if (forbidden.size > 0 && pairs.kind === 'list' && pairs.pairs.length === 0) return;
+  await probePairs(run, table, pairs, protocol, family, cluster.plan.name);
+}
+
+/** Probes a set of pairs and enters what came back into their table, whatever policies say. */
+export async function probePairs(run: Run, table: PairTable, pairs: Pairs, protocol: ProbeProtocol, family: Family, title: string): Promise<void> {
+  const { cluster, width } = table;
   const { attempts, deadlineMs } = run.options;
   eachPair(pairs, (client, server) => {
     const pair = client * width + server;
@@ -59,7 +65,7 @@ async function probeSet(run: Run, table: PairTable, all: Pairs, protocol: ProbeP
   if (ports === null) run.notLookedAt.push(`connection tracking of ${protocol}: too many probes to tell them apart by source port`);
   const conntrack = crossedNamespaces(run.plan, cluster);
   const account = { table, protocol, family, attempts, ports, clock: run.session.sight.clock };
-  const summary = await run.probe(probeRequest(cluster, protocol, family, pairs, { attempts, deadlineMs, conntrack }), cluster.plan.name, (batch) =>
+  const summary = await run.probe(probeRequest(cluster, protocol, family, pairs, { attempts, deadlineMs, conntrack }), title, (batch) =>
     accountBatch(account, batch),
   );
   if (ports !== null) accountTranslations(table, summary.conntrack, protocol, family, ports, attempts);

@@ -20,6 +20,8 @@ export interface JudgeContext {
   readonly ownsSource: (address: string) => boolean;
   /** Identity of the endpoint with that index. */
   readonly nameOf: (index: number) => string;
+  /** Is a proxy meant to be in the server, and this an address of its own, from which that proxy would call? @default no proxy is meant to be anywhere */
+  readonly isOwnProxy?: (server: number, address: string) => boolean;
 }
 
 const PASS: Judgement = { verdict: 'pass' };
@@ -45,7 +47,8 @@ export function judgeProbe(record: ProbeRecord, context: JudgeContext): Judgemen
     return fail('rewritten', `server saw destination ${seenDestination}`, dialled);
   }
   const local = sourcePlace(record.localAddress, record.localPort, context.protocol);
-  if (record.seenSourceAddress !== record.localAddress || record.seenSourcePort !== record.localPort) {
+  const proxied = context.protocol === 'tcp' && context.isOwnProxy?.(record.server, record.seenSourceAddress) === true;
+  if (!proxied && (record.seenSourceAddress !== record.localAddress || record.seenSourcePort !== record.localPort)) {
     return fail('rewritten', `server saw ${sourcePlace(record.seenSourceAddress, record.seenSourcePort, context.protocol)}`, local);
   }
   if (record.replyFromAddress !== '' && record.replyFromAddress !== record.dialledAddress) {

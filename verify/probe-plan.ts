@@ -2,11 +2,11 @@
 import type { ProbeProtocol, ProbeRequest } from '../engines/port.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import type { Family } from '../topology/spec.ts';
-import { isAsked } from './cast.ts';
+import { isAsked, type Cast } from './cast.ts';
 import { answerers, askers, podsOnNode, speaks, type ClusterEnds } from './endpoints.ts';
 import { PROBE_PORT } from '../topology/probing.ts';
 import type { SettledOptions } from './options.ts';
-import type { PairClass } from './pair-table.ts';
+import { classOf, type PairClass } from './pair-table.ts';
 import { profiles } from './requirements.ts';
 
 export type Pair = readonly [client: number, server: number];
@@ -57,10 +57,13 @@ export function planPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlyS
 function castPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlySet<PairClass>, options: Pick<SettledOptions, 'profile'>): PairPlan {
   const { cast, nodeIds } = cluster;
   const speaking = (index: number): boolean => speaks(cluster.ends[index], family);
+  if (cast?.pairs !== undefined)
+    return { sets: pairSets(chosenPairs(cluster, cast.pairs, speaking).filter(([client, server]) => kinds.has(classOf(cluster, client, server)))), left: [] };
   const asking = askers(cluster, cluster.pods, 'asks').filter(speaking);
   const asksAll = askers(cluster, asking, 'asksAll');
   const answering = answerers(cluster, cluster.pods).filter(speaking);
   const nodes = cluster.nodes.filter(speaking);
+  const askingNodes = askers(cluster, nodes, 'asks');
   const nodeOf = (index: number): number => cluster.ends[index]?.node ?? 0;
   const own = profiles[options.profile].nodeToPod === 'own-node';
   const pairsOf = (clients: readonly number[], servers: readonly number[], allowed: (client: number, server: number) => boolean): readonly Pair[] =>
@@ -69,7 +72,7 @@ function castPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlySet<Pair
   const toPods = [
     ...(kinds.has('pod-to-pod') ? pairsOf(asking, answering, sampled) : []),
     ...(kinds.has('self') ? asksAll.map((pod): Pair => [pod, pod]) : []),
-    ...(kinds.has('node-to-pod') ? pairsOf(nodes, answering, own ? (client, server) => client === server : sampled) : []),
+    ...(kinds.has('node-to-pod') ? pairsOf(askingNodes, answering, own ? (client, server) => client === server : sampled) : []),
   ];
   const toNodes = kinds.has('pod-to-node') ? pairsOf(asksAll, nodes, sampled) : [];
   const left =
@@ -78,7 +81,20 @@ function castPairs(cluster: ClusterEnds, family: Family, kinds: ReadonlySet<Pair
       : [
           `${cluster.plan.name}: each of ${nodeIds.length} nodes asked ${cast.offsets.length} (itself, and others at even distances), and was asked by as many; the other pairs of nodes were left out`,
         ];
-  return { sets: [toPods, toNodes].filter((pairs) => pairs.length > 0).map((pairs) => ({ kind: 'list', pairs })), left };
+  return { sets: pairSets(toPods, toNodes), left };
+}
+
+function pairSets(...sets: readonly (readonly Pair[])[]): readonly Pairs[] {
+  return sets.filter((pairs) => pairs.length > 0).map((pairs) => ({ kind: 'list', pairs }));
+}
+
+/** The ends that a cast names, by their identities. */
+function chosenPairs(cluster: ClusterEnds, pairs: NonNullable<Cast['pairs']>, speaking: (index: number) => boolean): readonly Pair[] {
+  const index = new Map(cluster.ends.map((end, at) => [end.id, at]));
+  return pairs.flatMap(([from, to]): readonly Pair[] => {
+    const [client, server] = [index.get(from), index.get(to)];
+    return client === undefined || server === undefined || !speaking(client) || !speaking(server) ? [] : [[client, server]];
+  });
 }
 
 /** Calls `visit` for every pair of a set. */

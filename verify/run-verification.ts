@@ -22,7 +22,7 @@ export type { VerifyOptions } from './options.ts';
 export async function verifyLab(session: EngineSession, plan: LabPlan, options: VerifyOptions = {}): Promise<Report> {
   const at = new Date();
   const started = performance.now();
-  const all = Object.values(checks);
+  const all = Object.values(checks).filter(({ concerns }) => concerns?.(plan) ?? true);
   const settled = settleOptions(plan, options, all, session.sight);
   const selected = all.filter((check) => isSelected(check, settled));
   const run = createRun(session, plan, settled, new Set<PairClass>(selected.flatMap((check) => check.pairs)));

@@ -1,3 +1,4 @@
+import type { LabPlan } from '../../topology/plan.ts';
 import type { PairClass } from '../pair-table.ts';
 import type { ProbedFailure } from '../failure.ts';
 import { FAILURE_LIMIT, type CheckResult, type RequirementId, type Verdict } from '../report.ts';
@@ -13,6 +14,8 @@ export interface Check {
   readonly requirement: RequirementId | null;
   /** Kinds of pairs that must be probed for it. */
   readonly pairs: readonly PairClass[];
+  /** Has the lab what it looks at? Else no report tells of it. @default always */
+  readonly concerns?: (plan: LabPlan) => boolean;
   run(run: Run): Promise<CheckOutcome>;
 }
 
@@ -28,6 +31,8 @@ export interface CheckOutcome {
   readonly counts: ProbeCounts;
   /** The failures of `result`, in its order. */
   readonly failures: readonly ProbedFailure[];
+  /** What works, but worse than planned: no failure, and explained like one. */
+  readonly remarks: readonly ProbedFailure[];
 }
 
 /** What a check found, before its verdict. */
@@ -35,6 +40,8 @@ export interface Tally {
   readonly pairs: CheckResult['pairs'];
   readonly counts: ProbeCounts;
   readonly failures: readonly ProbedFailure[];
+  /** @default none */
+  readonly remarks?: readonly ProbedFailure[];
   /** @default the number of failures */
   readonly failuresTotal?: number;
   readonly reasons?: readonly string[];
@@ -69,6 +76,7 @@ export function concludeCheck(check: Pick<Check, 'id' | 'title' | 'requirement'>
   return {
     counts,
     failures,
+    remarks: (tally.remarks ?? []).slice(0, FAILURE_LIMIT),
     result: {
       id: check.id,
       title: check.title,

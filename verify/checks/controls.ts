@@ -13,7 +13,7 @@ import type { Run } from '../run.ts';
 import { concludeCheck, type Check } from './check.ts';
 
 /** Silence within this time is accepted as silence: nobody answers in a lab after that long. */
-const SILENCE_MS = 150;
+export const SILENCE_MS = 150;
 /** What an address that nobody has may do: nothing, or a router or neighbour says so. */
 const NOBODY: ReadonlySet<Outcome> = new Set<Outcome>(['silent', 'no-host', 'unreachable', 'no-route']);
 /** connect() to a route of type blackhole answers EINVAL at once. */

@@ -1,17 +1,18 @@
-import { askServer, resolveNames, type Answer, type Question } from '../dns/ask.ts';
-import { dnsClients, dnsServers, dnsService, DNS_PORT } from '../dns/clients.ts';
+import { answersOf, askServer, resolveNames, type Answer, type Question } from '../dns/ask.ts';
+import { dnsClients, dnsServers, dnsService, DNS_PORT, leadsToDns, withoutDns } from '../dns/clients.ts';
 import { answerProblem, describeExpected, failureClass, type ExpectedAnswer } from '../dns/expect.ts';
 import { dialledAddress, speaks, type ClusterEnds, type End } from '../endpoints.ts';
 import { endFailure, execLine, type ProbedFailure } from '../failure.ts';
-import { FAILURE_LIMIT } from '../report.ts';
 import type { Run } from '../run.ts';
 import { dnsZone, resolveDns } from '../../topology/services/dns-records.ts';
 import { nodeResolvConf, resolvConf } from '../../topology/services/resolv-conf.ts';
 import type { Family } from '../../topology/spec.ts';
-import { concludeCheck, type Check } from './check.ts';
+import type { Check } from './check.ts';
+import { concludeCount, countFailure, startCount, type Count } from './count.ts';
 
 /** Clients that climb at once: each takes a process or two. */
 const TOGETHER = 4;
+const RESEND_MS = 300;
 
 /**
  * One name, asked for rung by rung: of each server by itself, then by each node and a pod of it: of the servers by their pod addresses, of the address of
@@ -24,38 +25,22 @@ export const dnsLadder: Check = {
   requirement: null,
   pairs: [],
   run: async (run) => {
-    const found: Found = { planned: 0, passed: 0, failed: 0, reasons: [], failures: [] };
+    const found = startCount();
     for (const cluster of run.clusters) {
       for (const address of dnsService(cluster)?.clusterIPs ?? []) {
         const family: Family = address.includes(':') ? 'ipv6' : 'ipv4';
         if (run.options.families.includes(family)) await climb(run, cluster, family, address, found);
       }
     }
-    const { planned, passed, failed, reasons, failures } = found;
-    const inconclusive = planned - passed - failed;
-    return concludeCheck(dnsLadder, {
-      pairs: { planned, passed, failed, inconclusive },
-      counts: { ok: passed, failed, inconclusive },
-      failures,
-      failuresTotal: failed,
-      reasons,
-      nothing: 'no cluster of the lab has DNS',
-    });
+    // What neither passed nor failed was not reached.
+    found.inconclusive = found.planned - found.passed - found.failed;
+    return concludeCount(dnsLadder, found, withoutDns(run));
   },
 };
 
-/** Rungs that were to be climbed, and what became of them; what neither passed nor failed was not reached. */
-interface Found {
-  planned: number;
-  passed: number;
-  failed: number;
-  readonly reasons: string[];
-  readonly failures: ProbedFailure[];
-}
-
 const PROTOCOLS = ['udp', 'tcp'] as const;
 
-async function climb(run: Run, cluster: ClusterEnds, family: Family, address: string, found: Found): Promise<void> {
+async function climb(run: Run, cluster: ClusterEnds, family: Family, address: string, found: Count): Promise<void> {
   const asked = questionOf(cluster, family);
   if (asked === null) return;
   const servers = dnsServers(cluster, family)
@@ -79,7 +64,7 @@ async function climb(run: Run, cluster: ClusterEnds, family: Family, address: st
             return client === server || (await ask(run, client, server, dialledAddress(server, family), asked, found));
           }),
         );
-        if (cluster.plan.kubeProxy.mode === 'none') return;
+        if (!leadsToDns(cluster)) return;
         const byName = asksByName(run, cluster, client, address);
         const above = PROTOCOLS.length + (byName ? 1 : 0);
         if (servers.length > 0 && !reached.includes(true)) notClimbed(found, above, `${client.id} reaches no server`);
@@ -90,7 +75,7 @@ async function climb(run: Run, cluster: ClusterEnds, family: Family, address: st
   }
 }
 
-function notClimbed(found: Found, rungs: number, reason: string): false {
+function notClimbed(found: Count, rungs: number, reason: string): false {
   found.planned += rungs;
   if (rungs > 0) found.reasons.push(reason);
   return false;
@@ -108,9 +93,9 @@ function questionOf(cluster: ClusterEnds, family: Family): readonly ExpectedAnsw
 }
 
 /** One rung: true when both protocols were answered. `server` null: whoever is behind the address. */
-async function ask(run: Run, client: End, server: End | null, address: string, asked: readonly ExpectedAnswer[], found: Found): Promise<boolean> {
+async function ask(run: Run, client: End, server: End | null, address: string, asked: readonly ExpectedAnswer[], found: Count): Promise<boolean> {
   found.planned += asked.length;
-  const answers = await tried(() =>
+  const answers = await answersOf(
     askServer(
       run.session,
       client.endpoint.netns,
@@ -127,7 +112,7 @@ async function ask(run: Run, client: End, server: End | null, address: string, a
     const answer = answers[at] ?? { failed: 'silent' };
     const saw = answerProblem(expected, answer);
     if (saw === null) found.passed++;
-    else tell(found, failureOf(run, client, server, address, expected, answer, saw));
+    else countFailure(found, () => failureOf(run, client, server, address, expected, answer, saw));
     return saw;
   });
   return problems.every((saw) => saw === null);
@@ -145,6 +130,9 @@ function failureOf(run: Run, client: End, server: End | null, address: string, e
   const words = [`@${address}`, ...(protocol === 'tcp' ? ['+tcp'] : []), name, type];
   return {
     again: null,
+    resend: async ({ session, options }) => {
+      await askServer(session, client.endpoint.netns, address, [expected.question], Math.min(options.deadlineMs, RESEND_MS));
+    },
     failure: {
       ...failure,
       protocol,
@@ -161,13 +149,13 @@ function asksByName(run: Run, cluster: ClusterEnds, { pod }: End, address: strin
   return pod !== null && resolvConf(pod, cluster.plan, nodeResolvConf(run.plan)).nameservers.includes(address);
 }
 
-async function resolve(run: Run, client: End, family: Family, asked: readonly ExpectedAnswer[], found: Found): Promise<void> {
+async function resolve(run: Run, client: End, family: Family, asked: readonly ExpectedAnswer[], found: Count): Promise<void> {
   const [expected] = asked;
   if (expected === undefined) return;
   found.planned++;
   // With a dot behind, so that the search list has no part in it.
   const name = `${expected.question.name}.`;
-  const answers = await tried(() => resolveNames(run.session, client.endpoint.netns, [{ name, family: family === 'ipv4' ? 4 : 6 }], run.options.deadlineMs));
+  const answers = await answersOf(resolveNames(run.session, client.endpoint.netns, [{ name, family: family === 'ipv4' ? 4 : 6 }], run.options.deadlineMs));
   if (typeof answers === 'string') {
     found.reasons.push(`${client.id}: ${answers}`);
     return;
@@ -179,25 +167,14 @@ async function resolve(run: Run, client: End, family: Family, asked: readonly Ex
     found.passed++;
     return;
   }
-  const { failure } = endFailure(run.plan, client, {
-    check: dnsLadder.id,
-    family,
-    class: 'finding',
-    saw: `${name} by resolv.conf: ${saw}`,
-    expected: wanted.join(', '),
+  countFailure(found, () => {
+    const { failure } = endFailure(run.plan, client, {
+      check: dnsLadder.id,
+      family,
+      class: 'finding',
+      saw: `${name} by resolv.conf: ${saw}`,
+      expected: wanted.join(', '),
+    });
+    return { again: null, failure: { ...failure, next: execLine(run.plan, client.id, ['cat', '/etc/resolv.conf']) } };
   });
-  tell(found, { again: null, failure: { ...failure, next: execLine(run.plan, client.id, ['cat', '/etc/resolv.conf']) } });
-}
-
-function tell(found: Found, failure: ProbedFailure): void {
-  found.failed++;
-  if (found.failures.length < FAILURE_LIMIT) found.failures.push(failure);
-}
-
-async function tried<T>(work: () => Promise<T>): Promise<T | string> {
-  try {
-    return await work();
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

@@ -4,10 +4,11 @@ import { resolvLine } from '../dns/resolv-line.ts';
 import type { ClusterEnds } from '../endpoints.ts';
 import { execLine, type ProbedFailure } from '../failure.ts';
 import type { Run } from '../run.ts';
-import { dnsService } from '../dns/clients.ts';
+import { dnsService, withoutDns } from '../dns/clients.ts';
 import type { PodPlan } from '../../topology/plan.ts';
 import { nodeResolvConf, resolvConf, type ResolvConf } from '../../topology/services/resolv-conf.ts';
-import { concludeCheck, NO_PROBES, type Check } from './check.ts';
+import { NO_PROBES, type Check } from './check.ts';
+import { concludeCount, countFailure, countUnknown, startCount } from './count.ts';
 
 /** Above that many pods of a cluster one of each kind and node is read: each takes a process. */
 const MOST_PODS = 200;
@@ -22,13 +23,11 @@ export const dnsResolvConf: Check = {
   requirement: null,
   pairs: [],
   run: async (run) => {
-    const pairs = { planned: 0, passed: 0, failed: 0, inconclusive: 0 };
-    const failures: ProbedFailure[] = [];
-    const reasons: string[] = [];
+    const count = startCount();
     for (const cluster of run.clusters.filter((one) => dnsService(one) !== undefined)) {
       const pods = podsToRead(run, cluster);
       const nodes = new Map(await Promise.all(cluster.plan.nodes.map(async (node) => [node.name, await nodeConf(run, node.netns)] as const)));
-      pairs.planned += pods.length;
+      count.planned += pods.length;
       for (let at = 0; at < pods.length; at += TOGETHER) {
         const some = pods.slice(at, at + TOGETHER);
         const read = await Promise.all(some.map((pod) => readConf(run, pod)));
@@ -36,21 +35,14 @@ export const dnsResolvConf: Check = {
           const conf = read[index];
           const node = nodes.get(pod.node) ?? null;
           const expected = node === null ? '' : resolvLine(resolvConf(pod, cluster.plan, node));
-          if (node === null) {
-            pairs.inconclusive++;
-            reasons.push(`${pod.id}: the resolv.conf of its node could not be read`);
-          } else if (conf === undefined || typeof conf === 'string') {
-            pairs.inconclusive++;
-            reasons.push(`${pod.id}: ${conf ?? 'not read'}`);
-          } else if (resolvLine(conf) === expected) pairs.passed++;
-          else {
-            pairs.failed++;
-            failures.push(failureOf(run, pod, resolvLine(conf), expected));
-          }
+          if (node === null) countUnknown(count, 1, `${pod.id}: the resolv.conf of its node could not be read`);
+          else if (conf === undefined || typeof conf === 'string') countUnknown(count, 1, `${pod.id}: ${conf ?? 'not read'}`);
+          else if (resolvLine(conf) === expected) count.passed++;
+          else countFailure(count, () => failureOf(run, pod, resolvLine(conf), expected));
         });
       }
     }
-    return concludeCheck(dnsResolvConf, { pairs, counts: NO_PROBES, failures, reasons, nothing: 'no cluster of the lab has DNS' });
+    return concludeCount(dnsResolvConf, count, withoutDns(run), NO_PROBES);
   },
 };
 

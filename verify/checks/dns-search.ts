@@ -1,4 +1,4 @@
-import { resolveNames } from '../dns/ask.ts';
+import { answersOf, resolveNames } from '../dns/ask.ts';
 import { mayAsk, namedClusters } from '../dns/clients.ts';
 import { searchAnswer } from '../dns/expect.ts';
 import { hasOwnResolvers, nodeConf } from '../dns/node-conf.ts';
@@ -9,7 +9,8 @@ import type { PodPlan } from '../../topology/plan.ts';
 import { dnsZone } from '../../topology/services/dns-records.ts';
 import { formatResolvConf, nodeResolvConf, resolvConf, type ResolvConf } from '../../topology/services/resolv-conf.ts';
 import type { Family } from '../../topology/spec.ts';
-import { concludeCheck, type Check } from './check.ts';
+import type { Check } from './check.ts';
+import { concludeCount, countFailure, countUnknown, startCount } from './count.ts';
 
 /** Pods that resolve names: each with a resolv.conf of its own kind. */
 const MOST_PODS = 20;
@@ -26,34 +27,28 @@ export const dnsSearch: Check = {
   pairs: [],
   run: async (run) => {
     const { clusters, nothing } = namedClusters(run);
-    const pairs = { planned: 0, passed: 0, failed: 0, inconclusive: 0 };
-    const failures: ProbedFailure[] = [];
-    const reasons: string[] = [];
+    const count = startCount();
     for (const cluster of clusters) {
       for (const { end, pod } of resolvers(run, cluster)) {
         const conf = resolvConf(pod, cluster.plan, (await nodeConf(run, end.endpoint.node ?? '')) ?? undefined);
         const asked = namesFor(run, cluster, end, conf);
-        pairs.planned += asked.length;
-        const found = await resolve(run, end, asked);
+        count.planned += asked.length;
+        const names = asked.map(({ name, family }) => ({ name, family: family === 'ipv4' ? (4 as const) : (6 as const) }));
+        const found = await answersOf(resolveNames(run.session, end.endpoint.netns, names, run.options.deadlineMs));
         if (typeof found === 'string') {
-          pairs.inconclusive += asked.length;
-          reasons.push(`${end.id}: ${found}`);
+          countUnknown(count, asked.length, `${end.id}: ${found}`);
           continue;
         }
         asked.forEach(({ name, family, expected }, at) => {
           const got = found[at] ?? { failed: 'no answer' };
           const addresses = 'failed' in got ? [] : [...new Set(got)].sort();
-          if (addresses.join() === [...expected].sort().join()) {
-            pairs.passed++;
-            return;
-          }
-          pairs.failed++;
-          failures.push(failureOf(run, end, name, family, 'failed' in got ? got.failed : addresses.join(', '), expected.join(', ') || 'no such name'));
+          const saw = 'failed' in got ? got.failed : addresses.join(', ');
+          if (addresses.join() === [...expected].sort().join()) count.passed++;
+          else countFailure(count, () => failureOf(run, end, name, family, saw, expected.join(', ') || 'no such name'));
         });
       }
     }
-    const counts = { ok: pairs.passed, failed: pairs.failed, inconclusive: pairs.inconclusive };
-    return concludeCheck(dnsSearch, { pairs, counts, failures, reasons, nothing: clusters.length === 0 ? nothing : 'no pod asks the DNS of its cluster' });
+    return concludeCount(dnsSearch, count, clusters.length === 0 ? nothing : 'no pod asks the DNS of its cluster');
   },
 };
 
@@ -104,15 +99,6 @@ function namesFor(run: Run, cluster: ClusterEnds, { pod }: End, conf: ResolvConf
         return expected === null && form !== absent ? [] : [{ name: form, family, expected: expected ?? [] }];
       }),
     );
-}
-
-async function resolve(run: Run, { endpoint }: End, asked: readonly AskedName[]): Promise<Awaited<ReturnType<typeof resolveNames>> | string> {
-  try {
-    const names = asked.map(({ name, family }) => ({ name, family: family === 'ipv4' ? (4 as const) : (6 as const) }));
-    return await resolveNames(run.session, endpoint.netns, names, run.options.deadlineMs);
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }
 
 function failureOf(run: Run, end: End, name: string, family: Family, saw: string, expected: string): ProbedFailure {

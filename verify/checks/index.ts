@@ -1,5 +1,6 @@
 /** All checks, in the order in which they run and are reported. */
 import type { ServiceCheckId } from '../services/judge.ts';
+import { attachments } from './attachments.ts';
 import type { Check } from './check.ts';
 import { controls } from './controls.ts';
 import { dnsLadder } from './dns-ladder.ts';
@@ -7,6 +8,7 @@ import { dnsRecords } from './dns-records.ts';
 import { dnsResolvConf } from './dns-resolv-conf.ts';
 import { dnsSearch } from './dns-search.ts';
 import { ingress } from './ingress.ts';
+import { inventoryCniCheck } from './inventory-cni.ts';
 import { loss } from './loss.ts';
 import { policyMatrix } from './policy-matrix.ts';
 import { r1PodToPod } from './r1-pod-to-pod.ts';
@@ -35,6 +37,8 @@ export type CheckId =
   | 'size-sweep'
   | 'loss'
   | 'controls'
+  | 'inventory-cni'
+  | 'attachments'
   | ServiceCheckId
   | 'service-udp-reuse'
   | 'ingress'
@@ -53,6 +57,8 @@ export const checks: Readonly<Record<CheckId, Check>> = {
   'size-sweep': sizeSweep,
   loss,
   controls,
+  'inventory-cni': inventoryCniCheck,
+  attachments,
   'service-cluster-ip': serviceClusterIp,
   'service-from-node': serviceFromNode,
   'service-hairpin': serviceHairpin,

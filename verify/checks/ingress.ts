@@ -10,12 +10,12 @@ import type { ClusterEnds } from '../endpoints.ts';
 import { execLine, type ProbedFailure } from '../failure.ts';
 import { MOST_REQUESTS, plannedRequests, type PlannedRequest } from '../ingress/requests.ts';
 import type { FailureClass } from '../oracle.ts';
-import { FAILURE_LIMIT } from '../report.ts';
 import type { Run } from '../run.ts';
 import { hostEndpoint, isHost, planFlows, type ServiceFlow } from '../services/flows.ts';
 import { hostsWithoutWay } from '../services/observe.ts';
 import { standOnPolicy } from '../services/policy-stand.ts';
-import { concludeCheck, type Check } from './check.ts';
+import type { Check } from './check.ts';
+import { concludeCount, countFailure, startCount } from './count.ts';
 
 /** Clients of a kind at most. */
 const MOST_CLIENTS = 5;
@@ -31,8 +31,7 @@ export const ingress: Check = {
   requirement: null,
   pairs: [],
   run: async (run) => {
-    const pairs = { planned: 0, passed: 0, failed: 0, inconclusive: 0 };
-    const failures: ProbedFailure[] = [];
+    const count = startCount();
     const clusters = run.clusters.filter(({ plan }) => servedIngresses(plan.objects).length > 0);
     const served = clusters.filter(({ plan }) => controllerPods(plan).length > 0 && plan.kubeProxy.mode !== 'none');
     const http = run.session.http?.bind(run.session);
@@ -59,26 +58,16 @@ export const ingress: Check = {
         stand.flows.forEach((flow, at) =>
           stand.asked.forEach((one, nth) => {
             if (one.servers.some((server) => shut.has(server))) return;
-            pairs.planned++;
+            count.planned++;
             const reply = replies[at]?.[nth] ?? { failed: 'silent' };
             const wrong = problemOf(one, reply);
-            if (wrong === null) pairs.passed++;
-            else {
-              pairs.failed++;
-              if (failures.length < FAILURE_LIMIT) failures.push(failureOf(run, flow, one, wrong));
-            }
+            if (wrong === null) count.passed++;
+            else countFailure(count, () => failureOf(run, flow, one, wrong));
           }),
         );
       }
     }
-    const counts = { ok: pairs.passed, failed: pairs.failed, inconclusive: pairs.inconclusive };
-    return concludeCheck(ingress, {
-      pairs,
-      counts,
-      failures,
-      failuresTotal: pairs.failed,
-      nothing: nothing(clusters, http === undefined, served),
-    });
+    return concludeCount(ingress, count, nothing(clusters, http === undefined, served));
   },
 };
 

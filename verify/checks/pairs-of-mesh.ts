@@ -3,11 +3,19 @@ import { createHistogram, mergeLatency, summariseLatency } from '../latency.ts';
 import { cellOf, classOf, pairVerdict, type Deviation, type PairClass, type PairTable } from '../pair-table.ts';
 import { FAILURE_LIMIT } from '../report.ts';
 import type { Run } from '../run.ts';
-import { concludeCheck, type Check, type CheckOutcome } from './check.ts';
+import { concludeCheck, type Check, type CheckOutcome, type Tally } from './check.ts';
 
 /** Judges one kind of pairs of the mesh: a pair passes when every attempt of every protocol and family of it passed. */
 export async function judgePairs(run: Run, check: Check, kind: PairClass, nothing: string): Promise<CheckOutcome> {
   const { tables } = await run.mesh();
+  const forbidden = tables.some((table) => table.forbidden.has(kind));
+  return concludeCheck(check, { ...tallyPairs(run, check, kind, tables), nothing: forbidden ? 'policies leave no pair of this kind open' : nothing });
+}
+
+type PairTally = Required<Omit<Tally, 'remarks' | 'observedOnly' | 'nothing'>>;
+
+/** One kind of pairs of some tables, added up. */
+export function tallyPairs(run: Run, check: Pick<Check, 'id'>, kind: PairClass, tables: readonly PairTable[]): PairTally {
   const pairs = { planned: 0, passed: 0, failed: 0, inconclusive: 0 };
   const counts = { ok: 0, failed: 0, inconclusive: 0 };
   const latency = createHistogram();
@@ -28,17 +36,7 @@ export async function judgePairs(run: Run, check: Check, kind: PairClass, nothin
       if (failures.length < FAILURE_LIMIT) failures.push(deviationFailure(run.plan, table.cluster, check.id, deviation, run.options.attempts));
     }
   }
-  const forbidden = tables.some((table) => table.forbidden.has(kind));
-  return concludeCheck(check, {
-    pairs,
-    counts,
-    failures,
-    failuresTotal,
-    reasons,
-    lost,
-    latencyUs: summariseLatency(latency),
-    nothing: forbidden ? 'policies leave no pair of this kind open' : nothing,
-  });
+  return { pairs, counts, failures, failuresTotal, reasons, lost, latencyUs: summariseLatency(latency) };
 }
 
 /** Adds the pairs of a kind up; returns how many failures there are, one per pair, protocol and family. */

@@ -8,7 +8,7 @@ import { enforcesPolicies } from '../policy/enforcement.ts';
 import { worldOf } from '../policy/world.ts';
 import { FAILURE_LIMIT } from '../report.ts';
 import type { Run } from '../run.ts';
-import { IN_USE } from '../services/observe.ts';
+import { isPortTaken, unusableAmong } from '../unusable.ts';
 import { concludeCheck, type Check } from './check.ts';
 
 /** Connections per cell that must pass: loss is told from a policy by coming and going. */
@@ -19,7 +19,8 @@ const MOST_SERVERS = 400;
 /**
  * The truth table of the policies against what every pod and node gets from every pod, and pods and hosts from each other where
  * routes join them: what they allow must be answered, what they block must not.
- * Responders are asked by themselves first, so that silence is no closed port. A refusal where silence was expected is blocked, too, and is told.
+ * Responders are asked by themselves first, so that silence is no closed port; where programs of the lab answer, their pods must be ready, or have answered
+ * somebody. A refusal where silence was expected is blocked, too, and is told.
  * Where the CNI enforces nothing the table is looked at, and not judged.
  */
 export const policyMatrix: Check = {
@@ -97,8 +98,12 @@ async function judgeCluster(run: Run, cluster: ClusterEnds, found: Found): Promi
     all.map(({ cell }) => cell),
   );
   if (enforced === true) {
-    for (const { cell, seen, unusable } of all.filter((one) => !isOccupied(one))) judgeCell(run, cluster, cell, seen, unusable, found);
-    const occupied = new Set(all.filter(isOccupied).map(({ cell }) => `${cluster.ends[cell.server]?.id ?? ''} ${cell.protocol} ${cell.port}`));
+    const heard = new Set(all.flatMap(({ cell, seen }) => (seen.outcomes.some(isAnswer) ? [listenerOf(cell)] : [])));
+    for (const { cell, seen, unusable } of all.filter((one) => !isPortTaken(one.unusable)))
+      judgeCell(run, cluster, cell, seen, unusable ?? (mayBeDeaf(cluster, cell, heard) ? DEAF : null), found);
+    const occupied = new Set(
+      all.filter(({ unusable }) => isPortTaken(unusable)).map(({ cell }) => `${cluster.ends[cell.server]?.id ?? ''} ${cell.protocol} ${cell.port}`),
+    );
     for (const place of occupied) found.left.push(`policies for ${place}: a program of the lab serves it, which does not say who answers`);
     const rejected = all.filter(({ cell, seen }) => cell.stand.stand === 'blocked' && seen.outcomes.includes('refused')).length;
     if (rejected > 0) run.observations.push({ id: 'policy-refusals', title: 'blocked connections that were refused, not dropped', value: `${rejected}` });
@@ -114,8 +119,6 @@ async function judgeCluster(run: Run, cluster: ClusterEnds, found: Found): Promi
       : `whether ${who} enforces NetworkPolicies is not known: ${open} of ${blocked.length} cells that they block are open`,
   );
 }
-
-const isOccupied = ({ unusable }: { readonly unusable: string | null }): boolean => unusable !== null && IN_USE.test(unusable);
 
 async function probeCells(
   run: Run,
@@ -158,11 +161,10 @@ async function probeCells(
     });
     asked.forEach((cell, index) => {
       const [client, server] = pairs[index] ?? [0, 0];
-      const bad = [endpoints[client]?.id ?? '', endpoints[server]?.id ?? ''].find((id) => unusable[id] !== undefined);
       judged.push({
         cell,
         seen: seen.get(`${client} ${server}`) ?? { outcomes: [], wrong: false },
-        unusable: bad === undefined ? null : `${bad}: ${unusable[bad] ?? ''}`,
+        unusable: unusableAmong(unusable, [endpoints[client]?.id ?? '', endpoints[server]?.id ?? '']),
       });
     });
   }
@@ -170,6 +172,15 @@ async function probeCells(
 }
 
 const placeOf = ({ server, port }: PolicyCell): string => `${server} ${port}`;
+const isAnswer = (outcome: Outcome): boolean => outcome === 'ok' || outcome === 'stalled';
+const listenerOf = ({ server, protocol, port }: PolicyCell): string => `${server} ${protocol} ${port}`;
+
+const DEAF = 'the pod is not ready, and answers nobody at that port: whether a policy keeps this client from it is not known';
+
+/** Where programs of the lab answer, no responder was opened and asked by itself: a pod that is not ready may not listen at all. */
+function mayBeDeaf({ cast, ends }: ClusterEnds, cell: PolicyCell, heard: ReadonlySet<string>): boolean {
+  return cell.stand.stand === 'blocked' && cast?.serves !== undefined && ends[cell.server]?.pod?.ready === false && !heard.has(listenerOf(cell));
+}
 
 function serverEndpoint(cluster: ClusterEnds, { server, port, family }: PolicyCell): Endpoint {
   const end = cluster.ends[server];
@@ -179,7 +190,7 @@ function serverEndpoint(cluster: ClusterEnds, { server, port, family }: PolicyCe
 
 function judgeCell(run: Run, cluster: ClusterEnds, cell: PolicyCell, { outcomes, wrong }: Seen, unusable: string | null, found: Found): void {
   const blocked = cell.stand.stand === 'blocked';
-  const answered = outcomes.filter((outcome) => outcome === 'ok' || outcome === 'stalled').length;
+  const answered = outcomes.filter(isAnswer).length;
   const strange = outcomes.find((outcome) => (blocked ? outcome !== 'silent' && outcome !== 'refused' : outcome !== 'ok'));
   const unknown = unusable ?? (outcomes.length < (blocked ? 1 : ATTEMPTS) || outcomes.includes('not-run') ? 'answers are missing' : null);
   const lost = !blocked && answered > 0 && answered < outcomes.length ? 'lost now and then: no policy does that' : null;

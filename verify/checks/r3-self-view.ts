@@ -1,12 +1,14 @@
 import type { NamespaceSnapshot } from '../../engines/port.ts';
 import { cidrContains, parseCidr, tryParseAddress, type Cidr } from '../../topology/cidr.ts';
+import { listed } from '../../topology/listed.ts';
 import type { NodePlan } from '../../topology/plan.ts';
 import type { Family } from '../../topology/spec.ts';
 import { dialledAddress, speaks, type ClusterEnds, type End } from '../endpoints.ts';
-import { endFailure, type ProbedFailure } from '../failure.ts';
+import { endFailure } from '../failure.ts';
 import type { PairTable } from '../pair-table.ts';
 import type { Run } from '../run.ts';
-import { concludeCheck, NO_PROBES, type Check } from './check.ts';
+import { NO_PROBES, type Check } from './check.ts';
+import { concludeCount, countFailure, countUnknown, startCount } from './count.ts';
 
 /**
  * R3: the address that the API shows (the plan) = the addresses on the pod's own interface = the source that every peer observed; inside
@@ -20,9 +22,8 @@ export const r3SelfView: Check = {
   pairs: ['pod-to-pod'],
   run: async (run) => {
     const [{ tables }, snapshot] = await Promise.all([run.mesh(), run.podSnapshot()]);
-    const pairs = { planned: 0, passed: 0, failed: 0, inconclusive: 0 };
-    const failures: ProbedFailure[] = [];
-    const reasons: string[] = [];
+    const count = startCount();
+    const more: string[] = [];
     for (const table of tables) {
       const owners = ownersOf(table.cluster, snapshot.namespaces);
       const ranges = new Map(table.cluster.plan.nodes.map((node) => [node.id, rangesOf(table.cluster, node)]));
@@ -31,20 +32,18 @@ export const r3SelfView: Check = {
         if (end === undefined) continue;
         for (const family of run.options.families.filter((one) => speaks(end, one))) {
           const view = viewPod(run, table, index, end, family, snapshot.namespaces[end.endpoint.netns], owners, ranges.get(end.nodeId) ?? []);
-          pairs.planned++;
-          if (view.saw !== null) {
-            pairs.failed++;
-            failures.push(endFailure(run.plan, end, { check: r3SelfView.id, family, class: 'address-differs', saw: view.saw, expected: view.expected }));
-          } else if (view.unknown !== null) {
-            pairs.inconclusive++;
-            reasons.push(view.unknown);
-          } else {
-            pairs.passed++;
-          }
+          const { saw, expected, unknown } = view;
+          count.planned++;
+          if (saw === null && view.more.length > 0) more.push(`${end.id}: ${view.more.join(', ')}`);
+          if (saw !== null) countFailure(count, () => endFailure(run.plan, end, { check: r3SelfView.id, family, class: 'address-differs', saw, expected }));
+          else if (unknown !== null) countUnknown(count, 1, unknown);
+          else count.passed++;
         }
       }
     }
-    return concludeCheck(r3SelfView, { pairs, counts: NO_PROBES, failures, reasons, nothing: 'no pod has an interface of its own' });
+    // An address that a router's advertisement gave, say: whether it is spoken from is what the peers say.
+    if (more.length > 0) run.observations.push({ id: 'more-pod-addresses', title: 'addresses on pods beside the planned ones', value: listed(more) });
+    return concludeCount(r3SelfView, count, 'no pod has an interface of its own', NO_PROBES);
   },
 };
 
@@ -53,6 +52,8 @@ interface PodView {
   readonly saw: string | null;
   readonly expected: string;
   readonly unknown: string | null;
+  /** Addresses of its interface beside the planned one. */
+  readonly more: readonly string[];
 }
 
 function viewPod(
@@ -66,13 +67,15 @@ function viewPod(
   ranges: readonly Cidr[],
 ): PodView {
   const planned = dialledAddress(end, family);
-  const same: PodView = { saw: null, expected: planned, unknown: null };
-  if (namespace === undefined) return { ...same, unknown: `${end.id}: its interface could not be read` };
+  if (namespace === undefined) return { saw: null, expected: planned, unknown: `${end.id}: its interface could not be read`, more: [] };
   const own = ownAddresses(namespace, end, family);
-  if (own.length !== 1 || own[0] !== planned)
+  const same: PodView = { saw: null, expected: planned, unknown: null, more: own.filter((address) => address !== planned) };
+  if (!own.includes(planned))
     return { ...same, saw: `the pod's interface has ${own.length === 0 ? 'no address' : own.join(', ')}`, expected: `${planned}, as the API shows` };
-  const others = (owners.get(planned) ?? []).filter((id) => id !== end.id);
-  if (others.length > 0) return { ...same, saw: `${planned} is also on ${others.slice(0, 5).join(', ')}`, expected: 'an address that one pod has' };
+  for (const address of own) {
+    const others = (owners.get(address) ?? []).filter((id) => id !== end.id);
+    if (others.length > 0) return { ...same, saw: `${address} is also on ${others.slice(0, 5).join(', ')}`, expected: 'an address that one pod has' };
+  }
   if (ranges.length === 0)
     noteOnce(
       run,

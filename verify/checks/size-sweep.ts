@@ -10,7 +10,9 @@ import { PROBE_PORT } from '../../topology/probing.ts';
 import { isPermitted } from '../policy/stand.ts';
 import { probeRequest, type Pair } from '../probe-plan.ts';
 import type { Run } from '../run.ts';
+import { unusableAmong } from '../unusable.ts';
 import { concludeCheck, type Check } from './check.ts';
+import { countFragments, remarkFragments } from './fragments.ts';
 
 /** Smallest payload a probe can have: it carries the nonce. */
 const SMALL_BYTES = 16;
@@ -26,7 +28,8 @@ const DEVIANTS = 200;
 /**
  * Sizes between every ordered pair of nodes (one pair of pods each, the same node included): the smallest probe, MTU - 1 and MTU must
  * arrive whole, MTU + 1 must be refused by the sender's own kernel. UDP and ICMP with DF decide: segmentation offload lets TCP cross a
- * link that is too small. TCP streams 64 KiB both ways.
+ * link that is too small. TCP streams 64 KiB both ways. What works, but worse than planned, is remarked and no failure: a path whose
+ * smaller MTU the sender is told (RFC 1191, RFC 8201), and overlays that fragment.
  */
 export const sizeSweep: Check = {
   id: 'size-sweep',
@@ -36,7 +39,8 @@ export const sizeSweep: Check = {
   pairs: [],
   run: async (run) => {
     const [snapshot, deadlineMs, { tables }] = await Promise.all([run.podSnapshot(), run.followUpMs(), run.mesh()]);
-    const found: Found = { pairs: new Map(), failures: [], reasons: new Set(), ok: 0, failed: 0, inconclusive: 0, lost: 0 };
+    const found: Found = { pairs: new Map(), failures: [], remarks: [], reasons: new Set(), ok: 0, failed: 0, inconclusive: 0, lost: 0 };
+    const fragments = await countFragments(run);
     for (const table of tables) {
       const { cluster } = table;
       for (const family of run.options.families.filter((one) => cluster.plan.families.includes(one))) {
@@ -53,12 +57,14 @@ export const sizeSweep: Check = {
     }
     if (run.session.sight.df && run.options.protocols.every((protocol) => protocol === 'tcp'))
       run.notLookedAt.push('sizes with DF: only TCP was asked for, and TCP cannot show a small MTU');
+    found.remarks.push(...remarkFragments(run, sizeSweep.id, fragments, await countFragments(run)));
     const verdicts = [...found.pairs.values()];
     const count = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length;
     return concludeCheck(sizeSweep, {
       pairs: { planned: verdicts.length, passed: count('pass'), failed: count('fail'), inconclusive: count('inconclusive') },
       counts: { ok: found.ok, failed: found.failed, inconclusive: found.inconclusive },
       failures: found.failures,
+      remarks: found.remarks,
       reasons: [...found.reasons],
       lost: found.lost,
       nothing: 'no two pods with interfaces of their own',
@@ -72,6 +78,7 @@ interface Found {
   /** `client>server` → verdict over all sizes and protocols. */
   readonly pairs: Map<string, Verdict>;
   readonly failures: ProbedFailure[];
+  readonly remarks: ProbedFailure[];
   readonly reasons: Set<string>;
   ok: number;
   failed: number;
@@ -165,6 +172,7 @@ async function sweep(
       judgeSize(run, cluster, family, protocol, pair, answers.of(pair), answers.unusable(pair), found, {
         attempts: PER_SIZE,
         payloadBytes,
+        fits: bytes <= actualMtu(cluster, pair[0], snapshot),
         what: `packets of ${bytes} bytes with DF (MTU ${actualMtu(cluster, pair[0], snapshot)})`,
       });
     }
@@ -179,6 +187,7 @@ async function stream(run: Run, cluster: ClusterEnds, family: Family, pairs: rea
     judgeSize(run, cluster, family, 'tcp', pair, answers.of(pair), answers.unusable(pair), found, {
       attempts: 1,
       payloadBytes: null,
+      fits: false,
       what: `a stream of ${STREAM_BYTES} bytes both ways`,
     });
   }
@@ -208,19 +217,17 @@ async function collect(
       else known.push(record);
     }
   });
-  const reason = (index: number): string | null => {
-    const id = cluster.ends[index]?.id ?? '';
-    return summary.unusable[id] === undefined ? null : `${id}: ${summary.unusable[id]}`;
-  };
   return {
     of: ([client, server]) => (records.get(`${client}>${server}`) ?? []).sort((a, b) => a.attempt - b.attempt),
-    unusable: ([client, server]) => reason(server) ?? reason(client),
+    unusable: ([client, server]) => unusableAmong(summary.unusable, [cluster.ends[server]?.id ?? '', cluster.ends[client]?.id ?? '']),
   };
 }
 
 interface Asked {
   readonly attempts: number;
   readonly payloadBytes: number | null;
+  /** The sender's own interface takes the packets: "too big" then is what a router on the way said. */
+  readonly fits: boolean;
   readonly what: string;
 }
 
@@ -242,12 +249,12 @@ function judgeSize(
   const first = judgements.findIndex((one) => one.verdict === 'fail');
   const judgement = judgements[first];
   if (unusable === null && judgement?.verdict === 'fail') {
-    const bad = judgements.filter((one) => one.verdict === 'fail').length;
+    const told = asked.fits && isTold(records.map((record) => record.outcome));
+    const bad = told ? 0 : judgements.filter((one) => one.verdict === 'fail').length;
     found.failed += bad;
     found.ok += judgements.length - bad;
-    found.lost += records.filter((record) => record.outcome === 'silent' || record.outcome === 'stalled').length;
-    const outcomes = records.map((record) => record.outcome);
-    found.failures.push(
+    found.lost += told ? 0 : records.filter((record) => record.outcome === 'silent' || record.outcome === 'stalled').length;
+    (told ? found.remarks : found.failures).push(
       pairFailure(run.plan, cluster, {
         check: sizeSweep.id,
         client: pair[0],
@@ -256,12 +263,12 @@ function judgeSize(
         family,
         attempt: first,
         ...(asked.payloadBytes === null ? {} : { payloadBytes: asked.payloadBytes }),
-        class: isPathMtu(outcomes) ? 'too-big' : judgement.class,
-        saw: `${asked.what}: ${isPathMtu(outcomes) ? 'the first was lost, then the kernel knew of a smaller path MTU (EMSGSIZE)' : `${judgement.saw} (${bad} of ${attempts})`}`,
+        class: told ? 'too-big' : judgement.class,
+        saw: `${asked.what}: ${told ? 'a router on the way told the kernel of a smaller path MTU (EMSGSIZE)' : `${judgement.saw} (${bad} of ${attempts})`}`,
         expected: `${asked.what} arrive whole`,
       }),
     );
-    enter(found, pair, 'fail');
+    enter(found, pair, told ? 'pass' : 'fail');
     return;
   }
   if (unknown !== null) {
@@ -274,9 +281,10 @@ function judgeSize(
   enter(found, pair, 'pass');
 }
 
-/** Lost, and then known to be too big: a router on the way answered with the MTU of the next hop. */
-function isPathMtu(outcomes: readonly Outcome[]): boolean {
-  return outcomes[0] === 'silent' && outcomes.slice(1).some((outcome) => outcome === 'too-big');
+/** Known to be too big, at the latest after the first was lost: a router on the way answered it with the MTU of the next hop. */
+function isTold(outcomes: readonly Outcome[]): boolean {
+  const known = outcomes[0] === 'silent' ? outcomes.slice(1) : outcomes;
+  return known.length > 0 && known.every((outcome) => outcome === 'too-big');
 }
 
 function judgeControl(cluster: ClusterEnds, pair: Pair, bytes: number, records: readonly ProbeRecord[], found: Found): void {

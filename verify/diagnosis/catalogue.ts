@@ -70,9 +70,15 @@ export const diagnosisKinds = {
     severity: 'fail',
     lookAlikes: ['port-not-listening'],
   },
+  'mixed-iptables-backends': {
+    title: 'both backends of iptables hold rules, and each lists its own only',
+    checks: ['r1-pod-to-pod'],
+    severity: 'fail',
+    lookAlikes: ['policy-drops', 'forward-policy-drops'],
+  },
   'port-not-listening': {
     title: 'nothing listens on the port',
-    checks: ['controls'],
+    checks: ['controls', 'ingress'],
     severity: 'fail',
     lookAlikes: ['filter-rejects'],
   },
@@ -110,7 +116,25 @@ export const diagnosisKinds = {
     title: 'a foreign route takes part of the pod range',
     checks: ['r1-pod-to-pod'],
     severity: 'fail',
-    lookAlikes: ['route-points-elsewhere'],
+    lookAlikes: ['route-points-elsewhere', 'duplicate-pod-cidr'],
+  },
+  'duplicate-pod-cidr': {
+    title: 'two nodes have the same range of pods',
+    checks: ['r1-pod-to-pod', 'r2-node-to-pod'],
+    severity: 'fail',
+    lookAlikes: ['route-points-elsewhere', 'pod-cidr-overlaps', 'no-route-to-pod-cidr'],
+  },
+  'node-address-not-unique': {
+    title: 'several nodes have the address by which others reach them',
+    checks: ['r1-pod-to-pod', 'r2-node-to-pod'],
+    severity: 'fail',
+    lookAlikes: ['fdb-points-elsewhere', 'overlay-mismatch'],
+  },
+  'conntrack-table-full': {
+    title: 'connection tracking has no room for new connections',
+    checks: ['r1-pod-to-pod', 'r2-node-to-pod', 'loss'],
+    severity: 'fail',
+    lookAlikes: ['packet-loss', 'forward-policy-drops'],
   },
   'reverse-path-filter-drops': {
     title: 'strict reverse path filtering drops pod traffic that comes in by another way than it would go out',
@@ -149,10 +173,17 @@ export const diagnosisKinds = {
     lookAlikes: ['stale-neighbour'],
   },
   'duplicate-mac': {
-    title: 'two pods of one bridge have the same MAC',
+    title: 'two pods of one bridge, or two nodes of one network, have the same MAC',
     checks: ['r1-pod-to-pod'],
     severity: 'fail',
     lookAlikes: ['duplicate-pod-ip'],
+  },
+  'node-not-unique': {
+    title: 'two nodes have the same host name or machine-id, as clones have',
+    // Nothing that a probe could show.
+    checks: [],
+    severity: 'warn',
+    lookAlikes: ['duplicate-mac'],
   },
   'address-differs-from-plan': {
     title: 'an address on the interface is not the planned one',
@@ -182,7 +213,7 @@ export const diagnosisKinds = {
     title: 'a forwarding entry of the overlay leads to a wrong node',
     checks: ['r1-pod-to-pod'],
     severity: 'fail',
-    lookAlikes: ['vtep-mac-wrong', 'overlay-port-blocked', 'vni-mismatch'],
+    lookAlikes: ['vtep-mac-wrong', 'node-address-not-unique', 'overlay-port-blocked', 'vni-mismatch'],
   },
   'vtep-mac-wrong': {
     title: 'the overlay addresses a wrong MAC',
@@ -216,7 +247,7 @@ export const diagnosisKinds = {
   },
   'overlay-checksum-bad': {
     title: 'outer packets of the overlay arrive with a bad checksum',
-    checks: ['r1-pod-to-pod', 'loss'],
+    checks: ['service-cluster-ip', 'loss', 'r1-pod-to-pod'],
     severity: 'fail',
     lookAlikes: ['packet-loss'],
   },
@@ -248,7 +279,13 @@ export const diagnosisKinds = {
     title: "a server of the cluster's DNS does not run",
     checks: ['dns-ladder', 'dns-records', 'dns-search'],
     severity: 'fail',
-    lookAlikes: ['dns-vip-not-programmed', 'policy-blocks-dns'],
+    lookAlikes: ['dns-vip-not-programmed', 'policy-blocks-dns', 'dns-forwarding-loop'],
+  },
+  'dns-forwarding-loop': {
+    title: "a server of the cluster's DNS passes questions on to itself, found the loop and ended",
+    checks: ['dns-ladder', 'dns-records', 'dns-search'],
+    severity: 'fail',
+    lookAlikes: ['dns-server-down', 'dns-vip-not-programmed', 'policy-blocks-dns'],
   },
   'dns-vip-not-programmed': {
     title: 'the proxy of a node does not lead the address of the DNS Service to a server',
@@ -266,7 +303,7 @@ export const diagnosisKinds = {
     title: 'packets are lost at random',
     checks: ['loss', 'r1-pod-to-pod'],
     severity: 'fail',
-    lookAlikes: ['overlay-checksum-bad'],
+    lookAlikes: ['overlay-checksum-bad', 'conntrack-table-full'],
   },
   'hairpin-disabled': {
     title: 'the bridge of a node sends no frame back to the pod it came from',
@@ -290,7 +327,13 @@ export const diagnosisKinds = {
     title: 'the proxy of a node does not know a Service',
     checks: ['service-cluster-ip', 'service-from-node'],
     severity: 'fail',
-    lookAlikes: ['service-has-no-endpoints', 'endpoint-is-dead'],
+    lookAlikes: ['service-has-no-endpoints', 'endpoint-is-dead', 'node-has-no-service-route'],
+  },
+  'node-has-no-service-route': {
+    title: 'a node has no route to the addresses of Services, and its own connections find none before the proxy is asked',
+    checks: ['service-from-node'],
+    severity: 'fail',
+    lookAlikes: ['service-not-programmed', 'no-route-to-pod-cidr'],
   },
   'service-has-no-endpoints': {
     title: 'the proxy refuses a Service for want of ready endpoints',
@@ -322,11 +365,48 @@ export const diagnosisKinds = {
     severity: 'fail',
     lookAlikes: ['service-not-programmed', 'forward-policy-drops'],
   },
+  'foreign-cni-config': {
+    title: 'a node does not attach new pods by its planned CNI configuration',
+    checks: ['inventory-cni'],
+    severity: 'fail',
+    lookAlikes: ['cni-binary-missing'],
+  },
+  'cni-binary-missing': {
+    title: 'a node lacks a plugin that its CNI configuration calls',
+    checks: ['inventory-cni'],
+    severity: 'fail',
+    lookAlikes: ['foreign-cni-config'],
+  },
+  'attachment-broken': {
+    title: 'an interface of a pod in a second network is missing, down, cut off from its bridge, or lacks its address',
+    checks: ['attachments'],
+    severity: 'fail',
+    lookAlikes: ['forward-policy-drops', 'policy-drops'],
+  },
   'session-affinity-broken': {
     title: 'the proxy does not send a client back to its endpoint',
     checks: ['service-affinity'],
     severity: 'fail',
     lookAlikes: ['stale-conntrack-entry'],
+  },
+  // Between any two places, as the walk of one packet names them: verify/walk.
+  'no-route': {
+    title: 'a machine on the way has no route to where the packet goes',
+    checks: [],
+    severity: 'fail',
+    lookAlikes: ['no-return-route', 'forwarding-disabled'],
+  },
+  'next-hop-silent': {
+    title: 'nobody answers for the address that a route leads to',
+    checks: [],
+    severity: 'fail',
+    lookAlikes: ['link-down', 'stale-neighbour'],
+  },
+  'lost-on-the-way': {
+    title: 'a place on the way loses the packet',
+    checks: [],
+    severity: 'fail',
+    lookAlikes: [],
   },
 } as const;
 

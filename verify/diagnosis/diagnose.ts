@@ -40,6 +40,45 @@ export function explainFailures(input: DiagnosisInput): Explanation {
   };
 }
 
+/** The names of deviations that were read from the kernel, before anything failed. Each once, the worst and most certain first. */
+export function explainFindings(view: LabView, findings: readonly Finding[]): readonly Diagnosis[] {
+  const byName = new Map<DiagnosisName, Finding[]>();
+  for (const finding of findings) byName.set(finding.name, [...(byName.get(finding.name) ?? []), finding]);
+  const causes = [...byName].map(([name, all]): Cause => ({ name, findings: all, explained: [], certainty: strongest(all) }));
+  return causes
+    .map((cause): Diagnosis => ({ ...toDiagnosis(view, cause, findings), severity: diagnosisKind(cause.name).severity }))
+    .sort((a, b) => Number(a.severity === 'warn') - Number(b.severity === 'warn') || RANK[a.confidence] - RANK[b.confidence] || compare(a.name, b.name));
+}
+
+/**
+ * What explains failures, and the deviations that were read before: the latter count as they were read, also where no failure shows them. A name that both have is
+ * told once, with the places of both. A name that is told only for the direction that failed is left out when none did but another cause explains the failures.
+ */
+export function joinDiagnoses(explained: readonly Diagnosis[], read: readonly Diagnosis[]): readonly Diagnosis[] {
+  const active = explained.filter((one) => one.severity === 'fail');
+  const counted = active.length === 0 ? read : read.filter((one) => !PAIRED.has(one.name as DiagnosisName));
+  // What is only possible at a place does not make it one of a diagnosis that is sure.
+  const idle = explained.filter((one) => one.severity === 'warn' && one.confidence !== 'possible');
+  const known = [...counted, ...idle];
+  const joined = [...active, ...counted.filter((one) => !active.some((other) => other.name === one.name))].map((one) =>
+    known.reduce((all, other) => (other !== one && other.name === one.name ? withPlacesOf(all, other) : all), one),
+  );
+  return [...joined, ...explained.filter((one) => !joined.some((other) => other.name === one.name))];
+}
+
+/** The first diagnosis, at the places of the second as well. */
+function withPlacesOf(one: Diagnosis, other: Diagnosis): Diagnosis {
+  const where = unique([...one.where, ...other.where]);
+  if (where.length === one.where.length) return one;
+  return {
+    ...one,
+    where,
+    evidence: limited(unique([...one.evidence, ...other.evidence])),
+    mend: (one.mend.includes(other.mend) ? [one.mend] : other.mend.includes(one.mend) ? [other.mend] : [one.mend, other.mend]).join('; '),
+    checks: unique([...one.checks, ...other.checks]),
+  };
+}
+
 interface Cause {
   readonly name: DiagnosisName;
   readonly findings: readonly Finding[];
@@ -57,7 +96,9 @@ function merge(findings: readonly Finding[], flows: readonly Flow[]): readonly C
     const explained = flows.filter((flow) => active.some((finding) => finding.explains(flow)));
     // The same missing route is also the return route of the other direction: named only where that direction failed.
     if (active.length === 0 && PAIRED.has(name)) return [];
-    return [{ name, findings: kept, explained, certainty: explained.length === 0 ? 'possible' : strongest(kept) }];
+    // What only warns breaks nothing, and is as certain without a failure.
+    const idle = explained.length === 0 && diagnosisKind(name).severity === 'fail';
+    return [{ name, findings: kept, explained, certainty: idle ? 'possible' : strongest(kept) }];
   });
   return causes.sort(
     (a, b) => severityRank(a) - severityRank(b) || RANK[a.certainty] - RANK[b.certainty] || b.explained.length - a.explained.length || compare(a.name, b.name),
@@ -97,7 +138,7 @@ function toDiagnosis(view: LabView, cause: Cause, found: readonly Finding[]): Di
     title: kind.title,
     where,
     confidence: cause.certainty,
-    evidence: evidence.length > EVIDENCE_LIMIT ? [...evidence.slice(0, EVIDENCE_LIMIT), `and ${evidence.length - EVIDENCE_LIMIT} more of the kind`] : evidence,
+    evidence: limited(evidence),
     ruledOut: ruleOut(view, cause.name, nodesConcerned(view, where, cause.explained), found),
     mend: unique(cause.findings.map((finding) => finding.mend).filter((mend) => mend !== ''))
       .slice(0, MEND_LIMIT)
@@ -105,6 +146,10 @@ function toDiagnosis(view: LabView, cause: Cause, found: readonly Finding[]): Di
     severity: severityOf(cause),
     checks: checks.length > 0 ? checks : kind.checks,
   };
+}
+
+function limited(evidence: readonly string[]): readonly string[] {
+  return evidence.length > EVIDENCE_LIMIT ? [...evidence.slice(0, EVIDENCE_LIMIT), `and ${evidence.length - EVIDENCE_LIMIT} more of the kind`] : evidence;
 }
 
 /** The nodes of the diagnosis itself, else those of the failures. */

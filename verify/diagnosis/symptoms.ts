@@ -1,5 +1,5 @@
 /** Names for failures that no rule of the inventory explains: from what both sockets saw, and from counters around the failing probes. */
-import { rise, riseEvidence } from '../inventory/counters.ts';
+import { counterOf, rise, riseEvidence } from '../inventory/counters.ts';
 import type { Finding } from '../inventory/finding.ts';
 import { crossesNodes, type Flow, isLost, isPair, type PairFlow } from '../inventory/flow.ts';
 import { failsBySize } from '../inventory/mtu.ts';
@@ -39,6 +39,8 @@ interface Reading {
 
 function read(view: LabView, flow: Flow, all: readonly Flow[]): Reading | null {
   if (flow.failure.class === 'address-differs') return { name: 'address-differs-from-plan', evidence: [observed(flow)], certainty: 'likely' };
+  if (flow.failure.check === 'size-sweep' && flow.failure.class === 'finding')
+    return { name: 'overlay-packets-fragmented', evidence: [`${flow.failure.saw}; expected: ${flow.failure.expected}`], certainty: 'likely' };
   if (!isPair(flow)) return null;
   switch (flow.failure.class) {
     case 'rewritten':
@@ -64,8 +66,15 @@ function read(view: LabView, flow: Flow, all: readonly Flow[]): Reading | null {
 
 function readRewritten(view: LabView, flow: PairFlow, all: readonly Flow[]): Reading {
   const evidence = [observed(flow), ...conntrackLines(flow)];
-  if (flow.client.kind === 'node') return { name: 'node-source-rewritten', evidence, certainty: 'likely' };
   const saw = endpointIn(flow.failure.saw);
+  // Who else could speak with the server's own address, but somebody in its namespace?
+  if (flow.protocol === 'tcp' && saw !== null && flow.server.pod?.interface?.addresses.some((one) => one.address === saw.address) === true)
+    return {
+      name: 'proxy-in-path',
+      evidence: [...evidence, `${saw.address} is ${flow.server.id} itself: a program in it took the connection and made another`],
+      certainty: 'likely',
+    };
+  if (flow.client.kind === 'node') return { name: 'node-source-rewritten', evidence, certainty: 'likely' };
   const wanted = endpointIn(flow.failure.expected);
   if (saw !== null && wanted !== null && saw.address === wanted.address && saw.port !== wanted.port)
     return { name: 'source-port-rewritten', evidence, certainty: 'likely' };
@@ -82,10 +91,11 @@ function readRewritten(view: LabView, flow: PairFlow, all: readonly Flow[]): Rea
 function readLost(view: LabView, flow: PairFlow, all: readonly Flow[]): Reading | null {
   const here = flow.client.node;
   const there = flow.server.node;
-  const up = (netns: string, counter: string): boolean => (rise(view, netns, counter) ?? 0) > 0;
+  const own = (counter: string): string => counterOf(counter, flow.family);
+  const up = (netns: string, counter: string): boolean => (rise(view, netns, own(counter)) ?? 0) > 0;
   const counted = (name: DiagnosisName, machine: typeof here, counters: readonly string[]): Reading => ({
     name,
-    evidence: riseEvidence(view, machine, counters),
+    evidence: riseEvidence(view, machine, counters.map(own)),
     certainty: 'likely',
   });
   if (failsBySize(flow) && (up(here.netns, 'IpOutDiscards') || up(there.netns, 'IpOutDiscards')))
@@ -100,7 +110,7 @@ function readLost(view: LabView, flow: PairFlow, all: readonly Flow[]): Reading 
     };
   if (!crossesNodes(flow)) return null;
   if (flow.failure.class === 'no-route')
-    return { name: 'no-route-to-pod-cidr', evidence: [observed(flow), ...riseEvidence(view, here, ['IpExtInNoRoutes'])], certainty: 'possible' };
+    return { name: 'no-route-to-pod-cidr', evidence: [observed(flow), ...riseEvidence(view, here, [own('IpExtInNoRoutes')])], certainty: 'possible' };
   if (up(here.netns, 'IpInAddrErrors')) return counted('forwarding-disabled', here, ['IpInAddrErrors']);
   if (up(there.netns, 'TcpExtIPReversePathFilter')) return counted('reverse-path-filter-drops', there, ['TcpExtIPReversePathFilter']);
   if (up(there.netns, 'IpExtInNoRoutes')) return counted('no-return-route', there, ['IpExtInNoRoutes', 'IcmpOutDestUnreachs']);

@@ -1,6 +1,6 @@
 /** What clients must get from a cluster's DNS. Pure. */
 import type { ClusterPlan } from '../../topology/plan.ts';
-import { dashed, dnsZone, resolveDns, type DnsAnswer, type DnsRecord, type DnsZone } from '../../topology/services/dns-records.ts';
+import { dnsZone, podRecord, resolveDns, type DnsAnswer, type DnsRecord, type DnsZone } from '../../topology/services/dns-records.ts';
 import type { ResolvConf } from '../../topology/services/resolv-conf.ts';
 import type { FailureClass } from '../oracle.ts';
 import type { Answer, Question } from './ask.ts';
@@ -40,13 +40,12 @@ export function questionsOf(cluster: ClusterPlan): { readonly asked: readonly Ex
   const [service] = zone.records.filter((record) => record.type === 'A' || record.type === 'AAAA');
   const pod = cluster.pods.findLast((one) => one.interface !== null);
   const address = pod?.interface?.addresses[0];
+  const podName = pod === undefined || address === undefined ? null : podRecord(pod.namespace, address.address, zone.domain);
   const extra: readonly Question[] = [
     { name: `no-such-service.default.svc.${zone.domain}`, type: 'A', protocol: 'udp' },
     ...(service === undefined ? [] : [{ name: service.name, type: 'TXT', protocol: 'udp' } as const]),
     // What the DNS of a cluster that was found makes of pods is its own setting.
-    ...(pod === undefined || address === undefined || cluster.cni.type === 'observed'
-      ? []
-      : [{ name: `${dashed(address.address)}.${pod.namespace}.pod.${zone.domain}`, type: address.family === 'ipv4' ? 'A' : 'AAAA', protocol: 'udp' } as const]),
+    ...(podName === null || cluster.cni.type === 'observed' ? [] : [{ name: podName.name, type: podName.type, protocol: 'udp' } as const]),
   ];
   const expected = [...asked, ...extra].flatMap((question): readonly ExpectedAnswer[] => {
     const answer = resolveDns(zone, question);
@@ -80,6 +79,8 @@ export function failureClass(got: Answer | undefined): FailureClass {
 const CLASSES: Readonly<Record<string, FailureClass>> = {
   silent: 'silent',
   ETIMEDOUT: 'silent',
+  // send() tells a process of the node itself that a rule of the node drops or rejects its datagram.
+  EPERM: 'silent',
   ECONNREFUSED: 'refused',
   ENETUNREACH: 'no-route',
   EHOSTUNREACH: 'no-host',

@@ -44,9 +44,8 @@ export function encodeReply(question: Uint8Array, answers: readonly DnsRecord[])
   const records = answers.flatMap((record): readonly number[][] => {
     if (record.type !== 'A' && record.type !== 'AAAA') return [];
     const { value } = parseAddress(record.address);
-    const bytes = Array.from({ length: record.type === 'A' ? 4 : 16 }, (_, at, size = record.type === 'A' ? 4 : 16) =>
-      Number((value >> BigInt(8 * (size - 1 - at))) & 255n),
-    );
+    const size = record.type === 'A' ? 4 : 16;
+    const bytes = Array.from({ length: size }, (_, at) => Number((value >> BigInt(8 * (size - 1 - at))) & 255n));
     // The name is that of the question, by a pointer to it.
     return [[0xc0, 12, 0, TYPES[record.type], 0, IN, 0, 0, 0, record.ttl & 255, 0, bytes.length, ...bytes]];
   });

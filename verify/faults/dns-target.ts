@@ -1,12 +1,12 @@
 /** The cluster's DNS, for faults of it. */
 import type { ClusterPlan, PodPlan } from '../../topology/plan.ts';
+import { isClusterDns } from '../../topology/services/cluster-services.ts';
 import type { ServicePlan } from '../../topology/services/service-plan.ts';
-import { isDns } from '../inventory/flow.ts';
 import type { FaultTarget } from './target.ts';
 
 /** kube-system/kube-dns; undefined where the cluster has no DNS. */
 export function dnsOf(cluster: ClusterPlan): ServicePlan | undefined {
-  return cluster.services.find(isDns);
+  return cluster.services.find(isClusterDns);
 }
 
 /** The pods behind it that have a namespace of their own. */

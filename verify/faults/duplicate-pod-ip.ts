@@ -1,6 +1,7 @@
 import type { Snapshot } from '../../engines/port.ts';
 import type { Fault, FaultScript, FaultStep } from './fault.ts';
-import { ip, namespaceIn, routeAsFound, routesTo } from './steps.ts';
+import { cachesOf, writeEntry } from './neighbour-entry.ts';
+import { ip, routeAsFound, routesTo } from './steps.ts';
 import { type FaultTarget, isOneSegment, isRoutedPerPod, type NetworkedPod, podAddress, podPrefixLength } from './target.ts';
 
 /**
@@ -21,7 +22,7 @@ export const duplicatePodIp: Fault = {
     if (neighbour === null) return { inject: [], undo: [] };
     const address = podAddress(target, neighbour);
     const words = [`${address}/${podPrefixLength(target, neighbour)}`, 'dev', pod.interface.name];
-    const won = isRoutedPerPod(target) ? byRoute(target, snapshot, address) : byNeighbour(target, snapshot, address);
+    const won = isRoutedPerPod(target) ? byRoute(target, snapshot, address) : byNeighbour(target, snapshot, neighbour, address);
     return {
       inject: [ip(pod.netns, family, 'addr', 'add', ...words, ...(family === 'ipv6' ? ['nodad'] : [])), ...won.inject],
       undo: [ip(pod.netns, family, 'addr', 'del', ...words), ...won.undo, ...forget(target, address)],
@@ -41,20 +42,9 @@ function byRoute(target: FaultTarget, snapshot: Snapshot, address: string): Faul
   };
 }
 
-function byNeighbour(target: FaultTarget, snapshot: Snapshot, address: string): FaultScript {
-  const { node, pod, peerPod, family } = target;
-  const caches = [
-    { netns: node.netns, dev: node.bridge?.name ?? '' },
-    ...(isOneSegment(target) ? [{ netns: peerPod.netns, dev: peerPod.interface.name }] : []),
-  ];
-  const scripts = caches.map(({ netns, dev }): FaultScript => {
-    const found = namespaceIn(snapshot, netns).neighbours.find((one) => one.address === address && one.state === 'permanent');
-    const replace = (mac: string, state: string): FaultStep => ip(netns, family, 'neigh', 'replace', address, 'lladdr', mac, 'dev', dev, 'nud', state);
-    return {
-      inject: [replace(pod.interface.mac, found === undefined ? 'reachable' : 'permanent')],
-      undo: [found === undefined ? { ...ip(netns, family, 'neigh', 'del', address, 'dev', dev), tolerant: true } : replace(found.mac, 'permanent')],
-    };
-  });
+function byNeighbour(target: FaultTarget, snapshot: Snapshot, neighbour: NetworkedPod, address: string): FaultScript {
+  const { mac } = target.pod.interface;
+  const scripts = cachesOf(target, snapshot, neighbour, address).map((cache) => writeEntry(target, snapshot, cache, address, mac, 'reachable'));
   return { inject: scripts.flatMap((one) => one.inject), undo: scripts.flatMap((one) => one.undo) };
 }
 

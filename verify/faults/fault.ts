@@ -12,11 +12,14 @@ export type FaultLayer =
   | 'mtu'
   | 'addressing'
   | 'l2'
+  | 'conntrack'
   | 'overlay'
   | 'link'
   | 'service'
   | 'dns'
-  | 'policy';
+  | 'cni-setup'
+  | 'policy'
+  | 'workload';
 
 /** One command in one namespace. */
 export interface FaultStep {
@@ -26,6 +29,8 @@ export interface FaultStep {
   readonly input?: string;
   /** A failure of it is no failure of the fault: it clears what may not be there. */
   readonly tolerant?: boolean;
+  /** What the machine or its kernel lacks when it fails: the fault is then refused, and not broken. */
+  readonly lack?: string;
 }
 
 export interface FaultScript {
@@ -48,8 +53,12 @@ export interface Fault {
   readonly title: string;
   /** The name by which the verifier must find it. */
   readonly diagnosis: DiagnosisName;
-  /** The check that must fail. */
+  /** warn: it works, but worse than planned: the verdict stays `pass` and the diagnosis is reported as a warning. @default fail */
+  readonly severity?: 'fail' | 'warn';
+  /** The check that must fail; of a fault that warns: the one that notices it. */
   readonly check: string;
+  /** Ids of capabilities of the engine that it is made of, besides what every lab and fault needs. An engine that does not know one is asked by trying. */
+  readonly needs?: readonly string[];
   /** true, or the reason why this target's data path cannot show it. */
   fits(target: FaultTarget): true | string;
   /** The commands, from the target and what its namespaces hold now. */

@@ -18,7 +18,11 @@ export const forwardPolicyDrop: Fault = {
     const restore = family === 'ipv4' ? 'iptables-nft-restore' : 'ip6tables-nft-restore';
     return {
       inject: [iptables(node.netns, family, '-P', 'FORWARD', 'DROP'), iptables(node.netns, family, '-F', 'FORWARD')],
-      undo: [{ netns: node.netns, argv: [restore, '--noflush', '-w'], input: ['*filter', `:FORWARD ${policy} [0:0]`, ...rules, 'COMMIT', ''].join('\n') }],
+      undo: [
+        // Others may have put rules of theirs back meanwhile.
+        iptables(node.netns, family, '-F', 'FORWARD'),
+        { netns: node.netns, argv: [restore, '--noflush', '-w'], input: ['*filter', `:FORWARD ${policy} [0:0]`, ...rules, 'COMMIT', ''].join('\n') },
+      ],
     };
   },
 };

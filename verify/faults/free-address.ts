@@ -1,13 +1,17 @@
 /** Addresses that the plan gives to nobody. */
-import { addressAt, cidrContains, cidrSize, parseCidr } from '../../topology/cidr.ts';
+import { addressAt, cidrContains, cidrOf, cidrSize, formatCidr, parseAddress, parseCidr } from '../../topology/cidr.ts';
 import { nodeAddresses } from '../inventory/lab-view.ts';
 import type { FaultTarget } from './target.ts';
 import { podAddress, rangesOf } from './target.ts';
 
-/** A free address of the segment that the node's first interface stands on. */
+/** A free address of the segment that the node's first interface stands on; in a cluster whose segments nobody planned, of the interface's own network. */
 export function freeUnderlayAddress(target: FaultTarget): string {
-  const segment = target.plan.segments.find((one) => one.name === target.node.interfaces[0]?.segment);
-  const range = segment?.cidrs.find((cidr) => cidr.includes(':') === (target.family === 'ipv6'));
+  const [cable] = target.node.interfaces;
+  const segment = target.plan.segments.find((one) => one.name === cable?.segment);
+  const own = cable?.addresses.find((one) => one.family === target.family);
+  const range =
+    segment?.cidrs.find((cidr) => cidr.includes(':') === (target.family === 'ipv6')) ??
+    (own === undefined ? undefined : formatCidr(cidrOf(parseAddress(own.address), own.prefixLength)));
   if (range === undefined) throw new RangeError(`${target.node.name} stands on no segment of ${target.family}`);
   return upperFree(target, range);
 }

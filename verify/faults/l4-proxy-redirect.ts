@@ -16,6 +16,10 @@ net.createServer({ allowHalfOpen: true }, (client) => {
   pod.pipe(client);
 }).listen(Number(listen));`;
 
+/** Waits as long as a socket listens on port $1, or with `! ` as long as none does: until the process of the file $2 has ended, if one is named, and 5 s at most. */
+const whileListening = (not: '' | '! '): string =>
+  `port=$(printf %04X "$1"); i=0; while ${not}grep -q ":$port 0.* 0A " /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -lt 250 ] && { [ -z "$2" ] || kill -0 "$(cat "$2")"; } || exit 1; sleep 0.02; done`;
+
 /** TCP meant for one pod ends at the node; the pod sees the node's address and another port. UDP and ICMP go straight. */
 export const l4ProxyRedirect: Fault = {
   id: 'l4-proxy-redirect',
@@ -58,14 +62,17 @@ export const l4ProxyRedirect: Fault = {
         },
         {
           netns: node.netns,
-          argv: sh(
-            'port=$(printf %04X "$1"); i=0; until grep -q ":$port 0.* 0A " /proc/net/tcp /proc/net/tcp6; do i=$((i+1)); [ $i -lt 250 ] || exit 1; sleep 0.02; done',
-            String(PROXY_PORT),
-          ),
+          argv: sh(whileListening('! '), String(PROXY_PORT), pidFile),
+          lack: 'the proxy does not run there: it is a program of this package, for Node.js',
         },
         ...redirect.inject,
       ],
-      undo: [...redirect.undo, { netns: node.netns, argv: sh('kill "$(cat "$1")"; rm -f "$1"', pidFile), tolerant: true }],
+      undo: [
+        ...redirect.undo,
+        { netns: node.netns, argv: sh('kill "$(cat "$1")"; rm -f "$1"', pidFile), tolerant: true },
+        // A signal only asks: until the process is gone, its socket listens.
+        { netns: node.netns, argv: sh(whileListening(''), String(PROXY_PORT)), tolerant: true },
+      ],
     };
   },
 };

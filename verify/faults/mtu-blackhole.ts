@@ -19,7 +19,7 @@ export const mtuBlackhole: Fault = {
   fits: () => true,
   script: (target, snapshot) => {
     const { node, family, pod } = target;
-    const dev = overlayTo(target)?.name ?? node.interfaces[0]?.name ?? 'eth0';
+    const dev = overlayTo(target)?.name ?? node.tun?.name ?? node.interfaces[0]?.name ?? 'eth0';
     const mute =
       family === 'ipv4'
         ? firstRule(node.netns, family, 'filter', 'OUTPUT', ['-p', 'icmp', '--icmp-type', 'fragmentation-needed', '-j', 'DROP'])

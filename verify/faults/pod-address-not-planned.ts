@@ -1,11 +1,8 @@
 import type { Snapshot } from '../../engines/port.ts';
 import type { Fault, FaultStep } from './fault.ts';
 import { freePodAddress } from './free-address.ts';
-import { ip, namespaceIn, routeAsFound, routesTo } from './steps.ts';
+import { ip, namespaceIn, neighboursByHand, routeAsFound, routesByHand, routesTo } from './steps.ts';
 import { type FaultTarget, isRoutedPerPod, podAddress, podPrefixLength } from './target.ts';
-
-/** RTPROT_KERNEL of linux/rtnetlink.h: routes that come and go with addresses. */
-const KERNEL_PROTOCOL = 2;
 
 /** The pod itself works: it has an address of its node's range, and the node knows the way to it. It is only not the one that the API shows. */
 export const podAddressNotPlanned: Fault = {
@@ -22,19 +19,17 @@ export const podAddressNotPlanned: Fault = {
   },
 };
 
-/** Routes of a pod go with its last address, so they are written again. */
+/** Routes and neighbours of a pod go with its last address, so they are written again. */
 function swap(target: FaultTarget, snapshot: Snapshot, from: string, to: string): readonly FaultStep[] {
   const { pod, family } = target;
   const length = podPrefixLength(target, pod);
   const words = (address: string): readonly string[] => [`${address}/${length}`, 'dev', pod.interface.name];
-  const routes = namespaceIn(snapshot, pod.netns)
-    .routes.filter((route) => route.family === family && route.proto !== KERNEL_PROTOCOL && route.type === 'unicast')
-    // A gateway must be on-link before routes lead through it.
-    .toSorted((a, b) => Number(a.via !== null) - Number(b.via !== null));
+  const routes = routesByHand(namespaceIn(snapshot, pod.netns)).filter((route) => route.family === family);
   return [
     ip(pod.netns, family, 'addr', 'del', ...words(from)),
     ip(pod.netns, family, 'addr', 'add', ...words(to), ...(family === 'ipv6' ? ['nodad'] : [])),
     ...routes.map((route) => routeAsFound(pod.netns, 'replace', route)),
+    ...neighboursByHand(snapshot, pod.netns, family, pod.interface.name),
     ...onNode(target, snapshot, from, to),
   ];
 }

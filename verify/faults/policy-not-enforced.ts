@@ -1,5 +1,5 @@
 import type { Fault } from './fault.ts';
-import { enforcesAt, policyStep, policyTableIn } from './policy-table.ts';
+import { enforcesAt, onPolicyTable, policyStep } from './policy-table.ts';
 
 /** A firewall that was loaded anew, or an agent that never ran: policies stand in the API, and nothing drops. */
 export const policyNotEnforced: Fault = {
@@ -9,8 +9,5 @@ export const policyNotEnforced: Fault = {
   diagnosis: 'policy-not-enforced',
   check: 'policy-matrix',
   fits: enforcesAt,
-  script: ({ node }, snapshot) => {
-    const table = policyTableIn(snapshot, node.netns);
-    return table === null ? { inject: [], undo: [] } : { inject: [policyStep(node.netns, ['delete', 'table'])], undo: [table.restore] };
-  },
+  script: onPolicyTable((netns) => [policyStep(netns, ['delete', 'table'])]),
 };

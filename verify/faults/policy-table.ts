@@ -1,35 +1,25 @@
 /** The rules by which a node enforces policies, as they were found. */
-import type { Snapshot } from '../../engines/port.ts';
 import { clusterEnds } from '../endpoints.ts';
 import { portsToTry } from '../policy/cells.ts';
 import { enforcesPolicies } from '../policy/enforcement.ts';
 import { policyStand } from '../policy/stand.ts';
 import { worldOf } from '../policy/world.ts';
-import type { FaultStep } from './fault.ts';
+import type { Fault, FaultStep } from './fault.ts';
 import { namespaceIn } from './steps.ts';
 import type { FaultTarget } from './target.ts';
 
 const TABLE = 'cnilab-policy';
 
-/** The table of the node, whole, and the chain of each pod that it isolates from what comes in, else from what it sends. */
-export interface PolicyTable {
-  readonly text: string;
-  readonly chains: readonly string[];
-  /** Puts the table back, in one transaction, with its counters as they were. */
-  readonly restore: FaultStep;
-}
-
-/** The table in a snapshot; null where the node has none. */
-export function policyTableIn(snapshot: Snapshot, netns: string): PolicyTable | null {
-  const { nft } = namespaceIn(snapshot, netns).rules;
-  const start = nft.indexOf(`table inet ${TABLE} {`);
-  if (start < 0) return null;
-  const text = nft.slice(start, nft.indexOf('\n}', start) + 3);
-  const chains = [...text.matchAll(/: jump (pod\.\S+\.(ingress|egress))/g)].toSorted((a, b) => (a[2] === b[2] ? 0 : a[2] === 'ingress' ? -1 : 1));
-  return {
-    text,
-    chains: chains.map((found) => found[1] ?? ''),
-    restore: { netns, argv: ['nft', '-f', '-'], input: `add table inet ${TABLE}\ndelete table inet ${TABLE}\n${text}` },
+/** Changes the table by `change`, of the chains of pods that it isolates from what comes in; then puts it back, in one transaction, counters and all. */
+export function onPolicyTable(change: (netns: string, chains: readonly string[]) => readonly FaultStep[]): Fault['script'] {
+  return ({ node: { netns } }, snapshot) => {
+    const { nft } = namespaceIn(snapshot, netns).rules;
+    const start = nft.indexOf(`table inet ${TABLE} {`);
+    if (start < 0) return { inject: [], undo: [] };
+    const text = nft.slice(start, nft.indexOf('\n}', start) + 3);
+    const chains = [...text.matchAll(/: jump (pod\.\S+\.ingress)(?=[,\s])/g)].map((found) => found[1] ?? '');
+    const restore = { netns, argv: ['nft', '-f', '-'], input: `add table inet ${TABLE}\ndelete table inet ${TABLE}\n${text}` };
+    return { inject: change(netns, chains), undo: [restore] };
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Fault } from './fault.ts';
-import { enforcesAt, policyStep, policyTableIn } from './policy-table.ts';
+import { enforcesAt, onPolicyTable, policyStep } from './policy-table.ts';
 
 /** One rule too many before those of the policies; all others stand. */
 export const policyTooWide: Fault = {
@@ -9,11 +9,7 @@ export const policyTooWide: Fault = {
   diagnosis: 'policy-allows-more',
   check: 'policy-matrix',
   fits: enforcesAt,
-  script: ({ node }, snapshot) => {
-    const table = policyTableIn(snapshot, node.netns);
-    const inject = (table?.chains ?? [])
-      .filter((chain) => chain.endsWith('.ingress'))
-      .map((chain) => policyStep(node.netns, ['insert', 'rule'], chain, 'accept'));
-    return { inject, undo: table === null ? [] : [table.restore] };
-  },
+  script: onPolicyTable((netns, chains) =>
+    chains.filter((chain) => chain.endsWith('.ingress')).map((chain) => policyStep(netns, ['insert', 'rule'], chain, 'accept')),
+  ),
 };

@@ -32,7 +32,9 @@ export function changeProxy(netns: string, rules: ProxyRules, change: ProxyChang
 
 /** The rules of a chain as its own program takes them, without the name of the chain. */
 export function listedRules(rules: ProxyRules, name: string, table: 'chains' | 'filters' = 'chains'): readonly string[] {
-  return (rules[table].get(name)?.rules ?? []).map(({ text }) => (rules.mode === 'iptables' ? text.replace(/^-t \S+ -A \S+ ?/, '') : text));
+  const texts = (rules[table].get(name)?.rules ?? []).map(({ text }) => (rules.mode === 'iptables' ? text.replace(/^-t \S+ -A \S+ ?/, '') : text));
+  // A line of nft with a verdict map is read as one rule for each of its elements.
+  return rules.mode === 'iptables' ? texts : texts.filter((text, at) => text !== texts[at - 1]);
 }
 
 /** One `iptables-restore`: a chain that is declared is emptied first, whatever else there is stays. */

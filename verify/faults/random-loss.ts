@@ -9,6 +9,7 @@ export const randomLoss: Fault = {
   title: 'a node loses a fifth of the packets that it forwards',
   diagnosis: 'packet-loss',
   check: 'loss',
+  needs: ['nft'],
   fits: () => true,
   script: ({ node: { netns } }) => ({
     inject: [

@@ -1,7 +1,6 @@
+import { asymmetricRoute, routeCanTurn } from './asymmetric-route.ts';
 import type { Fault } from './fault.ts';
-import { routeHolder, withoutRoutes } from './lost-route.ts';
-import { ip, namespaceIn, sysctl } from './steps.ts';
-import { isRoutedPerPod, rangesOf } from './target.ts';
+import { namespaceIn, sysctl } from './steps.ts';
 
 const KEY = 'net.ipv4.conf.all.rp_filter';
 
@@ -12,19 +11,11 @@ export const rpFilterStrictAsymmetric: Fault = {
   title: 'strict reverse path filtering meets a route that leads back by another device',
   diagnosis: 'reverse-path-filter-drops',
   check: 'r1-pod-to-pod',
-  fits: (target) => {
-    if (target.family !== 'ipv4') return 'the kernel has rp_filter for IPv4 only';
-    return routeHolder(target)?.kind === 'node' ? true : 'the node itself has no route to the pods of another node that could lead elsewhere';
-  },
+  fits: (target) => (target.family !== 'ipv4' ? 'the kernel has rp_filter for IPv4 only' : routeCanTurn(target)),
   script: (target, snapshot) => {
-    const { node, family, pod } = target;
-    const wrong = (isRoutedPerPod(target) ? pod.interface.hostName : node.bridge?.name) ?? 'lo';
-    const planned = withoutRoutes(target, snapshot, node.netns);
-    const ranges = rangesOf(target, target.peer);
-    const before = namespaceIn(snapshot, node.netns).sysctls[KEY.replaceAll('.', '/')] ?? '0';
-    return {
-      inject: [...planned.inject, ...ranges.map((range) => ip(node.netns, family, 'route', 'add', range, 'dev', wrong)), sysctl(node.netns, KEY, 1)],
-      undo: [sysctl(node.netns, KEY, before), ...ranges.map((range) => ip(node.netns, family, 'route', 'del', range, 'dev', wrong)), ...planned.undo],
-    };
+    const { netns } = target.node;
+    const turned = asymmetricRoute(target, snapshot);
+    const before = namespaceIn(snapshot, netns).sysctls[KEY.replaceAll('.', '/')] ?? '0';
+    return { inject: [...turned.inject, sysctl(netns, KEY, 1)], undo: [sysctl(netns, KEY, before), ...turned.undo] };
   },
 };

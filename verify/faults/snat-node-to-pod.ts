@@ -3,7 +3,7 @@ import { nodeAddresses } from '../inventory/lab-view.ts';
 import { extraAddress } from './extra-address.ts';
 import type { Fault } from './fault.ts';
 import { firstRule } from './steps.ts';
-import { type FaultTarget, isOneSegment, overlayTo, rangesOf } from './target.ts';
+import { type FaultTarget, hasOnWire, isOneSegment, overlayTo, rangesOf } from './target.ts';
 
 /**
  * The new source belongs to the node, so a check of "is it an address of the node" passes; the socket's own view does not agree.
@@ -36,7 +36,10 @@ export const snatNodeToPod: Fault = {
 /** The bridge's address, which the peer has a route to like to every pod. In IPv6 it may be the very one that sockets choose (RFC 6724 section 5, rule 8). */
 function otherAddress(target: FaultTarget, node: NodePlan): string | null {
   if (isOneSegment(target) || node.bridge === null || target.family === 'ipv6') return null;
-  const used = overlayTo(target)?.addresses ?? node.interfaces.flatMap((one) => one.addresses);
+  const overlay = overlayTo(target);
+  // On one wire with all pods, nobody has an entry for the bridge of another node.
+  if (overlay !== null && hasOnWire(target, overlay)) return null;
+  const used = overlay?.addresses ?? node.interfaces.flatMap((one) => one.addresses);
   const bridge = node.bridge.addresses.find((one) => one.family === target.family);
   const isOther = bridge !== undefined && !used.some((one) => one.address === bridge.address) && nodeAddresses(node).length > 1;
   return isOther ? bridge.address : null;

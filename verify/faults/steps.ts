@@ -2,10 +2,11 @@
 import type { NamespaceSnapshot, RouteSnapshot, Snapshot } from '../../engines/port.ts';
 import type { Family } from '../../topology/spec.ts';
 import type { FaultStep } from './fault.ts';
+import { ipArgv } from '../ip-argv.ts';
 
 /** `ip` or `ip -6`, in a namespace. */
 export function ip(netns: string, family: Family, ...words: readonly (string | number)[]): FaultStep {
-  return { netns, argv: ['ip', ...(family === 'ipv6' ? ['-6'] : []), ...words.map(String)] };
+  return { netns, argv: ipArgv(family, ...words) };
 }
 
 /** `bridge …`, in a namespace. */
@@ -58,6 +59,23 @@ export function routeAsFound(netns: string, verb: 'add' | 'del' | 'replace', rou
     route.proto,
     ...(route.metric === 0 ? [] : ['metric', route.metric]),
   );
+}
+
+/** RTPROT_KERNEL of linux/rtnetlink.h: routes that come and go with addresses. */
+export const KERNEL_PROTOCOL = 2;
+
+/** The routes of a pod that were written into it, in an order in which they can be written again: a gateway must be on-link before routes lead through it. */
+export function routesByHand({ routes }: NamespaceSnapshot): readonly RouteSnapshot[] {
+  return routes
+    .filter((route) => route.proto !== KERNEL_PROTOCOL && route.type === 'unicast')
+    .toSorted((a, b) => Number(a.via !== null) - Number(b.via !== null));
+}
+
+/** The permanent neighbours of an interface, written again: the kernel forgets them with its last address, and when it goes down. */
+export function neighboursByHand(snapshot: Snapshot, netns: string, family: Family, dev: string): readonly FaultStep[] {
+  return namespaceIn(snapshot, netns)
+    .neighbours.filter((one) => one.dev === dev && one.state === 'permanent' && one.address.includes(':') === (family === 'ipv6'))
+    .map((one) => ip(netns, family, 'neigh', 'replace', one.address, 'lladdr', one.mac, 'dev', dev, 'nud', 'permanent'));
 }
 
 /** The routes to a range, best first. */

@@ -1,6 +1,8 @@
 /** Which node and pods a fault is injected at: the ones asked for, or the first that can show it. */
+import { cidrContains, cidrOf, parseAddress, parseCidr } from '../../topology/cidr.ts';
 import type { ClusterPlan, LabPlan, NodePlan, PodInterfacePlan, PodPlan, VxlanPlan } from '../../topology/plan.ts';
 import type { Family } from '../../topology/spec.ts';
+import { podNames } from '../lesson/names.ts';
 
 /** Name or identity of the node, and of the pod, to inject at. */
 export interface TargetPick {
@@ -38,7 +40,7 @@ export function targetsOf(plan: LabPlan, pick: TargetPick = {}): { readonly targ
         .filter((peer) => peer.id !== node.id)
         .flatMap((peer): FaultTarget[] => {
           const here = podsOn(node);
-          const chosen = pick.pod === undefined ? here[0] : here.find((pod) => names(pod.id, pick.pod ?? ''));
+          const chosen = pick.pod === undefined ? here[0] : here.find((pod) => podNames(pod).includes(pick.pod ?? ''));
           const [peerPod] = podsOn(peer);
           if (chosen === undefined || peerPod === undefined || (pick.node !== undefined && !names(node.id, pick.node))) return [];
           const neighbour = here.find((pod) => pod.id !== chosen.id) ?? null;
@@ -46,11 +48,18 @@ export function targetsOf(plan: LabPlan, pick: TargetPick = {}): { readonly targ
         }),
     );
   });
-  const asked = pick.pod ?? pick.node;
-  return { targets, reason: asked === undefined ? 'needs two nodes with a pod each' : `no pod of ${asked} has a pod on another node to talk to` };
+  return { targets, reason: whyNone(plan, pick) };
 }
 
-/** `c1/worker1` is named by itself and by `worker1`; a pod by its name, by namespace and name, and by all. */
+function whyNone({ clusters }: LabPlan, { node, pod }: TargetPick): string {
+  const asked = pod ?? node;
+  if (asked === undefined) return 'needs two nodes with a pod each';
+  const named = clusters.flatMap(({ pods }) => pods).filter((one) => podNames(one).includes(pod ?? ''));
+  if (node !== undefined && named.length > 0 && !named.some((one) => names(`${one.cluster}/${one.node}`, node))) return `${asked} is not on ${node}`;
+  return `no pod of ${asked} has a pod on another node to talk to`;
+}
+
+/** `c1/worker1` is named by itself and by `worker1`. */
 function names(id: string, text: string): boolean {
   return id === text || id.endsWith(`/${text}`);
 }
@@ -78,7 +87,9 @@ export function overlayTo(target: FaultTarget): VxlanPlan | null {
       (device) =>
         device.family === target.family &&
         device.peers.some((one) => one.node === peer.id) &&
-        (device.master !== null || node.podRoutes.some((route) => route.dev === device.name && rangesOf(target, peer).includes(route.to))),
+        (device.master !== null ||
+          hasOnWire(target, device) ||
+          node.podRoutes.some((route) => route.dev === device.name && rangesOf(target, peer).includes(route.to))),
     ) ??
     node.vxlans.find(
       (device) =>
@@ -86,6 +97,13 @@ export function overlayTo(target: FaultTarget): VxlanPlan | null {
         node.podRoutes.some((route) => route.dev === device.name && rangesOf(target, peer).includes(route.to)),
     ) ??
     null
+  );
+}
+
+/** The pods of the peer are on the link of the device, without a route to them: flannel as it fed Docker. */
+export function hasOnWire(target: FaultTarget, device: VxlanPlan): boolean {
+  return device.addresses.some(({ address, prefixLength }) =>
+    rangesOf(target, target.peer).some((range) => cidrContains(cidrOf(parseAddress(address), prefixLength), parseCidr(range))),
   );
 }
 

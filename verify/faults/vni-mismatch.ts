@@ -1,12 +1,9 @@
 import type { Snapshot } from '../../engines/port.ts';
 import type { VxlanPlan } from '../../topology/plan.ts';
+import { remakeVxlan } from '../inventory/remake-vxlan.ts';
 import type { Fault, FaultStep } from './fault.ts';
-import { bridge, ip, namespaceIn, routeAsFound } from './steps.ts';
+import { ip, KERNEL_PROTOCOL, namespaceIn, routeAsFound } from './steps.ts';
 import { type FaultTarget, overlayTo } from './target.ts';
-
-const FLOOD = '00:00:00:00:00:00';
-/** RTPROT_KERNEL of linux/rtnetlink.h. */
-const KERNEL_PROTOCOL = 2;
 
 /** The kernel cannot change the identifier of a device, so the device is made anew with all that hangs on it. */
 export const vniMismatch: Fault = {
@@ -24,43 +21,16 @@ export const vniMismatch: Fault = {
 };
 
 function remake(target: FaultTarget, snapshot: Snapshot, device: VxlanPlan, vni: number): readonly FaultStep[] {
-  const { netns } = target.node;
-  const { name } = device;
-  const link = (...words: readonly (string | number)[]): FaultStep => ip(netns, 'ipv4', 'link', ...words);
+  const { netns, podRoutes } = target.node;
+  const before = namespaceIn(snapshot, netns);
+  // Where all pods are on its wire, it has an entry for each besides those of its peers.
+  const ofPods = podRoutes.length > 0 ? [] : before.neighbours.filter(({ dev, state, mac }) => dev === device.name && state === 'permanent' && mac !== '');
+  const mtu = before.links.find((link) => link.name === device.name)?.mtu ?? device.mtuBytes;
   return [
-    link('del', name),
-    link(
-      'add',
-      name,
-      'address',
-      device.mac,
-      'mtu',
-      device.mtuBytes,
-      'type',
-      'vxlan',
-      'id',
-      vni,
-      'dstport',
-      device.port,
-      'local',
-      device.local,
-      'dev',
-      device.dev,
-      device.learning ? 'learning' : 'nolearning',
-    ),
-    ...device.addresses.map((one) =>
-      ip(netns, one.family, 'addr', 'add', `${one.address}/${one.prefixLength}`, 'dev', name, ...(one.family === 'ipv6' ? ['nodad'] : [])),
-    ),
-    ...(device.master === null ? [] : [link('set', name, 'master', device.master)]),
-    link('set', name, 'up'),
-    ...device.peers.flatMap((peer): readonly FaultStep[] => [
-      ...(peer.mac !== null && peer.address !== null
-        ? [ip(netns, peer.address.includes(':') ? 'ipv6' : 'ipv4', 'neigh', 'replace', peer.address, 'lladdr', peer.mac, 'dev', name, 'nud', 'permanent')]
-        : []),
-      bridge(netns, 'fdb', peer.mac === null ? 'append' : 'replace', peer.mac ?? FLOOD, 'dev', name, 'dst', peer.underlay, 'self', 'permanent'),
-    ]),
-    ...namespaceIn(snapshot, netns)
-      .routes.filter((route) => route.dev === name && route.proto !== KERNEL_PROTOCOL)
-      .map((route) => routeAsFound(netns, 'replace', route)),
+    ...remakeVxlan(device, vni).map((argv) => ({ netns, argv })),
+    // As found: who narrowed it is another fault, and not mended by this one.
+    ...(mtu === device.mtuBytes ? [] : [ip(netns, 'ipv4', 'link', 'set', device.name, 'mtu', mtu)]),
+    ...ofPods.map(({ address, mac }) => ip(netns, 'ipv4', 'neigh', 'replace', address, 'lladdr', mac, 'dev', device.name, 'nud', 'permanent')),
+    ...before.routes.filter((route) => route.dev === device.name && route.proto !== KERNEL_PROTOCOL).map((route) => routeAsFound(netns, 'replace', route)),
   ];
 }

@@ -1,9 +1,7 @@
-import type { Fault } from './fault.ts';
-import { ip } from './steps.ts';
+import type { Fault, FaultStep } from './fault.ts';
+import { NOBODY } from './neighbour-entry.ts';
+import { ip, namespaceIn } from './steps.ts';
 import { overlayTo } from './target.ts';
-
-/** Locally administered, and nobody's. */
-const NOBODY = '02:00:00:00:00:99';
 
 export const wrongVtepMac: Fault = {
   id: 'wrong-vtep-mac',
@@ -18,16 +16,18 @@ export const wrongVtepMac: Fault = {
       ? true
       : 'overlay devices have no addresses of their own: frames go from pod to pod';
   },
-  script: (target) => {
+  script: (target, snapshot) => {
     const device = overlayTo(target);
     const peer = device?.peers.find((one) => one.node === target.peer.id);
     if (device === null || peer?.mac === null || peer === undefined || peer.address === null) return { inject: [], undo: [] };
-    const family = peer.address.includes(':') ? 'ipv6' : 'ipv4';
-    const words = ['neigh', 'replace', peer.address, 'lladdr'];
-    const rest = ['dev', device.name, 'nud', 'permanent'];
-    return {
-      inject: [ip(target.node.netns, family, ...words, NOBODY, ...rest)],
-      undo: [ip(target.node.netns, family, ...words, peer.mac, ...rest)],
-    };
+    const { mac, address } = peer;
+    const { netns } = target.node;
+    // Where all pods are on the wire of the device, those of the peer have entries of their own.
+    const ofPods = namespaceIn(snapshot, netns).neighbours.filter((one) => one.dev === device.name && one.state === 'permanent' && one.mac === mac);
+    const entries = (lladdr: string): readonly FaultStep[] =>
+      [...new Set([address, ...ofPods.map((one) => one.address)])].map((to) =>
+        ip(netns, to.includes(':') ? 'ipv6' : 'ipv4', 'neigh', 'replace', to, 'lladdr', lladdr, 'dev', device.name, 'nud', 'permanent'),
+      );
+    return { inject: entries(NOBODY), undo: entries(mac) };
   },
 };

@@ -1,13 +1,26 @@
-/** Addresses and MACs are unique in the lab, and every pod and node has the planned ones. */
+/** Addresses, ranges and MACs are unique in the lab, and every pod and node has the planned ones. */
 import type { NamespaceSnapshot } from '../../engines/port.ts';
+import { nodeDevices } from '../../topology/node-devices.ts';
 import type { AddressPlan, PodPlan } from '../../topology/plan.ts';
 import type { Finding } from './finding.ts';
 import { touches, touchesNode } from './flow.ts';
-import { execCommand, execInPod, type LabView, namespaceOf } from './lab-view.ts';
+import { familyOf, execCommand, execInPod, type LabView, namespaceOf } from './lab-view.ts';
+import { inventoryNodeAddresses } from './node-addresses.ts';
+import { inventoryNodeIdentities } from './node-identities.ts';
+import { inventoryRanges } from './ranges.ts';
+import { ipArgv } from '../ip-argv.ts';
 
 /** Duplicate addresses first: they explain the most. */
 export function inventoryAddresses(view: LabView): readonly Finding[] {
-  return [...duplicateAddresses(view), ...duplicateMacs(view), ...podDifferences(view), ...nodeDifferences(view)];
+  return [
+    ...duplicateAddresses(view),
+    ...duplicateMacs(view),
+    ...inventoryNodeIdentities(view),
+    ...inventoryRanges(view),
+    ...inventoryNodeAddresses(view),
+    ...podDifferences(view),
+    ...nodeDifferences(view),
+  ];
 }
 
 interface Holder {
@@ -27,6 +40,10 @@ export function holdersOf(view: LabView): ReadonlyMap<string, readonly Holder[]>
   return holders;
 }
 
+function isPlannedFor({ interface: first, attachments = [] }: PodPlan, address: string): boolean {
+  return [...(first === null ? [] : [first]), ...attachments].some(({ addresses }) => addresses.some((one) => one.address === address));
+}
+
 function podAddresses(namespace: NamespaceSnapshot): readonly { readonly address: string; readonly prefixLength: number }[] {
   return namespace.addresses.filter((one) => one.dev !== 'lo' && !one.address.startsWith('fe80:') && !one.address.startsWith('169.254.'));
 }
@@ -36,9 +53,8 @@ function duplicateAddresses(view: LabView): readonly Finding[] {
     .filter(([, holders]) => new Set(holders.map((one) => one.pod.id)).size > 1)
     .map(([address, holders]): Finding => {
       const ids = holders.map((one) => one.pod.id);
-      const rightful = view.pods.find((pod) => pod.interface?.addresses.some((one) => one.address === address));
+      const rightful = view.pods.find((pod) => isPlannedFor(pod, address));
       const wrong = holders.find((one) => one.pod.id !== rightful?.id) ?? holders[0];
-      const family = address.includes(':') ? ['-6'] : [];
       return {
         name: 'duplicate-pod-ip',
         where: ids,
@@ -50,7 +66,11 @@ function duplicateAddresses(view: LabView): readonly Finding[] {
         mend:
           wrong === undefined
             ? ''
-            : execInPod(view, wrong.pod, ['ip', ...family, 'addr', 'del', `${address}/${wrong.prefixLength}`, 'dev', wrong.pod.interface?.name ?? 'eth0']),
+            : execInPod(
+                view,
+                wrong.pod,
+                ipArgv(familyOf(address), 'addr', 'del', `${address}/${wrong.prefixLength}`, 'dev', wrong.pod.interface?.name ?? 'eth0'),
+              ),
         explains: (flow) => ids.some((id) => touches(flow, id)),
       };
     });
@@ -94,8 +114,9 @@ function podDifferences(view: LabView): readonly Finding[] {
   return view.pods.flatMap((pod) => {
     const namespace = namespaceOf(view, pod.netns);
     const planned = pod.interface;
-    if (namespace === undefined || planned === null || !namespace.links.some((link) => link.name === planned.name)) return [];
-    const found = podAddresses(namespace).filter((one) => !planned.addresses.some((plan) => plan.address === one.address));
+    // An interface that is gone or down is the business of the link inventory: IPv6 addresses go with it.
+    if (namespace === undefined || planned === null || !namespace.links.some((link) => link.name === planned.name && link.up)) return [];
+    const found = podAddresses(namespace).filter((one) => !isPlannedFor(pod, one.address));
     return planned.addresses
       .filter((one) => !namespace.addresses.some((has) => has.address === one.address))
       .map(
@@ -118,8 +139,7 @@ function podDifferences(view: LabView): readonly Finding[] {
 function nodeDifferences(view: LabView): readonly Finding[] {
   return view.nodes.flatMap((node) => {
     const namespace = namespaceOf(view, node.netns);
-    const devices = [...node.interfaces, ...(node.bridge === null ? [] : [node.bridge]), ...node.vxlans];
-    return devices.flatMap((device) => {
+    return nodeDevices(node).flatMap((device) => {
       // A device that is gone is the business of the link inventory.
       if (namespace?.links.some((link) => link.name === device.name) !== true) return [];
       return device.addresses
@@ -138,6 +158,7 @@ function nodeDifferences(view: LabView): readonly Finding[] {
   });
 }
 
-function addAddress(one: AddressPlan, dev: string): readonly string[] {
-  return ['ip', ...(one.family === 'ipv6' ? ['-6'] : []), 'addr', 'add', `${one.address}/${one.prefixLength}`, 'dev', dev];
+/** `ip addr add`, as planned. */
+export function addAddress(one: AddressPlan, dev: string): readonly string[] {
+  return ipArgv(one.family, 'addr', 'add', `${one.address}/${one.prefixLength}`, 'dev', dev);
 }

@@ -1,6 +1,7 @@
 /** Who wanted to talk to whom: the failures of a verification, with both ends looked up. */
 import type { Outcome, ProbeProtocol } from '../../engines/port.ts';
 import type { LabPlan } from '../../topology/plan.ts';
+import { isClusterDns } from '../../topology/services/cluster-services.ts';
 import type { Family } from '../../topology/spec.ts';
 import type { Failure } from '../report.ts';
 import type { EndpointView, LabView } from './lab-view.ts';
@@ -43,14 +44,9 @@ export function asksForNames(failure: Failure): boolean {
 
 /** The pods that serve the names of a cluster, as the plan has them. */
 export function nameServers(view: LabView, cluster: string, family: Family): readonly EndpointView[] {
-  const service = view.clusters.get(cluster)?.services.find(isDns);
+  const service = view.clusters.get(cluster)?.services.find(isClusterDns);
   const pods = (service?.endpoints ?? []).flatMap((endpoint) => (endpoint.family === family && endpoint.ready && endpoint.pod !== null ? [endpoint.pod] : []));
   return [...new Set(pods)].flatMap((pod) => view.endpoints.get(pod) ?? []);
-}
-
-/** kube-system/kube-dns. */
-export function isDns({ namespace, name }: { readonly namespace: string; readonly name: string }): boolean {
-  return namespace === 'kube-system' && name === 'kube-dns';
 }
 
 /** The server behind the address that was asked, where there is one only. */
@@ -69,6 +65,11 @@ const LOST: ReadonlySet<string> = new Set<Outcome>(['silent', 'no-route', 'unrea
 /** The probe did not come back. */
 export function isLost(flow: Flow): boolean {
   return LOST.has(flow.failure.class);
+}
+
+/** Nothing came back, or a refusal. */
+export function isDead(flow: Flow): boolean {
+  return isLost(flow) || flow.failure.class === 'refused';
 }
 
 /** The probe came back, or was seen, with other addresses or ports. */

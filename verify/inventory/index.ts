@@ -1,5 +1,8 @@
 /** The static inventory: every rule, in the order in which a person would look. Sends no packet. */
 import { inventoryAddresses } from './addresses.ts';
+import { inventoryAttachments } from './attachments.ts';
+import { inventoryCni } from './cni.ts';
+import { inventoryConntrack } from './conntrack.ts';
 import type { Finding } from './finding.ts';
 import type { Flow } from './flow.ts';
 import type { LabView } from './lab-view.ts';
@@ -24,11 +27,14 @@ export const inventory: Readonly<Record<string, InventoryRule>> = {
   'inventory-routes': inventoryRoutes,
   'inventory-overlay': inventoryOverlay,
   'inventory-neighbours': inventoryNeighbours,
+  'inventory-conntrack': inventoryConntrack,
   'inventory-rules': inventoryRules,
   'inventory-mtu': inventoryMtu,
   'inventory-policies': inventoryPolicies,
   'inventory-names': inventoryNames,
   'inventory-services': inventoryServices,
+  'inventory-cni': inventoryCni,
+  'inventory-attachments': inventoryAttachments,
 };
 
 /** All findings, of all rules. */

@@ -1,6 +1,16 @@
 /** Reads what `iptables-save -c` and `ip6tables-save -c` print. */
 import type { Family } from '../../topology/spec.ts';
-import { type Action, type FilterChain, type FilterRule, type Hook, type Match, type PortRange, parseNatTarget, parsePorts } from './packet-filter.ts';
+import {
+  type Action,
+  type FilterChain,
+  type FilterRule,
+  type Hook,
+  type MarkChange,
+  type Match,
+  type PortRange,
+  parseNatTarget,
+  parsePorts,
+} from './packet-filter.ts';
 
 const HOOKS: Readonly<Record<string, Hook>> = {
   PREROUTING: 'prerouting',
@@ -20,7 +30,7 @@ interface Draft {
 }
 
 /** Chains in the order of the text; a table that is not listed has no chains. Lines it does not know are skipped. */
-export function parseIptables(text: string, family: Family): readonly FilterChain[] {
+export function parseIptables(text: string, family: Family, program: 'iptables' | 'iptables-legacy' = 'iptables'): readonly FilterChain[] {
   const drafts = new Map<string, Draft>();
   let table = '';
   const draft = (name: string): Draft => {
@@ -52,7 +62,7 @@ export function parseIptables(text: string, family: Family): readonly FilterChai
     const nat = one.table === 'nat';
     const natPriority = hook === 'postrouting' || hook === 'input' ? 100 : -100;
     return {
-      program: 'iptables',
+      program,
       family,
       table: one.table,
       name: one.name,
@@ -71,8 +81,9 @@ export function splitWords(text: string): readonly string[] {
   return (text.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? []).map((word) => (word.startsWith('"') ? word.slice(1, -1) : word));
 }
 
-function parseRule(words: readonly string[]): { readonly matches: readonly Match[]; readonly action: Action } {
+function parseRule(words: readonly string[]): Pick<FilterRule, 'matches' | 'action' | 'marks'> {
   const matches: Match[] = [];
+  let marks: MarkChange | null = null;
   let action: Action = { kind: 'continue' };
   let not = false;
   let module = '';
@@ -90,6 +101,7 @@ function parseRule(words: readonly string[]): { readonly matches: readonly Match
     }
     if (word === '-j' || word === '-g') {
       action = parseTarget(word === '-g' ? 'goto' : 'jump', next, words.slice(i + 2));
+      marks = next === 'MARK' ? markChange(words.slice(i + 2)) : null;
       break;
     }
     const options = OPTIONS[word];
@@ -107,7 +119,12 @@ function parseRule(words: readonly string[]): { readonly matches: readonly Match
     }
     not = false;
   }
-  return { matches, action };
+  return { matches, action, ...(marks === null ? {} : { marks }) };
+}
+
+function markChange([option, text = '']: readonly string[]): MarkChange | null {
+  const [value = '0', mask = '0xffffffff'] = text.split('/');
+  return option === '--set-xmark' ? { value: Number(value), mask: Number(mask) } : null;
 }
 
 type Bare = Match extends infer M ? (M extends { readonly not: boolean } ? Omit<M, 'not'> : never) : never;

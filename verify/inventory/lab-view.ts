@@ -1,6 +1,7 @@
 /** The plan and the snapshot of a lab, indexed once, for the rules of the inventory. */
 import type { NamespaceSnapshot, Snapshot } from '../../engines/port.ts';
 import { cidrContains, parseCidr } from '../../topology/cidr.ts';
+import { nodeDevices } from '../../topology/node-devices.ts';
 import type { ClusterPlan, LabPlan, MachinePlan, NodePlan, PodPlan } from '../../topology/plan.ts';
 import type { Family } from '../../topology/spec.ts';
 
@@ -72,6 +73,12 @@ export function ownersOfRange(view: LabView, range: string): readonly NodePlan[]
   return view.nodes.filter((node) => podRanges(node).some((inner) => cidrContains(outer, inner)));
 }
 
+/** The families that a machine passes on: those of a node's cluster, and of the networks that a router joins. Clusters of one lab may differ. */
+export function familiesOf({ clusters, endpoints }: LabView, machine: MachinePlan): readonly Family[] {
+  const cluster = clusters.get(endpoints.get(machine.id)?.node.cluster ?? '');
+  return cluster?.families ?? [...new Set(machine.interfaces.flatMap((one) => one.addresses.map(({ family }) => family)))];
+}
+
 /** All pods of a cluster in one L2 domain: nothing is routed between nodes (weave's data path). */
 export function isOneSegment(view: LabView, node: NodePlan): boolean {
   return view.clusters.get(node.cluster)?.cni.type === 'weave';
@@ -96,7 +103,7 @@ export function addressOf(endpoint: EndpointView, family: Family): string | null
 
 /** Every planned address of a node: underlay, bridge and overlay. */
 export function nodeAddresses(node: NodePlan): readonly OwnedAddress[] {
-  return [...node.interfaces.flatMap((one) => one.addresses), ...(node.bridge?.addresses ?? []), ...node.vxlans.flatMap((one) => one.addresses)];
+  return nodeDevices(node).flatMap((one): readonly OwnedAddress[] => one.addresses);
 }
 
 /** The family of an address or CIDR text. */
@@ -115,9 +122,14 @@ export function execCommand(view: LabView, machine: MachinePlan, argv: readonly 
   return ['cnilab', 'exec', view.plan.name, targetName(view, machine), '--', ...argv].map(quoteWord).join(' ');
 }
 
-/** As {@link execCommand}, in a pod. */
-export function execInPod(view: LabView, pod: PodPlan, argv: readonly string[]): string {
+/** As {@link execCommand}, in a pod or container. */
+export function execInPod(view: LabView, pod: Pick<PodPlan, 'id'>, argv: readonly string[]): string {
   return ['cnilab', 'exec', view.plan.name, pod.id, '--', ...argv].map(quoteWord).join(' ');
+}
+
+/** What only who programs a lab's nodes can write, it writes when the lab is built: a second `up` of the same file changes nothing. */
+export function rebuildLab(view: LabView): string {
+  return `cnilab down ${view.plan.name}; cnilab up LAB-FILE`;
 }
 
 function quoteWord(word: string): string {

@@ -11,7 +11,10 @@ import { addressOf, type EndpointView, execCommand, execInPod, isOneSegment, typ
 import { lookupRoute } from './route-lookup.ts';
 import type { Family } from '../../topology/spec.ts';
 
-const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { ipv4: 50, ipv6: 70 };
+/** What a VXLAN device adds to a packet, by the family of the underlay. */
+export const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { ipv4: 50, ipv6: 70 };
+/** The same of flannel's backend udp: outer IPv4 and UDP. */
+const UDP_OVERHEAD = 28;
 
 interface Hop {
   readonly where: string;
@@ -22,13 +25,81 @@ interface Hop {
   readonly tells: boolean;
 }
 
-/** Narrow hops on the paths between nodes whose probes failed by size, and pods whose own MTU is not the planned one. */
+/** Narrow hops on the paths between nodes whose probes failed by size, or on the devices of nodes; overlays that do not fit into their underlay. */
 export function inventoryMtu(view: LabView, flows: readonly Flow[]): readonly Finding[] {
   const sized = flows.filter(isPair).filter(failsBySize).filter(crossesNodes);
   const pairs = new Map<string, PairFlow>();
   // Both directions of a pair are looked at together.
   for (const flow of sized) pairs.set(`${[flow.client.node.id, flow.server.node.id].toSorted().join(' ')} ${flow.family}`, flow);
-  return [...pairs.values()].flatMap((flow) => judgePath(view, flow, sized));
+  // Where probes tell about sizes, they tell more than the devices do.
+  const paths = flows.some(failsBySize) ? [...pairs.values()].flatMap((flow) => judgePath(view, flow, sized)) : narrowDevices(view);
+  return [...paths, ...view.nodes.flatMap((node) => tightOverlays(view, node))];
+}
+
+/** Devices of nodes towards other nodes that take less than the pods of the cluster send. */
+function narrowDevices(view: LabView): readonly Finding[] {
+  return [...view.clusters.values()].flatMap((cluster) => {
+    const podMtu = Math.max(0, ...cluster.pods.map((pod) => namespaceOf(view, pod.netns)?.links.find((link) => link.name === pod.interface?.name)?.mtu ?? 0));
+    return cluster.nodes.flatMap((node): readonly Finding[] => {
+      const bridged = isOneSegment(view, node);
+      const routed = new Set(node.podRoutes.flatMap((route) => route.dev ?? []));
+      const devices = [...node.vxlans, ...node.interfaces].filter((one) => (bridged ? node.vxlans.some((device) => device === one) : routed.has(one.name)));
+      const links = namespaceOf(view, node.netns)?.links ?? [];
+      const narrow = devices.flatMap((one) => {
+        const mtu = links.find((link) => link.name === one.name)?.mtu;
+        return mtu === undefined || mtu >= podMtu ? [] : [{ ...one, mtu }];
+      });
+      const [first] = narrow;
+      if (first === undefined) return [];
+      const muted = cluster.families.filter((family) => dropsFragmentationNeeded(view, node, family));
+      return [
+        {
+          name: bridged || muted.length > 0 ? 'mtu-blackhole' : 'path-mtu-below-pod-mtu',
+          where: [node.id],
+          certainty: 'certain',
+          evidence: [
+            `pods of ${cluster.name} send up to ${podMtu} bytes`,
+            ...narrow.map((one) => `${one.name} on ${node.name} takes ${one.mtu}${one.mtu === one.mtuBytes ? '' : `; planned: ${one.mtuBytes}`}`),
+            ...(bridged ? ['a bridge port tells nobody'] : []),
+            ...(muted.length > 0 ? [`a rule on ${node.name} drops "fragmentation needed", so that senders do not learn it`] : []),
+          ],
+          mend: first.mtu < first.mtuBytes ? execCommand(view, node, ['ip', 'link', 'set', first.name, 'mtu', String(first.mtuBytes)]) : '',
+          explains: () => false,
+        },
+      ];
+    });
+  });
+}
+
+/** Overlay devices whose packets do not fit into the underlay once they are wrapped: they are fragmented, since they carry no DF. */
+function tightOverlays(view: LabView, node: NodePlan): readonly Finding[] {
+  const namespace = namespaceOf(view, node.netns);
+  // A device that is a port of a bridge answers what does not fit.
+  if (namespace === undefined || isOneSegment(view, node)) return [];
+  const linkOf = (name: string): number | undefined => namespace.links.find((link) => link.name === name)?.mtu;
+  return node.vxlans.flatMap((device): readonly Finding[] => {
+    const inner = linkOf(device.name);
+    const outer = linkOf(device.dev);
+    const overhead = VXLAN_OVERHEAD[device.family];
+    if (inner === undefined || outer === undefined || inner + overhead <= outer) return [];
+    const planned = node.interfaces.find((one) => one.name === device.dev)?.mtuBytes;
+    return [
+      {
+        name: 'overlay-packets-fragmented',
+        where: [node.id],
+        certainty: 'certain',
+        evidence: [
+          `${device.name} on ${node.name} takes ${inner} bytes, ${inner + overhead} once they are wrapped; ${device.dev} takes ${outer}${planned === undefined || planned === outer ? '' : `, planned: ${planned}`}`,
+          ...riseEvidence(view, node, ['IpFragCreates', 'Ip6FragCreates']),
+        ],
+        mend:
+          planned !== undefined && planned > outer
+            ? execCommand(view, node, ['ip', 'link', 'set', device.dev, 'mtu', String(planned)])
+            : execCommand(view, node, ['ip', 'link', 'set', device.name, 'mtu', String(outer - overhead)]),
+        explains: (flow) => flow.failure.check === 'size-sweep' && flow.failure.class === 'finding' && flow.client.id === node.id,
+      },
+    ];
+  });
 }
 
 /** Did the size of the packet decide? Size probes and streams only; everything else is small. */
@@ -93,9 +164,10 @@ function hops(view: LabView, from: EndpointView, to: EndpointView, family: Famil
   const link = namespace.links.find((one) => one.name === device);
   if (link === undefined) return [];
   const overlay = node.vxlans.find((one) => one.name === link.name);
-  const planned = overlay?.mtuBytes ?? node.interfaces.find((one) => one.name === link.name)?.mtuBytes ?? null;
+  const tun = node.tun?.name === link.name ? node.tun : undefined;
+  const planned = overlay?.mtuBytes ?? tun?.mtuBytes ?? node.interfaces.find((one) => one.name === link.name)?.mtuBytes ?? null;
   const first: Hop = { where: node.name, node, dev: link.name, mtu: link.mtu, planned, tells: !bridged };
-  return [first, ...wire(view, namespace, node, overlay === undefined ? 0 : VXLAN_OVERHEAD[overlay.family])];
+  return [first, ...wire(view, namespace, node, overlay !== undefined ? VXLAN_OVERHEAD[overlay.family] : tun === undefined ? 0 : UDP_OVERHEAD)];
 }
 
 /** The node's cable and the switch: too small for what the overlay adds means that outer packets are fragmented, not lost. */

@@ -1,13 +1,15 @@
 /** Questions for names that failed, from the server up: does it run, does the proxy lead to it, do the pods ask it. */
 import type { NodePlan } from '../../topology/plan.ts';
+import { isClusterDns } from '../../topology/services/cluster-services.ts';
 import { formatResolvConf, nodeResolvConf, resolvConf } from '../../topology/services/resolv-conf.ts';
 import { proxiedPortsOf } from '../../topology/services/proxy/proxied-ports.ts';
 import type { Family } from '../../topology/spec.ts';
 import { DNS_PORT } from '../dns/clients.ts';
+import { mendForwarding, tellsOfLoop } from '../dns/forwarding.ts';
 import { restartServer } from '../dns/restart-server.ts';
 import { searchOf } from '../dns/resolv-line.ts';
 import type { Finding } from './finding.ts';
-import { asksForNames, type Flow, isDns, isLost, nameServers } from './flow.ts';
+import { asksForNames, type Flow, isDead, nameServers } from './flow.ts';
 import { type EndpointView, execInPod, type LabView, namespaceOf } from './lab-view.ts';
 import { readProgrammedPort, readProxyRules } from './proxy-rules.ts';
 import { mendEntries } from './service-mends.ts';
@@ -25,25 +27,31 @@ export function inventoryNames(view: LabView, flows: readonly Flow[]): readonly 
 
 /** No answer to a question for a name: nothing came back, or a refusal. */
 function isUnanswered(flow: Flow): boolean {
-  return asksForNames(flow.failure) && (isLost(flow) || flow.failure.class === 'refused');
+  return asksForNames(flow.failure) && isDead(flow);
 }
 
 /** Servers that do not listen. */
 function servers(view: LabView, cluster: string, family: Family): readonly Finding[] {
   const all = nameServers(view, cluster, family);
   const down = all.filter((server) => !isListening(view, server));
-  return down.map((server) => ({
-    name: 'dns-server-down',
-    where: [server.id],
-    certainty: 'certain',
-    evidence: [
-      `nothing in ${server.id} listens on port ${DNS_PORT}`,
-      ...(all.length > 1 ? [`${down.length} of ${all.length} servers of ${cluster} are down`] : []),
-    ],
-    mend: server.pod === null ? '' : execInPod(view, server.pod, restartServer(server.netns)),
-    // Behind the address of the Service any of them may have been asked.
-    explains: (flow) => isUnanswered(flow) && flow.client.node.cluster === cluster && (flow.failure.server === '' || flow.failure.server === server.id),
-  }));
+  return down.map((server): Finding => {
+    const last = namespaceOf(view, server.netns)?.dnsServerEnded ?? '';
+    const looped = tellsOfLoop(last);
+    const mend = looped ? mendForwarding(server.netns, nodeResolvConf(view.plan).nameservers) : restartServer(server.netns);
+    return {
+      name: looped ? 'dns-forwarding-loop' : 'dns-server-down',
+      where: [server.id],
+      certainty: 'certain',
+      evidence: [
+        `nothing in ${server.id} listens on port ${DNS_PORT}`,
+        ...(last === '' ? [] : [`its server has ended, and wrote last: ${last}`]),
+        ...(all.length > 1 ? [`${down.length} of ${all.length} servers of ${cluster} are down`] : []),
+      ],
+      mend: server.pod === null ? '' : execInPod(view, server.pod, mend),
+      // Behind the address of the Service any of them may have been asked.
+      explains: (flow) => isUnanswered(flow) && flow.client.node.cluster === cluster && (flow.failure.server === '' || flow.failure.server === server.id),
+    };
+  });
 }
 
 /** Does a process of the pod take TCP on the port? True where that was not read. */
@@ -58,7 +66,7 @@ function nodesOf(flows: readonly Flow[]): readonly { readonly node: NodePlan; re
 /** The address of the DNS Service, where the proxy of a node does not take it. */
 function addresses(view: LabView, node: NodePlan, family: Family): readonly Finding[] {
   const cluster = view.clusters.get(node.cluster);
-  const service = cluster?.services.find(isDns);
+  const service = cluster?.services.find(isClusterDns);
   const rules = cluster === undefined ? null : readProxyRules(namespaceOf(view, node.netns), cluster.kubeProxy.mode, family);
   if (cluster === undefined || service === undefined || rules === null) return [];
   const absent = proxiedPortsOf(service, node, family)

@@ -4,9 +4,11 @@ import type { NodePlan, PodPlan, VxlanPeerPlan, VxlanPlan } from '../../topology
 import { holdersOf } from './addresses.ts';
 import { riseEvidence } from './counters.ts';
 import type { Finding } from './finding.ts';
+import { sharedAddresses } from './node-addresses.ts';
 import { lookupRoute } from './route-lookup.ts';
 import { isLost, joins, touches } from './flow.ts';
 import { execCommand, execInPod, familyOf, isRoutedPerPod, type LabView, namespaceOf, podsOn } from './lab-view.ts';
+import { ipArgv } from '../ip-argv.ts';
 
 const FLOOD = '00:00:00:00:00:00';
 /** States in which an entry has no usable MAC. */
@@ -61,19 +63,11 @@ function peerNeighbour(view: LabView, node: NodePlan, device: VxlanPlan, peer: V
         `neighbour ${peer.address} on ${device.name} of ${node.name} ${found}; the device of ${peer.node} has ${peer.mac}`,
         ...droppedEvidence(view, node, device),
       ],
-      mend: execCommand(view, node, [
-        'ip',
-        ...ipv6Flag(peer.address),
-        'neigh',
-        'replace',
-        peer.address,
-        'lladdr',
-        peer.mac,
-        'dev',
-        device.name,
-        'nud',
-        'permanent',
-      ]),
+      mend: execCommand(
+        view,
+        node,
+        ipArgv(familyOf(peer.address), 'neigh', 'replace', peer.address, 'lladdr', peer.mac, 'dev', device.name, 'nud', 'permanent'),
+      ),
       explains: (flow) => isLost(flow) && joins(flow, node.id, peer.node),
     },
   ];
@@ -95,6 +89,9 @@ function peerForwarding(view: LabView, node: NodePlan, device: VxlanPlan, peer: 
   if (entries.some((one) => one.dst === peer.underlay)) return [];
   const others = new Set(device.peers.map((one) => one.underlay));
   const wrong = peer.mac === null ? entries.filter((one) => !others.has(one.dst ?? '')) : entries;
+  // An address that several nodes have is the trouble itself.
+  const shared = sharedAddresses(view, node.cluster);
+  if (wrong.some((one) => shared.has(one.dst ?? ''))) return [];
   const found = wrong.length === 0 ? 'has no entry' : `leads to ${wrong.map((one) => one.dst).join(', ')}`;
   return [
     {
@@ -194,7 +191,8 @@ function nodeNeighbours(view: LabView): readonly Finding[] {
   return view.nodes.flatMap((node) =>
     usedNeighbours(view, node).flatMap((entry): readonly Finding[] => {
       const cable = node.interfaces.find((one) => one.name === entry.dev);
-      const truth = cable === undefined ? podOf(node.cluster).get(entry.address) : underlay.get(`${cable.segment} ${entry.address}`);
+      const truth =
+        cable === undefined ? behindTunnel(view, node, entry.dev, podOf(node.cluster).get(entry.address)) : underlay.get(`${cable.segment} ${entry.address}`);
       if (truth === undefined || !isWrong(view, entry, truth.mac, holders)) return [];
       return [
         {
@@ -205,13 +203,20 @@ function nodeNeighbours(view: LabView): readonly Finding[] {
             `neighbour ${entry.address} on ${entry.dev} of ${node.name} is ${entry.mac} (${entry.state}); ${truth.name} has ${truth.mac}`,
             ...riseEvidence(view, node, ['IpForwDatagrams']),
           ],
-          mend: execCommand(view, node, ['ip', ...ipv6Flag(entry.address), 'neigh', 'del', entry.address, 'dev', entry.dev]),
+          mend: execCommand(view, node, ipArgv(entry.family, 'neigh', 'del', entry.address, 'dev', entry.dev)),
           explains: (flow) =>
             'pod' in truth ? touches(flow, truth.pod.id) && flow.failure.class !== 'address-differs' : isLost(flow) && joins(flow, node.id, truth.node.id),
         },
       ];
     }),
   );
+}
+
+/** Where all pods are on the wire of a tunnel that routes (flannel as it fed Docker), the tunnel end of a pod's node answers for it. */
+function behindTunnel(view: LabView, node: NodePlan, dev: string, truth: PodTruth | undefined): PodTruth | undefined {
+  const home = view.nodes.find((one) => one.cluster === truth?.pod.cluster && one.name === truth.pod.node);
+  const mac = node.vxlans.find((device) => device.name === dev)?.peers.find((peer) => peer.node === home?.id)?.mac ?? null;
+  return truth === undefined || mac === null ? truth : { ...truth, mac };
 }
 
 /** Entries of the device that packets to the address do leave by; others are leftovers that nobody asks. */
@@ -223,9 +228,9 @@ function usedNeighbours(view: LabView, node: NodePlan): readonly NeighbourSnapsh
 
 type Holders = ReturnType<typeof holdersOf>;
 
-/** Has the entry a MAC, and not that of the planned or of an actual holder? With the latter the address is the trouble, not the entry. */
+/** Has the entry a MAC, and not that of the planned or of an actual holder? With the latter the address is the trouble, not the entry. Of a MAC that nobody knows nothing can be said. */
 function isWrong(view: LabView, entry: NeighbourSnapshot, mac: string, holders: Holders): boolean {
-  if (entry.mac === '' || UNRESOLVED.has(entry.state) || entry.mac === mac) return false;
+  if (mac === '' || entry.mac === '' || UNRESOLVED.has(entry.state) || entry.mac === mac) return false;
   return !(holders.get(entry.address) ?? []).some(({ pod }) => namespaceOf(view, pod.netns)?.links.some((link) => link.mac === entry.mac) === true);
 }
 
@@ -237,7 +242,7 @@ function podNeighbours(view: LabView): readonly Finding[] {
       const planned = pod.interface;
       if (planned === null) return [];
       const routed = isRoutedPerPod(view, node);
-      const gateway: Truth = { mac: (routed ? planned.hostMac : node.bridge?.mac) ?? '', name: `the gateway on ${node.name}` };
+      const gateway: Truth = { mac: (routed ? planned.hostMac : bridgeMac(view, node)) ?? '', name: `the gateway on ${node.name}` };
       return (namespaceOf(view, pod.netns)?.neighbours ?? []).flatMap((entry): readonly Finding[] => {
         // Of a pod that is routed by itself the node is the only neighbour, whatever address it speaks with.
         const leadsOut = routed || planned.gateways.includes(entry.address);
@@ -250,7 +255,7 @@ function podNeighbours(view: LabView): readonly Finding[] {
             where: [pod.id],
             certainty: 'certain',
             evidence: [`neighbour ${entry.address} in ${pod.id} is ${entry.mac} (${entry.state}); ${truth.name} has ${truth.mac}`],
-            mend: execInPod(view, pod, ['ip', ...ipv6Flag(entry.address), 'neigh', 'del', entry.address, 'dev', entry.dev]),
+            mend: execInPod(view, pod, ipArgv(entry.family, 'neigh', 'del', entry.address, 'dev', entry.dev)),
             explains: (flow) => isLost(flow) && touches(flow, pod.id) && (peer === undefined || touches(flow, peer.pod.id)),
           },
         ];
@@ -259,6 +264,7 @@ function podNeighbours(view: LabView): readonly Finding[] {
   );
 }
 
-function ipv6Flag(address: string): readonly string[] {
-  return familyOf(address) === 'ipv6' ? ['-6'] : [];
+/** As it is now: pods that learned a MAC which is not the planned one do reach it. */
+function bridgeMac(view: LabView, { bridge, netns }: NodePlan): string | undefined {
+  return namespaceOf(view, netns)?.links.find((link) => link.name === bridge?.name)?.mac ?? bridge?.mac;
 }

@@ -1,6 +1,16 @@
 /** Reads what `nft list ruleset` prints. What it does not model becomes an unknown match, never a guess. */
 import type { Family } from '../../topology/spec.ts';
-import { type Action, type FilterChain, type FilterRule, type Hook, type Match, type PortRange, parseNatTarget, parsePorts } from './packet-filter.ts';
+import {
+  type Action,
+  type FilterChain,
+  type FilterRule,
+  type Hook,
+  type MarkChange,
+  type Match,
+  type PortRange,
+  parseNatTarget,
+  parsePorts,
+} from './packet-filter.ts';
 
 const PRIORITY: Readonly<Record<string, number>> = { raw: -300, mangle: -150, dstnat: -100, filter: 0, security: 50, srcnat: 100 };
 const IPTABLES_TABLES: ReadonlySet<string> = new Set(['filter', 'nat', 'mangle', 'raw', 'security']);
@@ -44,9 +54,9 @@ export function parseNft(text: string, alsoInIptables: readonly Family[]): reado
       rules = [];
       continue;
     }
-    if (name === null || family === null) continue;
+    if (name === null) continue;
     if (line === '}') {
-      chains.push({ program: 'nft', family, table, name, policyPackets: null, rules, ...base });
+      if (family !== null) chains.push({ program: 'nft', family, table, name, policyPackets: null, rules, ...base });
       name = null;
     } else if (line.startsWith('type ')) {
       base = parseBase(line);
@@ -83,6 +93,7 @@ function parseRule(line: string, sets: ReadonlyMap<string, string>): readonly Fi
   let cases: readonly Case[] = [{ matches: [], action: null }];
   let packets: number | null = null;
   let action: Action = { kind: 'continue' };
+  let marks: MarkChange | null = null;
   let i = 0;
   const take = (): string => words[i++] ?? '';
   while (i < words.length) {
@@ -90,6 +101,12 @@ function parseRule(line: string, sets: ReadonlyMap<string, string>): readonly Fi
     if (looked !== null) {
       cases = looked.cases;
       i += looked.words;
+      continue;
+    }
+    const marked = markChange(words.slice(i));
+    if (marked !== null) {
+      marks = marked.change;
+      i += marked.words;
       continue;
     }
     const word = take();
@@ -114,7 +131,13 @@ function parseRule(line: string, sets: ReadonlyMap<string, string>): readonly Fi
       i += found.words;
     }
   }
-  return cases.map((one) => ({ text: line, packets, matches: [...matches, ...one.matches], action: one.action ?? action }));
+  return cases.map((one) => ({
+    text: line,
+    packets,
+    matches: [...matches, ...one.matches],
+    action: one.action ?? action,
+    ...(marks === null ? {} : { marks }),
+  }));
 }
 
 /** An element of a map, or a tuple of a set: what must hold, and what then happens. */
@@ -138,6 +161,8 @@ const KEYS: readonly (readonly [words: readonly string[], (value: string) => Mat
 
 /** `KEY . KEY { A . B, … }`, `KEY … vmap { A . B : VERDICT, … }`; null where nothing of the kind begins. */
 function lookUp(words: readonly string[]): { readonly cases: readonly Case[]; readonly words: number } | null {
+  const numbered = chooseByNumber(words);
+  if (numbered !== null) return numbered;
   const made: ((value: string) => Match)[] = [];
   let at = 0;
   do {
@@ -156,6 +181,38 @@ function lookUp(words: readonly string[]): { readonly cases: readonly Case[]; re
     return { matches: made.map((make, k) => make(values[k] ?? '')), action: map ? (verdictOf(verdict.split(' ')) ?? { kind: 'continue' }) : null };
   });
   return { cases, words: at + (map ? 2 : 1) };
+}
+
+/** `numgen random mod N vmap { 0 : VERDICT, … }`: each number is as likely as the others, so each element gets its share of what those before it left. */
+function chooseByNumber(words: readonly string[]): { readonly cases: readonly Case[]; readonly words: number } | null {
+  const [numgen, random, mod, , vmap, list = ''] = words;
+  if (numgen !== 'numgen' || random !== 'random' || mod !== 'mod' || vmap !== 'vmap' || !list.startsWith('{')) return null;
+  const elements = elementsOf(list);
+  const cases = elements.map(
+    (element, at): Case => ({
+      matches: at === elements.length - 1 ? [] : [{ kind: 'random', probability: 1 / (elements.length - at), not: false }],
+      action: verdictOf(splitAtVerdict(element)[1].split(' ')) ?? { kind: 'continue' },
+    }),
+  );
+  return { cases, words: 6 };
+}
+
+/** `meta mark set meta mark | N` (or `^ N`, `& N`), `meta mark set N`. */
+function markChange(words: readonly string[]): { readonly change: MarkChange; readonly words: number } | null {
+  if (words[0] !== 'meta' || words[1] !== 'mark' || words[2] !== 'set') return null;
+  const before = words[3] === 'meta' ? 5 : words[3] === 'mark' ? 4 : 3;
+  if (before === 3) return { change: { value: Number(words[3]), mask: 0xffff_ffff }, words: 4 };
+  const number = Number(words[before + 1]);
+  const changes: Readonly<Record<string, MarkChange>> = {
+    '|': { value: number, mask: number },
+    or: { value: number, mask: number },
+    '^': { value: number, mask: 0 },
+    xor: { value: number, mask: 0 },
+    '&': { value: 0, mask: ~number >>> 0 },
+    and: { value: 0, mask: ~number >>> 0 },
+  };
+  const change = changes[words[before] ?? ''];
+  return change === undefined ? null : { change, words: before + 2 };
 }
 
 /** `KEY : VERDICT`; an IPv6 address has colons of its own, without blanks. */
@@ -226,6 +283,12 @@ function parseMatch(word: string, rest: readonly string[]): Found {
     return valued(rest.slice(2), 2, ([value]) =>
       value === 'local' ? { kind: second === 'saddr' ? 'source-local' : 'destination-local', not: false } : unknown([word, ...rest.slice(0, 4)]),
     );
+  }
+  // `fib saddr . iif oif missing` and `… oif 0`: no route leads back by where it came in.
+  if (word === 'fib' && second === 'saddr') {
+    const at = rest.indexOf('oif');
+    const failing = at > 0 && rest.slice(0, at).includes('iif') && (rest[at + 1] === 'missing' || rest[at + 1] === '0');
+    if (failing) return { match: { kind: 'reverse-path-fails', not: false }, words: at + 2 };
   }
   if (word === 'numgen' && second === 'random') {
     const modulus = Number(rest[2]);

@@ -2,6 +2,9 @@
 import type { Finding } from './finding.ts';
 import { isLost, joins } from './flow.ts';
 import { execCommand, type LabView, namespaceOf } from './lab-view.ts';
+import { remakeVxlan } from './remake-vxlan.ts';
+import { routeWords } from './route-lookup.ts';
+import { ipArgv } from '../ip-argv.ts';
 
 /** Overlay devices that differ from the plan; the kernel cannot change them in place, so they are mended by making them anew. */
 export function inventoryOverlay(view: LabView): readonly Finding[] {
@@ -10,6 +13,9 @@ export function inventoryOverlay(view: LabView): readonly Finding[] {
       const found = namespaceOf(view, node.netns)?.links.find((link) => link.name === device.name)?.vxlan;
       if (found === undefined || found === null) return [];
       const explains: Finding['explains'] = (flow) => isLost(flow) && device.peers.some((peer) => joins(flow, node.id, peer.node));
+      const routes = node.podRoutes.filter((route) => route.dev === device.name);
+      const commands = [...remakeVxlan(device), ...routes.map((route) => ipArgv(route.family, 'route', 'replace', ...routeWords(route)))];
+      const mend = execCommand(view, node, ['sh', '-ec', commands.map((words) => words.join(' ')).join('; ')]);
       const findings: Finding[] = [];
       if (found.vni !== device.vni) {
         findings.push({
@@ -18,7 +24,7 @@ export function inventoryOverlay(view: LabView): readonly Finding[] {
           certainty: 'certain',
           explains,
           evidence: [`${device.name} of ${node.name} has VXLAN id ${found.vni}; its peers have ${device.vni}`],
-          mend: execCommand(view, node, ['ip', '-d', 'link', 'show', device.name]),
+          mend,
         });
       }
       const wrong = [
@@ -32,7 +38,7 @@ export function inventoryOverlay(view: LabView): readonly Finding[] {
           certainty: 'certain',
           explains,
           evidence: [`${device.name} of ${node.name} has ${wrong.join(' and ')}`],
-          mend: execCommand(view, node, ['ip', '-d', 'link', 'show', device.name]),
+          mend,
         });
       }
       return findings;

@@ -4,7 +4,8 @@ import type { Family } from '../../topology/spec.ts';
 export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
 
 export interface FilterChain {
-  readonly program: 'iptables' | 'nft';
+  /** iptables-legacy: the backend that the node's own iptables does not list. */
+  readonly program: 'iptables' | 'iptables-legacy' | 'nft';
   /** inet: both families. */
   readonly family: Family | 'inet';
   readonly table: string;
@@ -27,6 +28,13 @@ export interface FilterRule {
   readonly packets: number | null;
   readonly matches: readonly Match[];
   readonly action: Action;
+  /** What it makes of the packet's mark: the bits of `mask` are cleared, those of `value` turned over (iptables-extensions(8), MARK --set-xmark). */
+  readonly marks?: MarkChange;
+}
+
+export interface MarkChange {
+  readonly value: number;
+  readonly mask: number;
 }
 
 export interface PortRange {
@@ -34,8 +42,12 @@ export interface PortRange {
   readonly last: number;
 }
 
-export type Match = { readonly not: boolean } /** Addresses, CIDRs, and ranges `a-b`. */ & (
-  | { readonly kind: 'source' | 'destination'; readonly cidrs: readonly string[] }
+export type Match = { readonly not: boolean } & (
+  | {
+      readonly kind: 'source' | 'destination';
+      /** Addresses, CIDRs, and ranges `a-b`. */
+      readonly cidrs: readonly string[];
+    }
   | { readonly kind: 'in' | 'out'; readonly names: readonly string[] }
   | { readonly kind: 'protocol'; readonly protocols: readonly string[] }
   /** `protocol` null: of whatever protocol has ports. */

@@ -1,10 +1,11 @@
 /** What the nodes do with connections that policies block and that came through all the same. */
+import { listed } from '../../topology/listed.ts';
 import { evaluatePolicies, type FlowEnd, type PolicyVerdict } from '../../topology/policy/evaluate.ts';
 import type { PolicyDirection } from '../../topology/policy/model.ts';
 import { worldOf } from '../policy/world.ts';
 import type { Finding } from './finding.ts';
 import { type Flow, isPair, type PairFlow } from './flow.ts';
-import { addressOf, type EndpointView, execCommand, type LabView } from './lab-view.ts';
+import { addressOf, type EndpointView, execCommand, type LabView, rebuildLab } from './lab-view.ts';
 import type { FilterRule } from './packet-filter.ts';
 import { packetAt, ruleSets } from './rule-sets.ts';
 import { removeRule, ruleEvidence } from './rule-text.ts';
@@ -101,11 +102,11 @@ function toFinding(view: LabView, all: readonly Seen[]): Finding {
     certainty: first.certain ? 'certain' : 'possible',
     evidence: [
       first.certain
-        ? `no rule of ${pod.node.name} drops anything for ${pods.slice(0, 4).join(', ')}${pods.length > 4 ? ` and ${pods.length - 4} more` : ''}, which policies isolate`
+        ? `no rule of ${pod.node.name} drops anything for ${listed(pods, 4)}, which policies isolate`
         : `rules of ${pod.node.name} drop it, and it came through beside them`,
       ...through.slice(0, 3),
     ],
     // The rules are the engine's (or the CNI's agent's) to write, out of all policies together.
-    mend: `cnilab down ${view.plan.name}; cnilab up LAB-FILE`,
+    mend: rebuildLab(view),
   };
 }

@@ -3,18 +3,26 @@
  * A missing route breaks both directions: what leaves finds no route, and replies to what came in find none either.
  */
 import type { NamespaceSnapshot, RouteSnapshot } from '../../engines/port.ts';
-import { addressAt, cidrContains, formatCidr, parseCidr } from '../../topology/cidr.ts';
+import { addressAt, type Cidr, cidrContains, cidrSize, formatCidr, parseCidr } from '../../topology/cidr.ts';
 import type { MachinePlan, NodePlan, RoutePlan } from '../../topology/plan.ts';
-import { missingByPeer } from './bgp.ts';
-import { riseEvidence } from './counters.ts';
+import type { Family } from '../../topology/spec.ts';
+import { enableSessions, missingByPeer } from './bgp.ts';
+import { counterOf, riseEvidence } from './counters.ts';
 import type { Finding } from './finding.ts';
 import { type Flow, goes, isLost, isPair, joins, touchesNode } from './flow.ts';
-import { addressOf, execCommand, type LabView, namespaceOf, ownersOfRange } from './lab-view.ts';
-import { effectiveReversePathFilter } from './reverse-path.ts';
+import { addressOf, type EndpointView, execCommand, type LabView, namespaceOf, nodeAddresses, ownersOfRange } from './lab-view.ts';
+import { hasRangeOnBridge } from './ranges.ts';
+import { effectiveReversePathFilter, reversePathRule } from './reverse-path.ts';
+import { inventoryServiceRoutes } from './service-routes.ts';
 import { destinationOf, lookupRoute, routesOf, routeText, routeTo, routeWords } from './route-lookup.ts';
+import { ipArgv } from '../ip-argv.ts';
 
-/** Deviations of the routes to pods, on nodes and on routers. */
+/** Deviations of the routes to pods, on nodes and on routers, and of those to Services. */
 export function inventoryRoutes(view: LabView): readonly Finding[] {
+  return [...podRoutes(view), ...inventoryServiceRoutes(view)];
+}
+
+function podRoutes(view: LabView): readonly Finding[] {
   const held = [
     ...view.nodes.map((node) => ({ machine: node, node, routes: node.podRoutes })),
     ...view.routers.map((router) => ({ machine: router, node: null, routes: router.routes })),
@@ -24,6 +32,8 @@ export function inventoryRoutes(view: LabView): readonly Finding[] {
     if (namespace === undefined) return [];
     return routes.flatMap((route) => {
       const peers = ownersOfRange(view, route.to).filter((peer) => peer.id !== node?.id);
+      // A bridge in a foreign range is named as that, and the route that goes with it is not.
+      if (node !== null && hasRangeOnBridge(view, node, route)) return [];
       return route.type === 'blackhole' || peers.length === 0 ? [] : judge({ view, machine, namespace, route, peers });
     });
   });
@@ -43,7 +53,8 @@ function judge(held: Held): readonly Finding[] {
   const found = routeTo(namespace, route.family, parseCidr(route.to));
   const shadows = shadowsOf(held);
   if (found === null) return [...missing(held), ...shadows];
-  if (found.type !== 'unicast') return [deviation(held, 'route-is-blackhole', `the route found is "${routeText(found)}"`), ...shadows];
+  if (found.type !== 'unicast')
+    return [{ ...deviation(held, 'route-is-blackhole', `the route found is "${routeText(found)}"`), mend: fillHole(held, found) }, ...shadows];
   if ((route.dev !== null && found.dev !== route.dev) || found.via !== route.via) {
     return [elsewhere(held, found), ...shadows];
   }
@@ -65,20 +76,26 @@ function missing(held: Held): readonly Finding[] {
         name: 'bgp-peer-down',
         where: [machine.id, ...session.map((peer) => peer.id)],
         evidence: [...evidence, `${names(session)} in turn lacks the routes to ${machine.name}`],
-        mend: execCommand(view, machine, ['birdc', '-s', `/run/cnilab/bird/${machine.netns}.ctl`, 'show', 'protocols']),
+        mend: execCommand(view, machine, enableSessions(machine.netns)),
         certainty: 'certain',
         explains: (flow) => isLost(flow) && peers.some((peer) => joins(flow, machine.id, peer.id)),
       },
     ];
   }
-  const counters = riseEvidence(view, machine, ['IpExtInNoRoutes', 'IcmpOutDestUnreachs']);
+  const counters = riseEvidence(
+    view,
+    machine,
+    ['IpExtInNoRoutes', 'IcmpOutDestUnreachs'].map((counter) => counterOf(counter, route.family)),
+  );
   const base = { where: [machine.id], mend, certainty: 'certain' } as const;
+  // Whoever is at the end of the other route may answer: that there is no such port.
+  const fails = (flow: Flow): boolean => isLost(flow) || (fallback !== null && flow.failure.class === 'refused');
   return [
     {
       ...base,
       name: 'no-route-to-pod-cidr',
       evidence: [...evidence, ...counters],
-      explains: (flow) => isLost(flow) && peers.some((peer) => leadsTo(held, flow, peer)),
+      explains: (flow) => fails(flow) && peers.some((peer) => leadsTo(held, flow, peer)),
     },
     {
       ...base,
@@ -111,6 +128,13 @@ function elsewhere(held: Held, found: RouteSnapshot): Finding {
       [`rp_filter is strict (1) on ${route.dev}: max of conf.all and conf.${route.dev}`, ...riseEvidence(view, machine, ['TcpExtIPReversePathFilter'])],
     );
   }
+  const own = route.dev === null || found.dev === route.dev ? null : reversePathRule(namespace, route.family);
+  if (own !== null) {
+    return deviation(held, 'cni-reverse-path-filter-drops', `${text}; what comes in from ${names(peers)} would go out by ${found.dev ?? 'nowhere'}`, [
+      `"${own}" on ${machine.name} drops what fails the reverse path test`,
+      `rp_filter, the kernel's own, is ${strict} on ${route.dev}`,
+    ]);
+  }
   return deviation(held, 'route-points-elsewhere', text);
 }
 
@@ -141,27 +165,37 @@ function shadowsOf(held: Held): readonly Finding[] {
     if (range === null || range.prefixLength <= outer.prefixLength || !cidrContains(outer, range)) return [];
     if (planned.has(formatCidr(range)) || (found.dev === route.dev && found.via === route.via && found.type === route.type)) return [];
     // Host routes to a tunnel address of the peer lead the same way (flannel.1 and vxlan.calico on-link).
-    if (found.dev === route.dev && found.via === null && found.type === 'unicast') return [];
+    if (found.dev === route.dev && found.via === null && found.type === 'unicast' && cidrSize(range) === 1n) return [];
     return [
       {
         name: found.type === 'unicast' ? 'pod-cidr-overlaps' : 'route-is-blackhole',
         where: [machine.id],
         certainty: 'certain',
         evidence: [`"${routeText(found)}" on ${machine.name} takes a part of ${route.to}, the pods of ${names(peers)}`],
-        mend: execCommand(view, machine, ['ip', ...(route.family === 'ipv6' ? ['-6'] : []), 'route', 'del', ...routeWords(found)]),
-        explains: (flow) =>
-          isLost(flow) &&
-          [flow.client, flow.server].some((end) => {
-            const address = end === null ? null : addressOf(end, route.family);
-            return address !== null && end?.kind === 'pod' && cidrContains(range, address);
-          }),
+        mend: execCommand(view, machine, ipArgv(route.family, 'route', 'del', ...routeWords(found))),
+        explains: (flow) => isLost(flow) && [flow.client, flow.server].some((end) => end !== null && speaksFrom(end, route.family, range)),
       },
     ];
   });
 }
 
+/** May the end's packets have a source in the range? A node's do with the address of its tunnel device. */
+function speaksFrom(end: EndpointView, family: Family, range: Cidr): boolean {
+  const address = addressOf(end, family);
+  if (end.kind === 'pod') return address !== null && cidrContains(range, address);
+  return end.kind === 'node' && nodeAddresses(end.node).some((one) => cidrContains(range, one.address));
+}
+
+/** Takes the hole away, and puts the planned route back where nobody announces it. */
+function fillHole(held: Held, hole: RouteSnapshot): string {
+  const { view, machine, route } = held;
+  const metric = hole.metric === 0 ? [] : ['metric', String(hole.metric)];
+  const removal = execCommand(view, machine, ipArgv(route.family, 'route', 'del', hole.type, hole.to, ...metric));
+  return route.origin === 'bgp' ? removal : `${removal}; ${mendCommand(held)}`;
+}
+
 function mendCommand({ view, machine, route }: Held): string {
-  return execCommand(view, machine, ['ip', ...(route.family === 'ipv6' ? ['-6'] : []), 'route', 'replace', ...routeWords(route)]);
+  return execCommand(view, machine, ipArgv(route.family, 'route', 'replace', ...routeWords(route)));
 }
 
 function names(nodes: readonly NodePlan[]): string {

@@ -13,9 +13,15 @@ import type { Packet } from './walk-rules.ts';
 
 /** Chains of one namespace, of all programs and families. */
 export function ruleSetOf(namespace: NamespaceSnapshot): readonly FilterChain[] {
-  const { iptables, ip6tables, nft } = namespace.rules;
+  const { iptables, ip6tables, nft, legacy } = namespace.rules;
   const read: readonly Family[] = [...(iptables === '' ? [] : (['ipv4'] as const)), ...(ip6tables === '' ? [] : (['ipv6'] as const))];
-  return [...parseIptables(iptables, 'ipv4'), ...parseIptables(ip6tables, 'ipv6'), ...parseNft(nft, read)];
+  return [
+    ...parseIptables(iptables, 'ipv4'),
+    ...parseIptables(ip6tables, 'ipv6'),
+    ...parseIptables(legacy?.iptables ?? '', 'ipv4', 'iptables-legacy'),
+    ...parseIptables(legacy?.ip6tables ?? '', 'ipv6', 'iptables-legacy'),
+    ...parseNft(nft, read),
+  ];
 }
 
 /** A reader of rule sets that parses each namespace once. */

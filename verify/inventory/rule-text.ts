@@ -4,9 +4,10 @@ import { splitWords } from './iptables-text.ts';
 import type { Hit } from './walk-rules.ts';
 
 /** The rule with its counter, as its own program writes it. */
-export function ruleEvidence(node: NodePlan, hit: Hit): readonly string[] {
+export function ruleEvidence(node: Pick<NodePlan, 'name'>, hit: Hit): readonly string[] {
   const { chain, rule } = hit;
-  const place = chain.program === 'iptables' ? `${chain.table}/${chain.name}` : `nft table ${familyWord(hit)} ${chain.table}, chain ${chain.name}`;
+  const backend = chain.program === 'iptables-legacy' ? 'iptables-legacy ' : '';
+  const place = chain.program !== 'nft' ? `${backend}${chain.table}/${chain.name}` : `nft table ${familyWord(hit)} ${chain.table}, chain ${chain.name}`;
   if (rule === null)
     return [
       `the policy of ${place} on ${node.name} is DROP${chain.policyPackets === null || chain.policyPackets === 0 ? '' : ` (${chain.policyPackets} packets)`}`,
@@ -21,8 +22,8 @@ export function ruleEvidence(node: NodePlan, hit: Hit): readonly string[] {
 /** argv that removes the rule, or lifts the policy. */
 export function removeRule(hit: Hit): readonly string[] {
   const { chain, rule } = hit;
-  const iptables = chain.family === 'ipv6' ? 'ip6tables' : 'iptables';
-  if (chain.program === 'iptables') {
+  if (chain.program !== 'nft') {
+    const iptables = chain.program.replace('iptables', chain.family === 'ipv6' ? 'ip6tables' : 'iptables');
     if (rule === null) return [iptables, '-t', chain.table, '-P', chain.name, 'ACCEPT'];
     return [iptables, ...splitWords(rule.text).map((word) => (word === '-A' ? '-D' : word))];
   }

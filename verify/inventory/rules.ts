@@ -1,12 +1,13 @@
 /** What the packet filters on the path do to the probes that failed: NAT, proxies, drops, rejects and random loss. */
 import type { NodePlan } from '../../topology/plan.ts';
-import { asksForNames, crossesNodes, type Flow, isLost, isPair, isRewritten, type PairFlow } from './flow.ts';
+import { asksForNames, crossesNodes, type Flow, isDead, isLost, isPair, isRewritten, type PairFlow } from './flow.ts';
 import type { Finding } from './finding.ts';
 import { type EndpointView, execCommand, type LabView, nodeAddresses } from './lab-view.ts';
 import { packetAt, ruleSets } from './rule-sets.ts';
 import { type Hit, type Packet, walkHook } from './walk-rules.ts';
 import { inventoryOverlayRules } from './overlay-rules.ts';
 import { ruleEvidence, removeRule } from './rule-text.ts';
+import { backendsNote, inventoryBackends } from './iptables-backends.ts';
 import type { DiagnosisName } from '../diagnosis/catalogue.ts';
 
 interface Struck {
@@ -24,9 +25,10 @@ export function inventoryRules(view: LabView, flows: readonly Flow[]): readonly 
     .filter(isPair)
     // What a pod asks itself leaves its namespace never.
     .filter((flow) => flow.client !== flow.server)
-    .flatMap((flow) => [...translations(view, flow, rulesOf), ...(isLost(flow) || flow.failure.class === 'refused' ? filters(view, flow, rulesOf) : [])]);
+    .flatMap((flow) => [...translations(view, flow, rulesOf), ...(isDead(flow) ? filters(view, flow, rulesOf) : [])]);
   // A rule is no deviation by itself: it is named for the failures that it explains, or not at all.
-  return [...group(view, struck), ...inventoryOverlayRules(view, flows, rulesOf)].filter((finding) => flows.some((flow) => finding.explains(flow)));
+  const deciding = [...group(view, struck), ...inventoryOverlayRules(view, flows, rulesOf)];
+  return [...deciding.filter((finding) => flows.some((flow) => finding.explains(flow))), ...inventoryBackends(view, rulesOf)];
 }
 
 type RulesOf = ReturnType<typeof ruleSets>;
@@ -110,7 +112,8 @@ function filters(view: LabView, flow: PairFlow, rulesOf: RulesOf): readonly Stru
         for (const hit of walkHook(chains, hook, false, packet)) {
           const name = nameOfFilter(hit);
           if (name === null || !fits(flow, name)) continue;
-          struck.push({ name: name === 'policy-drops' && asksForNames(flow.failure) ? 'policy-blocks-dns' : name, node: at.node, hit, flow, note: '' });
+          const note = name === 'mixed-iptables-backends' ? backendsNote(chains, at.node, flow.family) : '';
+          struck.push({ name: name === 'policy-drops' && asksForNames(flow.failure) ? 'policy-blocks-dns' : name, node: at.node, hit, flow, note });
         }
       }
     }
@@ -119,6 +122,11 @@ function filters(view: LabView, flow: PairFlow, rulesOf: RulesOf): readonly Stru
 }
 
 function nameOfFilter(hit: Hit): DiagnosisName | null {
+  const taken = nameOfTaking(hit);
+  return taken !== null && hit.chain.program === 'iptables-legacy' ? 'mixed-iptables-backends' : taken;
+}
+
+function nameOfTaking(hit: Hit): DiagnosisName | null {
   if (hit.rule === null) return hit.chain.hook === 'forward' ? 'forward-policy-drops' : 'policy-drops';
   const kind = hit.rule.action.kind;
   if (kind === 'reject') return 'filter-rejects';

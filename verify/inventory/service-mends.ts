@@ -32,11 +32,6 @@ export function mendEntries(view: LabView, place: ReadPlace): string {
   return commands.join('; ');
 }
 
-/** The rules of a whole Service are gone: only who programs the node can write them all. */
-export function mendRefusal(): string {
-  return 'cnilab up FILE --replace';
-}
-
 /** Lets a chain lead to the endpoint that is missing instead of the one that it has. */
 export function mendEndpoint(view: LabView, place: ReadPlace, one: ProgrammedEndpoint): string {
   const { port, found, rules } = place;

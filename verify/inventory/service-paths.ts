@@ -1,9 +1,10 @@
 /** What breaks Services although the rules of the proxy are right: the bridge between pods and proxy, and filters before a node port. */
+import { listed } from '../../topology/listed.ts';
 import type { NodePlan } from '../../topology/plan.ts';
 import type { DiagnosisName } from '../diagnosis/catalogue.ts';
 import type { Finding } from './finding.ts';
 import { type Flow, isLost } from './flow.ts';
-import { addressOf, execCommand, type LabView, namespaceOf, targetName } from './lab-view.ts';
+import { addressOf, execCommand, familiesOf, type LabView, namespaceOf, targetName } from './lab-view.ts';
 import { ruleSets } from './rule-sets.ts';
 import { removeRule, ruleEvidence } from './rule-text.ts';
 import { isAt, type ServicePlace } from './service-place.ts';
@@ -31,9 +32,7 @@ function silentPorts(view: LabView, node: NodePlan, places: readonly ServicePlac
       name: 'hairpin-disabled',
       where: [node.id],
       certainty: 'certain',
-      evidence: [
-        `hairpin is off on ${names.slice(0, SHOWN).join(', ')}${names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''}, ports of ${bridge?.name} on ${node.name}`,
-      ],
+      evidence: [`hairpin is off on ${listed(names, SHOWN)}, ports of ${bridge?.name} on ${node.name}`],
       mend: commands.slice(0, SHOWN).join('; '),
       explains: (flow) =>
         isSilent(flow.failure.class) &&
@@ -49,7 +48,7 @@ const isSilent = (what: string): boolean => what === 'silent' || what === 'no-ho
 /** Without br_netfilter a reply between two ports of a bridge is not translated back: it comes from the pod, and the client asked a Service. */
 function bypasses(view: LabView, node: NodePlan, places: readonly ServicePlace[]): readonly Finding[] {
   const namespace = namespaceOf(view, node.netns);
-  return view.plan.families.flatMap((family): readonly Finding[] => {
+  return familiesOf(view, node).flatMap((family): readonly Finding[] => {
     const key = `net/bridge/bridge-nf-call-${family === 'ipv4' ? 'iptables' : 'ip6tables'}`;
     if (node.bridge === null || namespace?.sysctls[key] !== '0') return [];
     const name = key.replaceAll('/', '.');

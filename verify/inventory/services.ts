@@ -1,13 +1,16 @@
 /** Services that failed: what the proxy of the node was told, against the plan, and what keeps its translations from working. */
+import { listed } from '../../topology/listed.ts';
 import { endpointText } from '../../topology/services/proxy/hashes.ts';
+import { inventoryChecksums } from './checksums.ts';
+import { inventoryClosedPorts } from './closed-ports.ts';
 import type { Finding } from './finding.ts';
-import { type Flow, isLost } from './flow.ts';
-import { execCommand, type LabView, namespaceOf } from './lab-view.ts';
+import { type Flow, isDead, isLost } from './flow.ts';
+import { execCommand, type LabView, namespaceOf, rebuildLab } from './lab-view.ts';
 import { readProgrammedPort, readProxyRules } from './proxy-rules.ts';
 import { inventoryNodePorts, inventoryServicePaths } from './service-paths.ts';
 import { inventoryServiceProxies } from './service-proxies.ts';
 import { isAt, placesOf, type ReadPlace, type ServicePlace } from './service-place.ts';
-import { mendAffinity, mendEndpoint, mendEntries, mendMasquerade, mendRefusal } from './service-mends.ts';
+import { mendAffinity, mendEndpoint, mendEntries, mendMasquerade } from './service-mends.ts';
 
 /** Deviations behind the flows to Services; nothing where none failed. */
 export function inventoryServices(view: LabView, flows: readonly Flow[]): readonly Finding[] {
@@ -16,14 +19,13 @@ export function inventoryServices(view: LabView, flows: readonly Flow[]): readon
   return [
     ...places.flatMap((place) => programmed(view, place)),
     ...inventoryServicePaths(view, places, asked),
+    ...inventoryChecksums(view, places, asked),
     ...inventoryNodePorts(view, places, asked),
     ...inventoryServiceProxies(view, places, asked),
     ...staleEntries(view, asked),
+    ...inventoryClosedPorts(view),
   ];
 }
-
-/** Nothing came back, or a refusal. */
-const isDead = (flow: Flow): boolean => isLost(flow) || flow.failure.class === 'refused';
 
 function programmed(view: LabView, place: ServicePlace): readonly Finding[] {
   const { node, family, cluster, port } = place;
@@ -54,7 +56,8 @@ function missing(view: LabView, place: ReadPlace): readonly Finding[] {
           ...refusing.map((entry) => `${entry.place} on ${node.name}: "${entry.text}"`),
           `${port.usable.length} endpoints of ${port.name} are ready by the plan: ${listed(port.usable.map((one) => one.text))}`,
         ],
-        mend: mendRefusal(),
+        // All rules of the Service are gone: they follow from its endpoints together.
+        mend: rebuildLab(view),
         explains: (flow) => isAt(flow, place) && isDead(flow) && refusals[entryOf(flow.failure.door?.via ?? '')] !== null,
       }),
     )
@@ -194,7 +197,3 @@ function staleEntries(view: LabView, flows: readonly Flow[]): readonly Finding[]
       });
   });
 }
-
-const SHOWN = 5;
-const listed = (items: readonly string[]): string =>
-  items.length <= SHOWN ? items.join(', ') : `${items.slice(0, SHOWN).join(', ')} and ${items.length - SHOWN} more`;

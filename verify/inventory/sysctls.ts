@@ -1,7 +1,7 @@
 /** Settings of the kernel without which a node does not pass packets on. */
 import type { Finding } from './finding.ts';
 import { crossesNodes, isLost, isPair } from './flow.ts';
-import { execCommand, isOneSegment, isRoutedPerPod, type LabView, namespaceOf } from './lab-view.ts';
+import { execCommand, familiesOf, isOneSegment, isRoutedPerPod, type LabView, namespaceOf } from './lab-view.ts';
 import { riseEvidence } from './counters.ts';
 
 const FORWARDING = {
@@ -15,7 +15,7 @@ export function inventorySysctls(view: LabView): readonly Finding[] {
     .filter((machine) => machine.forwarding)
     .flatMap((machine) => {
       const namespace = namespaceOf(view, machine.netns);
-      return view.plan.families.flatMap((family): readonly Finding[] => {
+      return familiesOf(view, machine).flatMap((family): readonly Finding[] => {
         const { key, argument, counters } = FORWARDING[family];
         const value = namespace?.sysctls[key];
         if (value === undefined || value === '1') return [];

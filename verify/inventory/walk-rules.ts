@@ -16,6 +16,10 @@ export interface Packet {
   readonly in: string | null;
   readonly out: string | null;
   readonly state: 'new' | 'established';
+  /** Given: marks that rules set are followed. */
+  readonly mark?: number;
+  /** Does it fail the reverse path test here? Absent: not known. */
+  readonly reversePathFails?: boolean;
 }
 
 /** A rule that decides about the packet, or a chain's policy (`rule` null). */
@@ -28,6 +32,8 @@ export interface Hit {
   readonly probability: number;
   /** The rules by which its chain was come to, the first one in the base chain. */
   readonly via: readonly FilterRule[];
+  /** Its mark when it met the rule; 0 where marks are not followed. */
+  readonly mark: number;
 }
 
 type Truth = 'yes' | 'no' | 'maybe';
@@ -44,17 +50,17 @@ export function walkHook(chains: readonly FilterChain[], hook: Hook, nat: boolea
   const hits: Hit[] = [];
   for (const base of bases) {
     const walk: Walk = { chains, packet, accepts, hits, doubtful: false };
-    const end = walkChain(walk, base, { certain: true, probability: 1, via: [] });
+    const { end } = walkChain(walk, base, { certain: true, probability: 1, via: [], mark: packet.mark ?? 0 });
     if (end === 'stop') break;
     if (end === 'fell-through' && base.policy === 'drop') {
-      hits.push({ chain: base, rule: null, certain: true, probability: 1, via: [] });
+      hits.push({ chain: base, rule: null, certain: true, probability: 1, via: [], mark: 0 });
       break;
     }
   }
   return hits;
 }
 
-type Path = Pick<Hit, 'certain' | 'probability' | 'via'>;
+type Path = Pick<Hit, 'certain' | 'probability' | 'via' | 'mark'>;
 
 /** Of one base chain. */
 interface Walk {
@@ -69,26 +75,29 @@ interface Walk {
 /** accepted: this base chain lets it pass; stop: the hook is over; fell-through: the end of the chain. */
 type End = 'accepted' | 'stop' | 'fell-through';
 
-function walkChain(walk: Walk, chain: FilterChain, path: Path): End {
+function walkChain(walk: Walk, chain: FilterChain, path: Path): { readonly end: End; readonly mark: number } {
+  let { mark } = path;
+  const ended = (end: End): { readonly end: End; readonly mark: number } => ({ end, mark });
   for (const rule of path.via.length > 32 ? [] : chain.rules) {
-    const { truth, probability } = judge(rule.matches, walk.packet);
+    const { truth, probability } = judge(rule.matches, walk.packet, mark);
     if (truth === 'no') continue;
-    const here: Path = { ...path, certain: path.certain && truth === 'yes' && !walk.doubtful, probability: path.probability * probability };
+    const here: Path = { ...path, certain: path.certain && truth === 'yes' && !walk.doubtful, probability: path.probability * probability, mark };
     const decided = truth === 'yes' && probability === 1;
+    if (decided && rule.marks !== undefined && walk.packet.mark !== undefined) mark = ((mark & ~rule.marks.mask) ^ rule.marks.value) >>> 0;
     const { action } = rule;
     switch (action.kind) {
       case 'continue':
         break;
       case 'return':
-        if (decided) return 'fell-through';
+        if (decided) return ended('fell-through');
         break;
       case 'accept':
         if (walk.accepts) walk.hits.push({ chain, rule, ...here });
         if (!here.certain) walk.doubtful = true;
-        if (decided) return 'accepted';
+        if (decided) return ended('accepted');
         break;
       case 'queue':
-        if (decided) return 'accepted';
+        if (decided) return ended('accepted');
         break;
       case 'jump':
       case 'goto': {
@@ -96,9 +105,10 @@ function walkChain(walk: Walk, chain: FilterChain, path: Path): End {
           (one) => one.name === action.chain && one.table === chain.table && one.family === chain.family && one.program === chain.program,
         );
         if (target === undefined) break;
-        const end = walkChain(walk, target, { ...here, via: [...here.via, rule] });
-        if (decided && end !== 'fell-through') return end;
-        if (decided && action.kind === 'goto') return 'fell-through';
+        const inner = walkChain(walk, target, { ...here, via: [...here.via, rule] });
+        if (decided) ({ mark } = inner);
+        if (decided && inner.end !== 'fell-through') return inner;
+        if (decided && action.kind === 'goto') return ended('fell-through');
         break;
       }
       case 'drop':
@@ -109,14 +119,14 @@ function walkChain(walk: Walk, chain: FilterChain, path: Path): End {
       case 'redirect':
       case 'tproxy':
         walk.hits.push({ chain, rule, ...here });
-        if (decided) return 'stop';
+        if (decided) return ended('stop');
         break;
     }
   }
-  return 'fell-through';
+  return ended('fell-through');
 }
 
-function judge(matches: readonly Match[], packet: Packet): { readonly truth: Truth; readonly probability: number } {
+function judge(matches: readonly Match[], packet: Packet, mark: number): { readonly truth: Truth; readonly probability: number } {
   let truth: Truth = 'yes';
   let probability = 1;
   for (const match of matches) {
@@ -124,7 +134,7 @@ function judge(matches: readonly Match[], packet: Packet): { readonly truth: Tru
       probability *= match.not ? 1 - match.probability : match.probability;
       continue;
     }
-    const plain = holds(match, packet);
+    const plain = holds(match, packet, mark);
     const one = match.not ? negate(plain) : plain;
     if (one === 'no') return { truth: 'no', probability };
     if (one === 'maybe') truth = 'maybe';
@@ -132,7 +142,7 @@ function judge(matches: readonly Match[], packet: Packet): { readonly truth: Tru
   return { truth, probability };
 }
 
-function holds(match: Match, packet: Packet): Truth {
+function holds(match: Match, packet: Packet, mark: number): Truth {
   switch (match.kind) {
     case 'always':
       return 'yes';
@@ -159,13 +169,14 @@ function holds(match: Match, packet: Packet): Truth {
       return yesNo(packet.destinationLocal);
     case 'state':
       return yesNo(match.states.includes(packet.state));
-    // Nothing marks a probe, except rules of the packet filter itself, which are not followed.
+    // Nothing marks a probe, except rules of the packet filter itself.
     case 'mark':
-      return yesNo(match.value === 0);
+      return yesNo((mark & match.mask) >>> 0 === match.value);
     // Probes are echo requests; errors are not probes.
     case 'icmp-type':
       return packet.protocol === 'icmp' ? yesNo(match.types.some((type) => ECHO.has(type))) : 'no';
     case 'reverse-path-fails':
+      return packet.reversePathFails === undefined ? 'maybe' : yesNo(packet.reversePathFails);
     case 'unknown':
     case 'random':
       return 'maybe';

@@ -60,9 +60,11 @@ type Place = Pick<PolicyCell, 'client' | 'server' | 'port'> & { readonly served:
 
 function placesOf(cluster: ClusterEnds, plan: LabPlan, family: Family, protocol: 'tcp' | 'udp'): readonly Place[] {
   const speaking = (index: number): boolean => speaks(cluster.ends[index], family);
-  const clients = [...askers(cluster, cluster.pods, 'asks'), ...cluster.nodes].filter(speaking);
+  const clients = askers(cluster, [...cluster.pods, ...cluster.nodes], 'asks').filter(speaking);
   const servers = answerers(cluster, cluster.pods).filter(speaking);
-  const hosts = cluster.ends.flatMap((end, index) => (end.kind === 'host' && speaks(end, family) ? [index] : []));
+  const hosts = cluster.ends.flatMap((end, index) =>
+    end.kind === 'host' && speaks(end, family) && (cluster.cast?.machines?.has(end.id) ?? true) ? [index] : [],
+  );
   const routed = (index: number): boolean => hosts.length > 0 && cluster.ends.slice(index, index + 1).some((pod) => isRoutedTo(plan, pod, family));
   const pairs = [
     ...clients.flatMap((client) => servers.filter((server) => server !== client).map((server) => [client, server] as const)),

@@ -1,8 +1,8 @@
 /**
- * What counts as chance. A share is called wrong when a fair choice would give such a count, or one further out on that side, less than once in a million
- * times.
+ * What counts as chance. A share is called wrong when a fair choice would give such a count, or one further out on that side, less than once in a billion
+ * times: a verification judges hundreds of shares, and a thousand of them may not raise one false alarm.
  */
-export const CHANCE = 1e-6;
+export const CHANCE = 1e-9;
 
 /** Connections after which an endpoint that is one of `n` equal ones and was never chosen is no chance any more: (1 - 1/n)^N < CHANCE / n. */
 export function connectionsToMeetAll(n: number): number {

@@ -59,30 +59,40 @@ export function planFlows(plan: LabPlan, cluster: ClusterEnds, family: Family, p
   const clients = clientsOf(plan, cluster, family);
   const listeners = createListeners(plan, cluster, family);
   const stand = standOnPolicy(cluster.plan, family);
-  const flows = cluster.plan.services.flatMap((service) =>
-    service.ports
-      .filter((port) => port.protocol !== 'SCTP' && PROBED[port.protocol] === protocol && saysWhoAnswers(cluster, service, port))
-      .flatMap((port) =>
-        doorsOf(plan, cluster.plan, service, port, family).flatMap((door) =>
-          clients
-            .filter(({ caller }) => caller.kind !== 'outside' || (door.via !== 'cluster-ip' && door.node !== null))
-            .map((client): ServiceFlow => {
-              const expectation = hasRoute(cluster.plan, client.caller, door)
-                ? expectService(cluster.plan, service, port, family, client.caller, door)
-                : NO_ROUTE;
-              const candidates = (expectation.fate === 'served' ? expectation.candidates : []).map(
-                (candidate): FlowCandidate => ({
-                  ...candidate,
-                  listener: listeners.at(candidate.endpoint.address, candidate.port),
-                  policy: stand(client.caller, door, candidate, port.protocol),
-                }),
-              );
-              return { client, service, port, protocol, family, door, expectation, candidates };
-            }),
+  const flows = cluster.plan.services
+    .filter((service) => isChosen(cluster, service))
+    .flatMap((service) =>
+      service.ports
+        .filter(
+          (port) =>
+            port.protocol !== 'SCTP' && PROBED[port.protocol] === protocol && isChosen(cluster, service, port) && saysWhoAnswers(cluster, service, port),
+        )
+        .flatMap((port) =>
+          doorsOf(plan, cluster.plan, service, port, family).flatMap((door) =>
+            clients
+              .filter(({ caller }) => caller.kind !== 'outside' || (door.via !== 'cluster-ip' && door.node !== null))
+              .map((client): ServiceFlow => {
+                const expectation = hasRoute(cluster.plan, client.caller, door)
+                  ? expectService(cluster.plan, service, port, family, client.caller, door)
+                  : NO_ROUTE;
+                const candidates = (expectation.fate === 'served' ? expectation.candidates : []).map(
+                  (candidate): FlowCandidate => ({
+                    ...candidate,
+                    listener: listeners.at(candidate.endpoint.address, candidate.port),
+                    policy: stand(client.caller, door, candidate, port.protocol),
+                  }),
+                );
+                return { client, service, port, protocol, family, door, expectation, candidates };
+              }),
+          ),
         ),
-      ),
-  );
+    );
   return { cluster, family, protocol, flows, listeners: listeners.all };
+}
+
+/** Does the cast ask for the Service, or for that port of it? */
+function isChosen({ cast }: ClusterEnds, service: ServicePlan, port?: ServicePortPlan): boolean {
+  return cast?.services?.some((one) => one.id === service.id && (one.port === null || port === undefined || one.port === port.port)) ?? true;
 }
 
 /** Do all endpoints of a port say who they are? Where no responders can be opened, that is up to the programs of the lab. */
@@ -111,7 +121,7 @@ function hasRoute(cluster: ClusterPlan, { kind, node: name }: Caller, { via, add
 /** Pods with interfaces of their own, nodes, and the hosts of the lab. */
 function clientsOf(plan: LabPlan, cluster: ClusterEnds, family: Family): readonly ServiceClient[] {
   const names = cluster.plan.nodes.map((node) => node.name);
-  const inside = [...askers(cluster, cluster.pods, 'asks'), ...cluster.nodes].flatMap((index): readonly ServiceClient[] => {
+  const inside = askers(cluster, [...cluster.pods, ...cluster.nodes], 'asks').flatMap((index): readonly ServiceClient[] => {
     const end = cluster.ends[index];
     if (end === undefined || !speaks(end, family)) return [];
     const caller: Caller = {
@@ -122,7 +132,8 @@ function clientsOf(plan: LabPlan, cluster: ClusterEnds, family: Family): readonl
     };
     return [{ caller, endpoint: end.endpoint, id: end.id, nodeId: end.nodeId }];
   });
-  const outside = plan.machines.filter(isHost).flatMap((machine): readonly ServiceClient[] => {
+  const hosts = plan.machines.filter((machine) => isHost(machine) && (cluster.cast?.machines?.has(machine.id) ?? true));
+  const outside = hosts.flatMap((machine): readonly ServiceClient[] => {
     const endpoint = hostEndpoint(machine);
     const address = endpoint.addresses.find((one) => one.family === family)?.address;
     return address === undefined ? [] : [{ caller: { kind: 'outside', pod: null, node: null, address }, endpoint, id: machine.id, nodeId: '' }];

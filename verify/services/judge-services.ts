@@ -5,12 +5,17 @@ import { FAILURE_LIMIT } from '../report.ts';
 import type { ProxyMode } from '../../topology/spec.ts';
 import type { Run } from '../run.ts';
 import { judgeSight, metItself, type JudgedFlow, type ServiceCheckId, type ServiceFinding } from './judge.ts';
-import { observeServices, type ServiceSight } from './observe.ts';
+import { observeServices, resendFlow, type ServiceSight } from './observe.ts';
 
 const judged = new WeakMap<ServiceSight, readonly JudgedFlow[]>();
 
-/** The verdict of one check of the suite: a flow passes when every connection of it became what it had to. `nothing`: why there was none. */
-export async function judgeServices(run: Run, check: Omit<Check, 'id'> & { readonly id: ServiceCheckId }, nothing: string): Promise<CheckOutcome> {
+/** A check of the suite: a flow passes when every connection of it became what it had to. `nothing`: why there was none. */
+export function serviceCheck(id: ServiceCheckId, title: string, nothing: string): Check {
+  const check = { id, title, suite: 'services', requirement: null, pairs: [] } as const;
+  return { ...check, run: (run) => judgeServices(run, check, nothing) };
+}
+
+async function judgeServices(run: Run, check: Omit<Check, 'id' | 'run'> & { readonly id: ServiceCheckId }, nothing: string): Promise<CheckOutcome> {
   const pairs = { planned: 0, passed: 0, failed: 0, inconclusive: 0 };
   const counts = { ok: 0, failed: 0, inconclusive: 0 };
   const failures: ProbedFailure[] = [];
@@ -73,6 +78,7 @@ function serviceFailure(run: Run, { plan }: ServiceSight, { observed }: JudgedFl
   const proxy = name === '' ? '' : `${plan.cluster.plan.name}/${name}`;
   return {
     again: null,
+    resend: (again) => resendFlow(again, plan, observed),
     failure: {
       ...finding,
       protocol,

@@ -1,5 +1,6 @@
 /** From what became of the connections to findings, each under the check that it belongs to. Pure. */
 import type { Outcome } from '../../engines/port.ts';
+import { listed } from '../../topology/listed.ts';
 import type { FailureClass } from '../oracle.ts';
 import { binomialTail, CHANCE } from './binomial.ts';
 import type { FlowCandidate, ServiceFlow } from './flows.ts';
@@ -261,15 +262,26 @@ function sources(sight: ServiceSight, { flow, foreignSources }: ObservedFlow): r
 
 function affinity(sight: ServiceSight, observed: ObservedFlow): readonly ServiceFinding[] {
   const { flow, answers } = observed;
-  if (flow.service.affinitySeconds === null || answers.size < 2) return [];
+  const { affinitySeconds } = flow.service;
+  const hashing = hashingScheduler(sight);
+  if (answers.size < 2 || (affinitySeconds === null && hashing === null)) return [];
   return [
     {
-      check: 'service-affinity',
+      check: affinitySeconds === null ? primaryOf(flow) : 'service-affinity',
       class: 'finding',
       saw: `${describeAnswers(sight, observed)} answered one client in turn`,
-      expected: `the same endpoint for ${flow.service.affinitySeconds} s`,
+      expected:
+        affinitySeconds === null
+          ? `the same endpoint for all connections of a client, by scheduler ${hashing ?? ''}`
+          : `the same endpoint for ${affinitySeconds} s`,
     },
   ];
+}
+
+/** The scheduler, where it chooses by addresses alone: of the client (sh, mh), or of the Service (dh). */
+function hashingScheduler({ plan }: ServiceSight): string | null {
+  const { mode, scheduler } = plan.cluster.plan.kubeProxy;
+  return mode === 'ipvs' && (scheduler === 'sh' || scheduler === 'mh' || scheduler === 'dh') ? scheduler : null;
 }
 
 /**
@@ -318,12 +330,8 @@ const connections = (flows: readonly ObservedFlow[]): number => flows.reduce((su
 
 const nameOfCandidate = ({ endpoint, port }: FlowCandidate): string => endpoint.pod ?? `${endpoint.address}:${port}`;
 const nameAt = ({ plan }: ServiceSight, listener: number): string => plan.listeners[listener]?.endpoint.id ?? 'an unknown server';
-const names = (candidates: readonly FlowCandidate[]): string => shortened(candidates.map(nameOfCandidate));
+const names = (candidates: readonly FlowCandidate[]): string => listed(candidates.map(nameOfCandidate));
 
 function describeAnswers(sight: ServiceSight, { answers }: ObservedFlow): string {
-  return shortened([...answers].sort((a, b) => b[1] - a[1]).map(([listener, times]) => `${nameAt(sight, listener)} (${times})`));
+  return listed([...answers].sort((a, b) => b[1] - a[1]).map(([listener, times]) => `${nameAt(sight, listener)} (${times})`));
 }
-
-const SHOWN = 5;
-const shortened = (items: readonly string[]): string =>
-  items.length <= SHOWN ? items.join(', ') : `${items.slice(0, SHOWN).join(', ')} and ${items.length - SHOWN} more`;

@@ -4,6 +4,7 @@ import type { Family } from '../../topology/spec.ts';
 import { addLatency, createHistogram, type Histogram } from '../latency.ts';
 import { PROBE_PORT } from '../../topology/probing.ts';
 import type { Run } from '../run.ts';
+import { isPortTaken, unusableAmong } from '../unusable.ts';
 import { CHANCE, connectionsToMeetAll } from './binomial.ts';
 import { planFlows, saysWhoAnswers, type ServiceFlow, type ServiceFlows } from './flows.ts';
 
@@ -36,8 +37,6 @@ export interface ServiceSight {
 const MOST = 255;
 /** Numbers of connections per flow, so that flows share requests. */
 const STEPS = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, MOST] as const;
-/** What the kernel says when a program of the lab has the port already. */
-export const IN_USE: RegExp = /EADDRINUSE|in use|errno 98/i;
 
 const sights = new WeakMap<Run, Promise<readonly ServiceSight[]>>();
 
@@ -96,19 +95,7 @@ async function observe(run: Run, plan: ServiceFlows): Promise<ServiceSight> {
   const away = await hostsWithoutWay(run, plan);
   const observed = plan.flows
     .filter((flow) => flow.expectation.fate !== 'unjudged' && !(flow.client.caller.kind === 'outside' && away.has(`${flow.client.id} ${flow.door.node}`)))
-    .map(
-      (flow): ObservedFlow => ({
-        flow,
-        planned: connectionsOf(flow, plan, run.options.attempts),
-        records: 0,
-        outcomes: new Map(),
-        answers: new Map(),
-        foreignSources: new Map(),
-        garbled: 0,
-        unusable: null,
-        occupied: false,
-      }),
-    );
+    .map((flow) => freshFlow(flow, connectionsOf(flow, plan, run.options.attempts)));
   for (const why of new Set(plan.flows.map(({ expectation }) => (expectation.fate === 'unjudged' ? expectation.because : '')))) {
     if (why === '') continue;
     const left = plan.flows.filter((flow) => flow.expectation.fate === 'unjudged' && flow.expectation.because === why).length;
@@ -131,6 +118,19 @@ async function observe(run: Run, plan: ServiceFlows): Promise<ServiceSight> {
   await probe(run, sight, fated('dropped'), 1, shortMs);
   await probe(run, sight, fated('refused'), 1, plan.protocol === 'tcp' ? Math.max(REFUSAL_MS, run.options.deadlineMs) : shortMs);
   return sight;
+}
+
+/** Connections that a flow is asked by once more: enough to meet an endpoint among a few. */
+const RESENT = 8;
+
+/** Asks a flow once more, without a judgement. */
+export async function resendFlow(run: Run, plan: ServiceFlows, { flow, planned }: ObservedFlow): Promise<void> {
+  const attempts = Math.min(planned, RESENT);
+  await probe(run, { plan, observed: [], latency: createHistogram() }, [freshFlow(flow, attempts)], attempts, Math.min(run.options.deadlineMs, FOLLOW_UP_MS));
+}
+
+function freshFlow(flow: ServiceFlow, planned: number): ObservedFlow {
+  return { flow, planned, records: 0, outcomes: new Map(), answers: new Map(), foreignSources: new Map(), garbled: 0, unusable: null, occupied: false };
 }
 
 const FOLLOW_UP_MS = 300;
@@ -242,13 +242,9 @@ async function probe(run: Run, sight: ServiceSight, observed: readonly ObservedF
 function setAside(run: Run, observed: readonly ObservedFlow[], listeners: ServiceFlows['listeners'], unusable: Readonly<Record<string, string>>): void {
   for (const one of observed) {
     const { client, candidates, service } = one.flow;
-    const bad = [client.endpoint.id, ...candidates.map((candidate) => listeners[candidate.listener]?.endpoint.id ?? '')].find(
-      (id) => unusable[id] !== undefined,
-    );
-    if (bad === undefined) continue;
-    const reason = unusable[bad] ?? '';
-    one.unusable = `${bad}: ${reason}`;
-    one.occupied = IN_USE.test(reason);
+    const ends = [client.endpoint.id, ...candidates.map((candidate) => listeners[candidate.listener]?.endpoint.id ?? '')];
+    one.unusable = unusableAmong(unusable, ends);
+    one.occupied = isPortTaken(one.unusable);
     if (one.occupied) run.notLookedAt.push(`${service.id} over ${one.flow.protocol}: a program of the lab serves it, which does not say who answers`);
   }
 }
@@ -303,7 +299,8 @@ export function doorKey({ service, port, door }: ServiceFlow): string {
   return `${service.id} ${port.name} ${port.protocol} ${door.via} ${door.address}`;
 }
 
-function doorEndpoint({ service, door }: ServiceFlow, family: Family): Endpoint {
+/** The address that is dialled; nothing lives there. */
+export function doorEndpoint({ service, door }: ServiceFlow, family: Family): Endpoint {
   return { id: `${service.id} at ${door.address} port ${door.port}`, kind: 'host', netns: '', addresses: [{ family, address: door.address }], port: door.port };
 }
 

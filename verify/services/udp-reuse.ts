@@ -3,12 +3,13 @@ import type { ConntrackEntry, Endpoint, Outcome, ProbeRequest } from '../../engi
 import { endpointText } from '../../topology/services/proxy/hashes.ts';
 import { PROBE_PORT } from '../../topology/probing.ts';
 import type { Family } from '../../topology/spec.ts';
-import { concludeCheck, type Check, type CheckOutcome } from '../checks/check.ts';
+import type { Check, CheckOutcome } from '../checks/check.ts';
+import { concludeCount, countFailure, countUnknown, startCount } from '../checks/count.ts';
 import type { ClusterEnds } from '../endpoints.ts';
 import { execLine, type ProbedFailure } from '../failure.ts';
-import { FAILURE_LIMIT } from '../report.ts';
 import type { Run } from '../run.ts';
-import { IN_USE } from './observe.ts';
+import { isPortTaken, unusableAmong } from '../unusable.ts';
+import { doorEndpoint } from './observe.ts';
 import { planFlows, type ServiceFlow, type ServiceFlows } from './flows.ts';
 
 /** A flow that is remembered, and who asks it. */
@@ -28,36 +29,21 @@ const MOST = 500;
 
 /** The verdict of the check. */
 export async function judgeUdpReuse(run: Run, check: Pick<Check, 'id' | 'title' | 'requirement'>): Promise<CheckOutcome> {
-  const pairs = { planned: 0, passed: 0, failed: 0, inconclusive: 0 };
-  const failures: ProbedFailure[] = [];
-  const reasons = new Set<string>();
+  const count = startCount();
   const occupied = new Set<string>();
   for (const reuse of await observeReuse(run)) {
-    if (!reuse.stale && reuse.unusable !== null && IN_USE.test(reuse.unusable)) {
+    if (!reuse.stale && isPortTaken(reuse.unusable)) {
       occupied.add(reuse.flow.service.id);
       continue;
     }
-    pairs.planned++;
+    count.planned++;
     const bad = failureOf(run, check.id, reuse);
-    if (bad !== null) {
-      pairs.failed++;
-      if (failures.length < FAILURE_LIMIT) failures.push(bad);
-    } else if (reuse.outcome === 'ok') pairs.passed++;
-    else {
-      pairs.inconclusive++;
-      reasons.add(reuse.unusable ?? `the source port ${reuse.entry.original.sourcePort} of ${reuse.flow.client.id} is in use`);
-    }
+    if (bad !== null) countFailure(count, () => bad);
+    else if (reuse.outcome === 'ok') count.passed++;
+    else countUnknown(count, 1, reuse.unusable ?? `the source port ${reuse.entry.original.sourcePort} of ${reuse.flow.client.id} is in use`);
   }
   for (const service of occupied) run.notLookedAt.push(`${service} over udp once more: a program of the lab serves it, which does not say who answers`);
-  const counts = { ok: pairs.passed, failed: pairs.failed, inconclusive: pairs.inconclusive };
-  return concludeCheck(check, {
-    pairs,
-    counts,
-    failures,
-    failuresTotal: pairs.failed,
-    reasons: [...reasons],
-    nothing: 'no node remembers a UDP flow to a Service',
-  });
+  return concludeCount(check, { ...count, reasons: [...new Set(count.reasons)] }, 'no node remembers a UDP flow to a Service');
 }
 
 async function observeReuse(run: Run): Promise<readonly Reuse[]> {
@@ -117,15 +103,7 @@ async function ask(run: Run, plan: ServiceFlows, family: Family, reuses: readonl
   if (reuses.length === 0) return;
   // A client per flow, each with the port of that flow; the door behind it.
   const clients = reuses.map(({ flow, entry }): Endpoint => ({ ...flow.client.endpoint, sourcePort: entry.original.sourcePort }));
-  const doors = reuses.map(
-    ({ flow: { service, door } }): Endpoint => ({
-      id: `${service.id} at ${door.address} port ${door.port}`,
-      kind: 'host',
-      netns: '',
-      addresses: [{ family, address: door.address }],
-      port: door.port,
-    }),
-  );
+  const doors = reuses.map(({ flow }) => doorEndpoint(flow, family));
   const offset = 2 * reuses.length;
   const used = new Set(reuses.flatMap(({ flow }) => flow.candidates.map((one) => one.listener)));
   const request: ProbeRequest = {
@@ -149,8 +127,8 @@ async function ask(run: Run, plan: ServiceFlows, family: Family, reuses: readonl
     }
   });
   for (const reuse of reuses) {
-    const bad = reuse.flow.candidates.map((one) => plan.listeners[one.listener]?.endpoint.id ?? '').find((id) => unusable[id] !== undefined);
-    if (bad !== undefined) reuse.unusable = `${bad}: ${unusable[bad] ?? ''}`;
+    const ends = reuse.flow.candidates.map((one) => plan.listeners[one.listener]?.endpoint.id ?? '');
+    reuse.unusable = unusableAmong(unusable, ends);
   }
 }
 
