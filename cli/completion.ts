@@ -1,5 +1,6 @@
 /** Completion scripts for bash, zsh and fish, made from the command table. Names of labs are read from the state directory, without starting Node. */
 import { commandGroups, commandNames, commands, globalOptions, type CommandName, type OptionRow } from './command-table.ts';
+import { impliedMember } from './help.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
@@ -49,6 +50,28 @@ function operandKinds(name: CommandName): string[] {
   return commands[name].arguments.map(({ completes }) => (completes === undefined ? 'none' : typeof completes === 'string' ? completes : completes.join(' ')));
 }
 
+function memberWords(group: string): string[] {
+  return members(group).map((name) => name.slice(group.length + 1));
+}
+
+function bashGroup(group: string): string {
+  const implied = impliedMember(group);
+  const own = memberWords(group).join(' ');
+  return implied === undefined
+    ? `    ${group})
+      if [ "$COMP_CWORD" -eq 2 ]; then
+        COMPREPLY=($(compgen -W '${own}' -- "$current")); return
+      fi
+      command="$command \${COMP_WORDS[2]}"; first=3 ;;`
+    : `    ${group})
+      if [ "$COMP_CWORD" -eq 2 ]; then also='${own}'; fi
+      if [ "$COMP_CWORD" -gt 2 ] && [[ ' ${own} ' == *" \${COMP_WORDS[2]} "* ]]; then
+        command="$command \${COMP_WORDS[2]}"; first=3
+      else
+        command='${implied}'
+      fi ;;`;
+}
+
 function bash(): string {
   const cases = commandNames.map((name) => {
     const kinds = operandKinds(name)
@@ -56,40 +79,35 @@ function bash(): string {
       .join(' ');
     return `    '${name}') options='${optionsOf(name).flatMap(words).join(' ')}'; kinds=(${kinds}) ;;`;
   });
-  const values = [...new Map(commandNames.flatMap((name) => commands[name].options).map((option) => [words(option).join('|'), option])).entries()].flatMap(
-    ([word, option]) =>
-      option.choices !== undefined
+  // Options of one name take other values with another command.
+  const values = commandNames.flatMap((name) =>
+    optionsOf(name).flatMap((option) => {
+      const word = words(option)
+        .map((one) => `'${name} ${one}'`)
+        .join('|');
+      return option.choices !== undefined
         ? [`    ${word}) COMPREPLY=($(compgen -W '${option.choices.join(' ')}' -- "$current")); return ;;`]
         : option.completes === 'file'
           ? [`    ${word}) compopt -o default; return ;;`]
           : option.value !== undefined
             ? [`    ${word}) return ;;`]
-            : [],
+            : [];
+    }),
   );
   return `# bash completion for cnilab: source <(cnilab completion bash)
 _cnilab_labs() { ls ${LABS_DIRECTORY} 2>/dev/null; }
 _cnilab() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
-  local command="\${COMP_WORDS[1]}" first=2 options='' kinds=()
+  local command="\${COMP_WORDS[1]}" first=2 options='' kinds=() also=''
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W '${[...topWords(), 'help', '--help', '--version'].join(' ')}' -- "$current")); return
   fi
   case "$command" in
-${Object.keys(commandGroups)
-  .map(
-    (group) => `    ${group})
-      if [ "$COMP_CWORD" -eq 2 ]; then
-        COMPREPLY=($(compgen -W '${members(group)
-          .map((name) => name.slice(group.length + 1))
-          .join(' ')}' -- "$current")); return
-      fi
-      command="$command \${COMP_WORDS[2]}"; first=3 ;;`,
-  )
-  .join('\n')}
+${Object.keys(commandGroups).map(bashGroup).join('\n')}
   esac
-  case "$previous" in
-${[...values, '    --timeout) return ;;'].join('\n')}
+  case "$command $previous" in
+${values.join('\n')}
   esac
   case "$command" in
 ${cases.join('\n')}
@@ -113,6 +131,7 @@ ${cases.join('\n')}
     file-or-lab) compopt -o default; COMPREPLY=($(compgen -W "$(_cnilab_labs)" -- "$current")) ;;
     *) COMPREPLY=($(compgen -W "\${kinds[index]}" -- "$current")) ;;
   esac
+  COMPREPLY+=($(compgen -W "$also" -- "$current"))
 }
 complete -F _cnilab cnilab
 `;
@@ -157,14 +176,16 @@ function zshArguments(name: CommandName): string {
 
 function zsh(): string {
   const described = (names: readonly (readonly [string, string])[]): string => names.map(([word, summary]) => `'${word}:${zshText(summary)}'`).join(' ');
-  const groupCases = Object.keys(commandGroups).map(
-    (group) => `    ${group})
+  const groupCases = Object.keys(commandGroups).map((group) => {
+    const implied = impliedMember(group);
+    const into = 'command="$command $words[2]"; shift words; (( CURRENT-- ))';
+    return `    ${group})
       if (( CURRENT == 2 )); then
         local -a members=(${described(members(group).map((name) => [name.slice(group.length + 1), commands[name].summary]))})
-        _describe -t commands command members; return
+        _describe -t commands command members${implied === undefined ? '; return' : ''}
       fi
-      command="$command $words[2]"; shift words; (( CURRENT-- )) ;;`,
-  );
+      ${implied === undefined ? into : `if (( CURRENT > 2 )) && [[ "$words[2]" == (${memberWords(group).join('|')}) ]]; then ${into}; else command='${implied}'; fi`} ;;`;
+  });
   return `#compdef cnilab
 # zsh completion for cnilab: cnilab completion zsh > "\${fpath[1]}/_cnilab"
 _cnilab_labs() { local -a labs=(\${(f)"$(ls ${LABS_DIRECTORY} 2>/dev/null)"}); _describe -t labs lab labs; }
@@ -191,6 +212,16 @@ function fishText(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
+/** Of the member that a group means where none is named: no other is. */
+function fishCondition(name: CommandName): string {
+  const [group = '', member] = name.split(' ');
+  const seen = `__fish_seen_subcommand_from ${group}`;
+  if (member === undefined) return seen;
+  if (commands[name].implied !== true) return `${seen}; and __fish_seen_subcommand_from ${member}`;
+  const others = memberWords(group).filter((word) => word !== member);
+  return `${seen}; and not __fish_seen_subcommand_from ${others.join(' ')}`;
+}
+
 function fish(): string {
   const lines = [
     '# fish completion for cnilab: cnilab completion fish > ~/.config/fish/completions/cnilab.fish',
@@ -203,7 +234,7 @@ function fish(): string {
     ...topWords().map((word) => `complete -c cnilab -n __fish_use_subcommand -a ${word} -d ${fishText(summaryOf(word))}`),
   ];
   for (const group of Object.keys(commandGroups)) {
-    const seen = members(group).map((name) => name.slice(group.length + 1));
+    const seen = memberWords(group);
     for (const name of members(group)) {
       lines.push(
         `complete -c cnilab -n '__fish_seen_subcommand_from ${group}; and not __fish_seen_subcommand_from ${seen.join(' ')}' -a ${name.slice(group.length + 1)} -d ${fishText(commands[name].summary)}`,
@@ -211,10 +242,7 @@ function fish(): string {
     }
   }
   for (const name of commandNames) {
-    const condition = `-n '${name
-      .split(' ')
-      .map((word) => `__fish_seen_subcommand_from ${word}`)
-      .join('; and ')}'`;
+    const condition = `-n '${fishCondition(name)}'`;
     for (const option of optionsOf(name)) {
       const names = words(option)
         .map((word) => (word.startsWith('--') ? `-l ${word.slice(2)}` : `-s ${word.slice(1)}`))

@@ -16,8 +16,15 @@ export function helpTopic(argv: readonly string[]): HelpTopic | undefined {
   const [first = '', second = ''] = words.filter((word, i) => !word.startsWith('-') && !(i === 0 && word === 'help'));
   if (first === '') return '';
   return (
-    commandNames.find((name) => name === `${first} ${second}`) ?? commandNames.find((name) => name === first) ?? (second === '' ? groupNamed(first) : undefined)
+    commandNames.find((name) => name === `${first} ${second}`) ??
+    commandNames.find((name) => name === first) ??
+    (second === '' ? groupNamed(first) : impliedMember(first))
   );
+}
+
+/** The command that a group means where no member is named; undefined where it means none. */
+export function impliedMember(group: string): CommandName | undefined {
+  return commandNames.find((name) => name.startsWith(`${group} `) && commands[name].implied === true);
 }
 
 /** Help for a topic, ending with a newline. */
@@ -36,6 +43,7 @@ function programHelp(): string {
   shown.splice(-1, 0, ...Object.entries(commandGroups));
   return text([
     'cnilab: Kubernetes network labs, planned, brought up and proven.',
+    'New here: `cnilab labs` lists labs that teach, in order; begin with `cnilab up switch`.',
     '',
     'Usage: cnilab <command> [options]',
     '',
@@ -53,6 +61,7 @@ function programHelp(): string {
     ...columns((Object.keys(exitCodes) as (keyof typeof exitCodes)[]).map((key) => [String(exitCodes[key]), exitCodeMeanings[key]])),
     '',
     'Start:',
+    '  cnilab labs',
     '  cnilab init my-lab',
     '  cnilab up my-lab/lab.ts --verify',
     '  cnilab <command> --help',
@@ -96,7 +105,7 @@ function commandHelp(name: CommandName): string {
 export function usageOf(name: CommandName): string {
   const row = commands[name];
   const words = row.arguments.map((a) => (a.name === '<argv...>' ? `-- ${a.name}` : a.name));
-  return [name, ...words, ...(row.options.length > 0 ? ['[options]'] : [])].join(' ');
+  return [row.implied === true ? (name.split(' ')[0] ?? name) : name, ...words, ...(row.options.length > 0 ? ['[options]'] : [])].join(' ');
 }
 
 function optionLines(options: readonly OptionRow[]): string[] {

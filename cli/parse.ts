@@ -2,7 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { LabError } from '../topology/errors.ts';
 import { commandGroups, commandNames, commands, globalOptions, type CommandName, type OptionRow } from './command-table.ts';
-import { usageOf } from './help.ts';
+import { impliedMember, usageOf } from './help.ts';
 import { usageError, type OptionValue } from './invocation.ts';
 
 export interface ParsedCommand {
@@ -19,7 +19,9 @@ export function parseArguments(argv: readonly string[]): ParsedCommand {
   const groups = new Map(Object.entries(commandGroups).map(([name]) => [name, quiet(program.command(name))]));
   for (const name of commandNames) {
     const [first = '', second] = name.split(' ');
-    const command = quiet((second === undefined ? program : (groups.get(first) ?? program)).command(second ?? first));
+    const command = quiet(
+      (second === undefined ? program : (groups.get(first) ?? program)).command(second ?? first, { isDefault: commands[name].implied === true }),
+    );
     for (const argument of commands[name].arguments) command.argument(argument.name);
     for (const row of commands[name].options) command.addOption(option(row));
     command.action(() => {
@@ -103,7 +105,10 @@ function readRegex(text: string): string {
 
 function asUsageError(error: CommanderError, argv: readonly string[]): LabError {
   const words = argv.filter((word) => !word.startsWith('-'));
-  const name = commandNames.find((known) => known === `${words[0] ?? ''} ${words[1] ?? ''}`) ?? commandNames.find((known) => known === words[0]);
+  const name =
+    commandNames.find((known) => known === `${words[0] ?? ''} ${words[1] ?? ''}`) ??
+    commandNames.find((known) => known === words[0]) ??
+    impliedMember(words[0] ?? '');
   const usage = name === undefined ? '`cnilab --help` lists the commands' : `usage: cnilab ${usageOf(name)}`;
   if (error.code === 'commander.help') {
     const group = words[0] === undefined || !(words[0] in commandGroups) ? undefined : words[0];

@@ -2,9 +2,11 @@
 
 /** The part of a writable stream that is used. */
 export interface OutStream {
-  write(text: string): boolean;
+  write(text: string | Uint8Array): boolean;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  /** Its reader is gone. */
+  readonly errored?: Error | null | undefined;
 }
 
 export interface Streams {

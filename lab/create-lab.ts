@@ -40,6 +40,7 @@ export async function createLab(job: UpJob, wanted: LabPlan): Promise<LabState> 
     writtenBy: cnilabVersion(),
     name,
     engine: job.engine.name,
+    ...(job.owner === undefined ? {} : { owner: job.owner }),
     phase: 'creating',
     createdAt: at,
     updatedAt: at,

@@ -13,8 +13,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
  * The EnvironmentError ENVIRONMENT_LACKS for an error of the file system that the user can mend; any other error as it is.
  *
  * @param directory what is named where the error names no path: writing to an open file does not
+ * @param variable by which the folder is chosen
  */
-export function refusedByDisk(error: unknown, directory: string): unknown {
+export function refusedByDisk(error: unknown, directory: string, variable: 'XDG_STATE_HOME' | 'XDG_CACHE_HOME' = 'XDG_STATE_HOME'): unknown {
   if (!(error instanceof Error)) return error;
   const { code = '', path = directory, syscall = '' } = error as NodeJS.ErrnoException;
   const remedy = REMEDIES[code];
@@ -23,7 +24,7 @@ export function refusedByDisk(error: unknown, directory: string): unknown {
   return new EnvironmentError({
     code: 'ENVIRONMENT_LACKS',
     message: `${path} cannot be written: ${error.message}`,
-    hint: remedy,
+    hint: remedy.replace('XDG_STATE_HOME', variable),
     details: { path, errno: code },
     cause: error,
   });

@@ -1,5 +1,9 @@
+import { containersOf } from '../topology/docker/places.ts';
 import { LabError } from '../topology/errors.ts';
+import { listed } from '../topology/listed.ts';
 import { FABRIC_NETNS } from '../topology/plan.ts';
+import { environmentOf } from '../topology/services/environment.ts';
+import { podNames } from '../verify/lesson/names.ts';
 import type { LabState } from './lab-state.ts';
 import { loadEngine, type LoadEngine } from './load-engine.ts';
 import { readLab } from './read.ts';
@@ -9,7 +13,7 @@ import { requireUp, TO_BE_LOOKED_AT } from './require-up.ts';
 export interface Target {
   /** Network namespace. */
   readonly netns: string;
-  /** Identity: `cluster/namespace/pod`, `cluster/node`, or the name of a host or router. */
+  /** Identity: `cluster/namespace/pod`, `cluster/node`, `host/container`, or the name of a host or router. */
   readonly id: string;
 }
 
@@ -21,31 +25,32 @@ interface Named extends Target {
 function everything(state: LabState): readonly Named[] {
   const { machines, clusters } = state.observed ?? state.plan;
   return [
-    ...clusters.flatMap((cluster) =>
-      cluster.pods.map((pod): Named => ({ id: pod.id, netns: pod.netns, names: [pod.name, `${pod.namespace}/${pod.name}`, pod.id] })),
-    ),
+    ...clusters.flatMap((cluster) => cluster.pods.map((pod): Named => ({ id: pod.id, netns: pod.netns, names: podNames(pod) }))),
     ...clusters.flatMap((cluster) => cluster.nodes.map((node): Named => ({ id: node.id, netns: node.netns, names: [node.name, node.id] }))),
     ...machines.map((machine): Named => ({ id: machine.id, netns: machine.netns, names: [machine.name] })),
+    ...containersOf({ machines }).map(({ id, netns, name }): Named => ({ id, netns, names: [name, id] })),
+    ...(state.byHand ?? []).map(({ id, netns, name }): Named => ({ id, netns, names: [name, id] })),
     { id: FABRIC_NETNS, netns: FABRIC_NETNS, names: [FABRIC_NETNS] },
   ];
 }
 
 const SHOWN = 20;
 
-function listed(ids: readonly string[]): string {
-  return ids.length <= SHOWN ? ids.join(', ') : `${ids.slice(0, SHOWN).join(', ')} and ${ids.length - SHOWN} more`;
+/** Everything that a word can mean in a lab. */
+export function findTargets(state: LabState, target: string): readonly Target[] {
+  const all = everything(state);
+  // A full identity means one thing, even where it is also part of another's name.
+  const exact = all.filter((one) => one.id === target);
+  return exact.length > 0 ? exact : all.filter((one) => one.names.includes(target));
 }
 
 /**
- * What a word means in a lab: POD, NAMESPACE/POD, CLUSTER/NAMESPACE/POD, NODE, CLUSTER/NODE, a host, a router, or `fabric`, where the switches are.
+ * What a word means in a lab: POD, NAMESPACE/POD, CLUSTER/NAMESPACE/POD, NODE, CLUSTER/NODE, a host, a router, CONTAINER, HOST/CONTAINER, or `fabric`, where the switches are.
  *
  * @throws LabError TARGET_UNKNOWN listing what it could mean, or all that there is
  */
 export function resolveTarget(state: LabState, target: string): Target {
-  const all = everything(state);
-  // A full identity means one thing, even where it is also part of another's name.
-  const exact = all.filter((one) => one.id === target);
-  const found = exact.length > 0 ? exact : all.filter((one) => one.names.includes(target));
+  const found = findTargets(state, target);
   const [only, ...others] = found;
   if (only !== undefined && others.length === 0) return { netns: only.netns, id: only.id };
   if (only !== undefined) {
@@ -53,16 +58,17 @@ export function resolveTarget(state: LabState, target: string): Target {
     throw new LabError({
       code: 'TARGET_UNKNOWN',
       message: `${target} can be ${found.length} things in lab ${state.name}`,
-      hint: `say which: ${listed(ids)}`,
+      hint: `say which: ${listed(ids, SHOWN)}`,
       details: { candidates: ids },
     });
   }
+  const all = everything(state);
   const near = all.filter((one) => one.names.some((name) => name.includes(target))).map((one) => one.id);
   const candidates = near.length > 0 && target !== '' ? near : all.map((one) => one.id);
   throw new LabError({
     code: 'TARGET_UNKNOWN',
     message: `lab ${state.name} has no ${JSON.stringify(target)}`,
-    hint: `there is: ${listed(candidates)}`,
+    hint: `there is: ${listed(candidates, SHOWN)}`,
     details: { candidates },
   });
 }
@@ -82,5 +88,5 @@ export async function enterArgv(
   const { netns, id } = resolveTarget(state, target);
   const handle = requireUp(state, TO_BE_LOOKED_AT);
   const engine = await (options.loadEngine ?? loadEngine)(state.engine);
-  return await engine.enter(handle, netns, argv, id);
+  return await engine.enter(handle, netns, argv, id, environmentOf(state.plan, id));
 }

@@ -1,12 +1,12 @@
-import type { EngineSession } from '../engines/port.ts';
+import type { Engine } from '../engines/port.ts';
 import { LabError } from '../topology/errors.ts';
+import { FABRIC_NETNS, type LabPlan } from '../topology/plan.ts';
 import type { Fault, TargetPick, UndoPlan } from '../verify/faults/index.ts';
-import type { LabState } from './lab-state.ts';
-import { loadEngine, type LoadEngine } from './load-engine.ts';
-import { lockLab } from './lock.ts';
+import { DEFAULT_ENGINE, loadEngine, type LoadEngine } from './load-engine.ts';
+import { presentPlan } from './present-plan.ts';
 import { readLab } from './read.ts';
-import { requireUp } from './require-up.ts';
 import { writeState } from './state-file.ts';
+import { withLab } from './with-lab.ts';
 
 export interface FaultOptions {
   /** @default the engines of this package */
@@ -20,6 +20,8 @@ export interface FaultSummary {
   readonly title: string;
   /** The name by which the verifier must find it. */
   readonly diagnosis: string;
+  /** What this machine lacks for it, as far as the engine knows; '' when nothing. */
+  readonly lacks: string;
   /** Of a lab: true, or the reason why the lab cannot show it. */
   readonly applies?: true | string;
   /** Of a lab: is it injected now? */
@@ -31,6 +33,8 @@ export interface FaultInLab {
   readonly id: string;
   /** Identity of the node that it is at. */
   readonly where: string;
+  /** Of one that was undone: its namespaces that are not there any more, pods that the lab has lost meanwhile. Nothing is to be mended in them. */
+  readonly gone?: readonly string[];
 }
 
 /**
@@ -41,44 +45,52 @@ export interface FaultInLab {
 export async function listFaults(name?: string, options: FaultOptions = {}): Promise<readonly FaultSummary[]> {
   const { faultApplies, faults } = await import('../verify/faults/index.ts');
   const lab = name === undefined ? null : await readLab(name, options);
+  const engine = await (options.loadEngine ?? loadEngine)(lab?.engine ?? DEFAULT_ENGINE);
+  const lacks = await lacksOf(engine, faults);
+  const plan = lab === null ? null : lab.handle === null ? (lab.observed ?? lab.plan) : await presentPlan(engine, lab.handle, lab);
   return faults.map((fault) => ({
     id: fault.id,
     layer: fault.layer,
     title: fault.title,
     diagnosis: fault.diagnosis,
-    ...(lab === null ? {} : { applies: faultApplies(fault, lab.plan), injected: lab.faults.some((one) => one.id === fault.id) }),
+    lacks: lacks(fault),
+    ...(lab === null || plan === null ? {} : { applies: faultApplies(fault, plan), injected: lab.faults.some((one) => one.id === fault.id) }),
   }));
 }
 
-/** Does something to a running lab under its lock, with a session; the state is what it was when the lock was taken. */
-async function withLab<T>(name: string, doing: string, options: FaultOptions, work: (state: LabState, session: EngineSession) => Promise<T>): Promise<T> {
-  // An unknown lab is said before its lock is made.
-  await readLab(name, options);
-  const lock = await lockLab(name, { doing, waitMs: 5000 });
-  try {
-    const { status, ...state } = await readLab(name, options);
-    const handle = requireUp({ ...state, status });
-    const engine = await (options.loadEngine ?? loadEngine)(state.engine);
-    const session = await engine.open(handle, state.plan);
-    try {
-      return await work(state, session);
-    } finally {
-      await session.close();
-    }
-  } finally {
-    await lock.release();
-  }
+/** What is left to be mended in the lab as it is now. What depends on a pod that is gone, such as a route to its interface, may have gone with it. */
+function leavingOut(undo: UndoPlan, plan: LabPlan): { readonly undo: UndoPlan; readonly gone: readonly string[] } {
+  const machines = [...plan.machines, ...plan.clusters.flatMap((cluster) => [...cluster.nodes, ...cluster.pods])];
+  const there = new Set([FABRIC_NETNS, ...machines.map((machine) => machine.netns)]);
+  const gone = [...new Set(undo.steps.map((step) => step.netns))].filter((netns) => !there.has(netns));
+  const steps = undo.steps.filter((step) => there.has(step.netns));
+  return { undo: gone.length === 0 ? undo : forgiving({ ...undo, steps }), gone };
+}
+
+/** What is not there to be mended is none the worse for it. */
+const forgiving = (undo: UndoPlan): UndoPlan => ({ ...undo, steps: undo.steps.map((step) => ({ ...step, tolerant: true })) });
+
+/** Tries what faults are made of; an engine that has no such capability says nothing of it. */
+async function lacksOf(engine: Engine, faults: readonly Fault[]): Promise<(fault: Fault) => string> {
+  const wanted = new Set(['fault-tools', ...faults.flatMap((fault) => fault.needs ?? [])]);
+  const missing = (await engine.capabilities(null)).filter((one) => !one.ok && wanted.has(one.id));
+  return (fault) =>
+    missing
+      .filter((one) => one.id === 'fault-tools' || fault.needs?.includes(one.id) === true)
+      .map((one) => `needs ${one.title}: ${one.detail}`)
+      .join('; ');
 }
 
 /**
- * Breaks a running lab on purpose, and keeps in its state how to mend it.
+ * Breaks a running lab on purpose, and keeps in its state how to mend it: from before it is broken, so that `fault undo` also mends what a run that was killed
+ * has left.
  *
  * @throws LabError FAULT_UNKNOWN listing the known; FAULT_NOT_APPLICABLE with the reason, or when it is injected already; LAB_LOST; EngineError
  */
 export async function injectFault(name: string, id: string, pick: TargetPick = {}, options: FaultOptions = {}): Promise<FaultInLab> {
   const library = await import('../verify/faults/index.ts');
   library.faultById(id);
-  return withLab(name, 'fault inject', options, async (state, session) => {
+  return withLab(name, 'fault inject', options, async (state, session, plan) => {
     const present = state.faults.find((fault) => fault.id === id);
     if (present !== undefined) {
       throw new LabError({
@@ -87,27 +99,30 @@ export async function injectFault(name: string, id: string, pick: TargetPick = {
         hint: `\`cnilab fault undo ${name} ${id}\` mends it first`,
       });
     }
-    const undo = await library.injectFault(session, state.plan, id, pick);
+    const keep = async (undo: UndoPlan): Promise<void> => await writeState({ ...state, faults: [...state.faults, { id, where: undo.where, undo }] });
+    let undo: UndoPlan | null = null;
     try {
-      await writeState({ ...state, faults: [...state.faults, { id, where: undo.where, undo }] });
+      undo = await library.injectFault(session, plan, id, pick, async (begun) => await keep(forgiving(begun)));
+      await keep(undo);
+      return { id, where: undo.where };
     } catch (error) {
-      // A fault that nobody knows of would be found by nobody but the verifier.
-      await library.undoFault(session, undo);
+      if (undo !== null) await library.undoFault(session, undo);
+      // Where this cannot be written either, what stays known is undone without harm.
+      await writeState(state).catch(() => undefined);
       throw error;
     }
-    return { id, where: undo.where };
   });
 }
 
 /**
- * Mends what was injected: one fault, or all, the last one first.
+ * Mends what was injected: one fault, or all, the last one first. One that cannot be mended keeps no other from it, and stays known.
  *
  * @returns what was mended
  * @throws LabError FAULT_UNKNOWN when `id` is not injected; LAB_LOST; EngineError with the command that failed
  */
 export async function undoFaults(name: string, id?: string, options: FaultOptions = {}): Promise<readonly FaultInLab[]> {
   const { undoFault } = await import('../verify/faults/index.ts');
-  return withLab(name, 'fault undo', options, async (state, session) => {
+  return withLab(name, 'fault undo', options, async (state, session, plan) => {
     const chosen = state.faults.filter((fault) => id === undefined || fault.id === id).toReversed();
     if (id !== undefined && chosen.length === 0) {
       const ids = state.faults.map((fault) => fault.id);
@@ -118,11 +133,21 @@ export async function undoFaults(name: string, id?: string, options: FaultOption
       });
     }
     let { faults } = state;
+    const undone: FaultInLab[] = [];
+    const failed: unknown[] = [];
     for (const fault of chosen) {
-      await undoFault(session, fault.undo as UndoPlan);
+      const { undo, gone } = leavingOut(fault.undo as UndoPlan, plan);
+      try {
+        await undoFault(session, undo);
+      } catch (error) {
+        failed.push(error);
+        continue;
+      }
+      undone.push({ id: fault.id, where: fault.where, ...(gone.length === 0 ? {} : { gone }) });
       faults = faults.filter((one) => one !== fault);
       await writeState({ ...state, faults });
     }
-    return chosen.map(({ id: mended, where }) => ({ id: mended, where }));
+    if (failed.length > 0) throw failed[0];
+    return undone;
   });
 }

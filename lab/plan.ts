@@ -42,6 +42,12 @@ export function validateLab(loaded: LoadedLab): readonly Diagnostic[] {
   }
 }
 
+/** What a lab is called in messages: its file, else its own name. */
+function sourceOf({ path, input }: LoadedLab): string {
+  if (path !== '') return path;
+  return typeof input === 'object' && input !== null && 'name' in input && typeof input.name === 'string' ? input.name : 'the lab';
+}
+
 /**
  * Plans a lab file.
  *
@@ -49,12 +55,12 @@ export function validateLab(loaded: LoadedLab): readonly Diagnostic[] {
  */
 export function planLabFile(loaded: LoadedLab, options: PlanLabOptions = {}): LabPlan {
   const { spec, findings } = check(loaded);
-  if (spec === null) throw new SpecError(findings, loaded.path);
-  if (findings.some(isError)) throw new SpecError([...findings, ...validateSpec(spec)], loaded.path);
+  if (spec === null) throw new SpecError(findings, sourceOf(loaded));
+  if (findings.some(isError)) throw new SpecError([...findings, ...validateSpec(spec)], sourceOf(loaded));
   try {
     return planLab(spec, options);
   } catch (error) {
-    if (error instanceof SpecError) throw new SpecError(error.diagnostics, loaded.path);
+    if (error instanceof SpecError) throw new SpecError(error.diagnostics, sourceOf(loaded));
     throw error;
   }
 }

@@ -1,4 +1,3 @@
-import { architecture } from './pin-upstream.ts';
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { UpstreamFile } from '../topology/artifacts.ts';
@@ -8,6 +7,7 @@ import { pluginArchive, pluginsLacking } from '../topology/upstream.ts';
 import { fileOfArchive } from './archive-file.ts';
 import { cacheDirectory } from './directories.ts';
 import { pinnedDigest, readLock } from './lock-file.ts';
+import { architecture } from './pin-upstream.ts';
 import { fetchUpstreamFile } from './upstream.ts';
 
 export interface ProvideOptions {

@@ -1,6 +1,7 @@
 /** What is asked inside of a cluster beyond the network: Services, names and policies, planned by the checks that will judge the answers. */
 import type { Beyond } from '../engines/kubernetes/collect.ts';
 import type { ParsedEvidence } from '../engines/kubernetes/evidence.ts';
+import type { ExpectedJob } from '../engines/kubernetes/expected-jobs.ts';
 import type { ClusterFacts } from '../engines/kubernetes/facts.ts';
 import type { Kubectl } from '../engines/kubernetes/kubectl.ts';
 import type { LabParts } from '../engines/kubernetes/lab-parts.ts';
@@ -26,7 +27,7 @@ export interface SuitesInput {
   /** Called once when pods of the lab are to be entered, before anything is created: throws when that is not allowed. */
   readonly mayEnter: () => Promise<void>;
   /** The cluster as it is, with the pods of the verification that these names and addresses are of. */
-  readonly observe: (jobs: readonly { readonly name: string; readonly node: string; readonly ips: readonly string[] }[]) => LabPlan;
+  readonly observe: (jobs: readonly ExpectedJob[]) => LabPlan;
 }
 
 export interface SuitesInCluster {
@@ -132,7 +133,14 @@ export function suitesInCluster(input: SuitesInput): SuitesInCluster {
         if (own.length === 0 || container === undefined) return [];
         const amount = amountOf(own);
         const node = cluster.nodes.find((one) => one.name === pod.node)?.netns ?? pod.node;
-        const text = synth.enteredScript({ node, pod: `${pod.namespace}/${pod.name}`, calls: callsText(own), amount, deadlineMs });
+        const text = synth.enteredScript({
+          node,
+          pod: `${pod.namespace}/${pod.name}`,
+          calls: callsText(own),
+          amount,
+          deadlineMs,
+          slowness: kubectl.slowness,
+        });
         return [{ namespace: pod.namespace, pod: pod.name, container, argv: synth.ENTER, input: text, timeoutMs: ENTER_MS + amount * deadlineMs }];
       });
       if (entries.length > 0) await input.mayEnter();

@@ -4,6 +4,7 @@ import { SpecError } from '../topology/errors.ts';
 import { kindRefusals } from '../topology/kind-refusals.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import { upstreamFiles, type UpstreamObjects } from '../topology/upstream.ts';
+import { vmRefusals } from '../topology/vm-refusals.ts';
 import { cacheDirectory } from './directories.ts';
 import type { LoadedLab } from './load-lab.ts';
 import { lockPathFor, readLock } from './lock-file.ts';
@@ -18,12 +19,20 @@ export interface SynthOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How the files of each engine that takes files are made. */
-const synthesizers = {
-  kind: async () => (await import('../constructs/synth/synthesize-kind.ts')).synthesizeKind,
-} as const satisfies Record<ArtifactSet['engine'], unknown>;
+interface Given {
+  readonly upstream: UpstreamObjects;
+}
 
-const refusals = { kind: kindRefusals } as const satisfies Record<ArtifactSet['engine'], unknown>;
+/** How the files of each engine that takes files are made. */
+const synthesizers: Readonly<Record<ArtifactSet['engine'], () => Promise<(plan: LabPlan, given: Given) => ArtifactSet>>> = {
+  kind: async () => (await import('../constructs/synth/synthesize-kind.ts')).synthesizeKind,
+  vm: async () => {
+    const [{ synthesizeVm }, { makeVmSecrets }] = await Promise.all([import('../constructs/synth/synthesize-vm.ts'), import('./vm-secrets.ts')]);
+    return (plan, given) => synthesizeVm(plan, { ...given, secrets: makeVmSecrets() });
+  },
+};
+
+const refusals: Readonly<Record<ArtifactSet['engine'], (plan: LabPlan) => readonly Diagnostic[]>> = { kind: kindRefusals, vm: vmRefusals };
 
 /**
  * The files that an engine is given for a plan. Upstream manifests come from the cache, or are fetched into it.

@@ -21,6 +21,7 @@ export interface UpJob {
   readonly load: LoadEngine;
   readonly onEvent: OnEvent;
   readonly signal: AbortSignal;
+  readonly owner?: string;
   readonly retain: boolean;
   readonly replace: boolean;
   /** Images are to be loaded, into a lab that runs already, too. */

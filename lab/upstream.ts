@@ -24,10 +24,11 @@ export interface FetchOptions {
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 
-const folder = (options: FetchOptions): string => join(options.cacheDirectory, 'upstream');
+/** Where what was fetched is kept, each file under its digest. */
+export const upstreamFolder = (options: Pick<FetchOptions, 'cacheDirectory'>): string => join(options.cacheDirectory, 'upstream');
 
 /** Where a file is kept, and where it can be put by hand. */
-const placeOf = (digest: string, options: FetchOptions): string => join(folder(options), digest);
+const placeOf = (digest: string, options: FetchOptions): string => join(upstreamFolder(options), digest);
 
 function missing(file: UpstreamFile, digest: string | null, options: FetchOptions, why: string, cause?: unknown): EnvironmentError {
   const place = digest === null ? null : placeOf(digest, options);
@@ -41,7 +42,7 @@ function missing(file: UpstreamFile, digest: string | null, options: FetchOption
 }
 
 /** What `fetch` says when nothing answers is in the cause of its error. */
-function reason(error: unknown): string {
+export function fetchFailure(error: unknown): string {
   const { cause, message } = error as Error;
   return cause instanceof Error && cause.message !== '' ? cause.message : message;
 }
@@ -55,15 +56,15 @@ async function download(file: UpstreamFile, digest: string | null, options: Fetc
     return Buffer.from(await response.arrayBuffer());
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw missing(file, digest, options, `fetching it failed (${reason(error)})`, error);
+    throw missing(file, digest, options, `fetching it failed (${fetchFailure(error)})`, error);
   }
 }
 
 /** A cache that cannot be written is done without. */
 async function keep(bytes: Buffer, digest: string, options: FetchOptions): Promise<void> {
   try {
-    await makePrivateDirectory(folder(options));
-    await writeAtomically(folder(options), digest, bytes);
+    await makePrivateDirectory(upstreamFolder(options));
+    await writeAtomically(upstreamFolder(options), digest, bytes);
   } catch {
     // A full or read-only disk: the file is fetched again next time.
   }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Collected } from '../engines/kubernetes/collect.ts';
 import type { ClusterFacts } from '../engines/kubernetes/facts.ts';
-import type { EngineSession, FidelityStatement, KubernetesAccess } from '../engines/port.ts';
+import { REPORTED_SIGHT, type EngineSession, type FidelityStatement, type KubernetesAccess } from '../engines/port.ts';
 import { LabError } from '../topology/errors.ts';
 import type { ClusterPlan, LabPlan } from '../topology/plan.ts';
 import { ATTEMPTS, CLUSTER_DEADLINE_MS, targetsPerNode } from '../topology/probing.ts';
@@ -66,7 +66,7 @@ export async function verifyInCluster(target: InClusterTarget, options: VerifyOp
     const { onProgress: _told, ...rest } = options;
     const about = (plan: LabPlan): VerifyOptions => ({
       ...rest,
-      deadlineMs: options.deadlineMs ?? CLUSTER_DEADLINE_MS,
+      deadlineMs: deadlineOf(target, options),
       sample: undefined,
       engine: target.engine,
       fidelity: target.fidelity(plan),
@@ -133,6 +133,7 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
     { collectVerification },
     { observedPlan },
     { recordedSession },
+    { expectedJobs },
     { AGNHOST_IMAGE },
     synth,
     { requirePermissions },
@@ -145,6 +146,7 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
     import('../engines/kubernetes/collect.ts'),
     import('../engines/kubernetes/observed-plan.ts'),
     import('../engines/kubernetes/recorded-session.ts'),
+    import('../engines/kubernetes/expected-jobs.ts'),
     import('../topology/workloads.ts'),
     import('../constructs/synth/verification/index.ts'),
     import('../engines/kubernetes/permissions.ts'),
@@ -159,25 +161,28 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
   const kubectl = kubectlFor(access);
   const ownLab = target.plan !== null;
   const asksLab = ownLab && wanted.beyond.length > 0;
+  // Side by side; what is not allowed is said first, with the rules to grant.
+  const reading = readFacts(kubectl, { signal });
+  reading.catch(() => {});
   await requirePermissions(kubectl, [...permissions.VERIFICATION_PERMISSIONS, ...(asksLab ? permissions.LAB_PERMISSIONS : [])], { signal });
   const planned = target.plan?.clusters.find((cluster) => cluster.name === access.cluster) ?? null;
-  const facts = inOrder(await readFacts(kubectl, { signal }), planned);
+  const facts = inOrder(await reading, planned);
   const families = facts.families.filter((family) => options.families?.includes(family) ?? true);
   if (families.length === 0) {
     throw new LabError({ code: 'USAGE', message: 'no address family is left to probe', hint: `${access.cluster} has ${facts.families.join(' and ')}` });
   }
   const perNode = targetsPerNode(facts.nodes.length, options.sample);
   const namespace = `cnilab-verify-${randomBytes(4).toString('hex')}`;
-  const deadlineMs = options.deadlineMs ?? CLUSTER_DEADLINE_MS;
+  const deadlineMs = deadlineOf(target, options);
   const attempts = options.attempts ?? ATTEMPTS;
   const common = { lab: target.lab, namespace };
   const nodes = planned?.nodes.map((node) => ({ plan: node.name, name: node.netns }));
-  const observedBy = (collected: Parameters<typeof observedPlan>[0]['collected']): LabPlan => {
+  const observedBy = (collected: Collected): LabPlan => {
     const observed = observedPlan({
       lab: target.lab,
       cluster: access.cluster,
       facts,
-      ...(collected === undefined ? {} : { collected }),
+      collected,
       ...(target.plan === null ? {} : { plan: target.plan }),
       ...(nodes === undefined ? {} : { nodes }),
     });
@@ -195,22 +200,7 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
     suites: wanted.beyond,
     lab: target.lab,
     mayEnter: async () => await requirePermissions(kubectl, permissions.ENTER_PERMISSIONS, { signal }),
-    observe: (jobs) =>
-      observedBy({
-        namespace,
-        evidence: { views: [], probes: [], replies: [], done: [], problems: [] },
-        pods: jobs.map((job) => ({
-          ...job,
-          ips: job.ips.filter((address) => families.includes(address.includes(':') ? 'ipv6' : 'ipv4')),
-          hostname: job.name,
-          role: 'r1',
-          labels: { 'cnilab.dev/requirement': 'r1' },
-        })),
-        targets: [],
-        conntrack: [],
-        notRun: [],
-        cleanup: Promise.resolve(),
-      }),
+    observe: (jobs) => observedBy(expectedJobs(namespace, jobs, families)),
   });
   const collected = await collectVerification({
     access,
@@ -224,6 +214,7 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
         families,
         attempts,
         deadlineMs,
+        slowness: kubectl.slowness,
         image: target.image ?? AGNHOST_IMAGE,
         profile: options.profile ?? 'classic',
         perNode,
@@ -242,7 +233,7 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
       facts,
       collected,
       plan,
-      session: recordedSession(collected, plan),
+      session: recordedSession(collected, plan, access.onNode),
       cast: castOfOne(collected, plan, synth.offsetsFor(facts.nodes.length, perNode)),
       untracked: untrackedNodes(collected.conntrack, collected.evidence.probes),
       beyond: await suites.judged(plan, collected.evidence),
@@ -253,6 +244,15 @@ async function verifyOne(target: InClusterTarget, access: KubernetesAccess, opti
     await collected.cleanup;
     throw error;
   }
+}
+
+/** An emulated processor starts a program late, and the answer of one waits for it: beyond that a probe is lost. */
+const SLOWEST_DEADLINE = 6;
+
+/** How long unanswered probes are waited for; the time limits of Jobs follow from it. */
+function deadlineOf(target: InClusterTarget, options: VerifyOptions): number {
+  const slowness = Math.max(...target.accesses.map((access) => access.slowness ?? 1), 1);
+  return options.deadlineMs ?? CLUSTER_DEADLINE_MS * Math.min(slowness, SLOWEST_DEADLINE);
 }
 
 /** Nodes in the order of the plan, so that a report reads like the lab. */
@@ -290,7 +290,7 @@ function together(parts: readonly Pick<Verified, 'plan' | 'session'>[]): EngineS
   const [first] = parts;
   if (first !== undefined && parts.length === 1) return first.session;
   return {
-    sight: { icmp: false, df: false, kernel: false, clock: false, destination: false },
+    sight: { ...REPORTED_SIGHT, kernel: parts.every(({ session }) => session.sight.kernel) },
     probe: async (request, onBatch) => await sessionOf(request.endpoints[0]?.id ?? '').probe(request, onBatch),
     snapshot: async (namespaces, options) => {
       const all = await Promise.all(parts.map(async (part) => await part.session.snapshot(namespaces, options)));

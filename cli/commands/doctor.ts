@@ -3,7 +3,7 @@ import { withOverrides } from '../../lab/overrides.ts';
 import { renderDoctor } from '../../report/doctor-text.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { given, textOption, type RunCommand } from '../invocation.ts';
-import { imageOptions } from './image-options.ts';
+import { imageOptions, refuseImages } from './image-options.ts';
 import { openLabFile } from './open-lab-file.ts';
 
 /** Exit 3 when something is missing that every lab needs, or that the named lab needs. */
@@ -11,7 +11,9 @@ export const run: RunCommand = async (invocation) => {
   const { lab, operands, output } = invocation;
   const file = operands[0];
   const engine = textOption(invocation, 'engine');
-  const overrides = engine === undefined || engine === DEFAULT_ENGINE ? {} : imageOptions(invocation);
+  if (file === undefined) refuseImages(invocation, 'without a lab file', 'name the lab file whose nodes it is for');
+  if ((engine ?? DEFAULT_ENGINE) === DEFAULT_ENGINE) refuseImages(invocation, `on engine ${DEFAULT_ENGINE}: it runs no images`, 'add --engine kind');
+  const overrides = engine === undefined || engine === DEFAULT_ENGINE ? {} : imageOptions(invocation, engine);
   const plan = file === undefined ? null : await lab.planLabFile(withOverrides(await openLabFile(invocation, file), overrides));
   const capabilities = await lab.doctor(plan, given('engine', engine));
   const lacks = capabilities.filter((capability) => !capability.ok && (capability.required || plan !== null));

@@ -1,19 +1,21 @@
 import { table } from '../../report/layout.ts';
 import type { RunCommand } from '../invocation.ts';
 
-/** The faults there are; with a lab, which of them apply to it and which are injected now. */
+/** The faults there are, by layer; with a lab, which of them apply to it and which are injected now. */
 export const run: RunCommand = async ({ lab, operands, output }) => {
   const faults = await lab.listFaults(operands[0]);
   output.document(faults);
   const { dim, warn } = output.style;
-  const rows = faults.map((fault) => [
-    fault.id,
-    fault.layer,
-    fault.diagnosis,
-    fault.title,
-    fault.injected === true ? warn('injected') : fault.applies === undefined || fault.applies === true ? '' : dim(fault.applies),
-  ]);
-  const [header = '', ...lines] = table(['fault', 'layer', 'diagnosis', 'what it does', ''], rows);
+  const layers = [...new Set(faults.map((fault) => fault.layer))];
+  const rows = layers.flatMap((layer) =>
+    faults
+      .filter((fault) => fault.layer === layer)
+      .map((fault, at) => {
+        const against = typeof fault.applies === 'string' ? fault.applies : fault.lacks;
+        return [at === 0 ? layer : '', fault.id, fault.diagnosis, fault.title, fault.injected === true ? warn('injected') : dim(against)];
+      }),
+  );
+  const [header = '', ...lines] = table(['layer', 'fault', 'diagnosis', 'what it does', ''], rows);
   output.data([dim(header), ...lines].join('\n'));
   output.next(`cnilab fault inject ${operands[0] ?? 'LAB'} FAULT`);
   return 0;

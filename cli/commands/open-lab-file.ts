@@ -1,14 +1,21 @@
 /** Reading the operand of a command: a lab file or the name of a running lab. */
 import { existsSync } from 'node:fs';
 import { extname, isAbsolute, resolve } from 'node:path';
+import { shippedLab } from '../../lab/shipped.ts';
 import type { LoadedLab } from '../../lab/load-lab.ts';
 import type { Invocation } from '../invocation.ts';
 
-/** Loads a lab file, so that later errors point into it. */
-export async function openLabFile({ lab, output, streams, timeoutMs }: Invocation, path: string): Promise<LoadedLab> {
-  const loaded = await lab.loadLab(resolve(streams.cwd, path), loadLimit(timeoutMs));
+/** Loads a lab file, or the lab of that name that comes with the package, so that later errors point into it. */
+export async function openLabFile({ lab, output, streams, timeoutMs }: Invocation, word: string): Promise<LoadedLab> {
+  const loaded = await lab.loadLab(labFilePath(word, streams.cwd), loadLimit(timeoutMs));
   output.locate(loaded);
   return loaded;
+}
+
+/** Path of the lab file that a word means: what exists here by that name, else the lab of the package. */
+export function labFilePath(word: string, cwd: string): string {
+  const here = resolve(cwd, word);
+  return existsSync(here) ? here : (shippedLab(word) ?? here);
 }
 
 /** With --timeout a lab file that never ends is killed by its loader no later than the command gives up; else by the loader's own limit. */

@@ -1,4 +1,6 @@
+import { DEFAULT_ENGINE } from '../../lab/load-engine.ts';
 import type { LoadedLab } from '../../lab/load-lab.ts';
+import { shippedLab } from '../../lab/shipped.ts';
 import { renderDiff } from '../../report/diff-text.ts';
 import { renderPlan } from '../../report/plan-text.ts';
 import { LabError } from '../../topology/errors.ts';
@@ -12,26 +14,21 @@ type Running = Awaited<ReturnType<Invocation['lab']['readLab']>>;
 export const run: RunCommand = async (invocation) => {
   const { lab, output, streams } = invocation;
   const word = operand(invocation, 0);
-  let running: Running | null = null;
-  let loaded: LoadedLab;
-  if (isFileOperand(word, streams.cwd)) {
-    loaded = await openLabFile(invocation, word);
-    running = await runningLab(nameOf(loaded), invocation);
-  } else {
-    running = await lab.readLab(word);
-    if (running.source.path === '') return showRunning(running, invocation);
-    loaded = await openLabFile(invocation, running.source.path);
-  }
+  const named = isFileOperand(word, streams.cwd) ? null : await labNamed(word, invocation);
+  if (named !== null && named.source.path === '') return showRunning(named, invocation);
+  const loaded = await openLabFile(invocation, named?.source.path ?? word);
+  const running = named ?? (await runningLab(nameOf(loaded), invocation));
   const kept = running === null ? null : await lab.planLabFile(loaded, { previous: running.plan });
   const diff = running === null || kept === null ? null : await lab.diffLab(running, kept);
   // What has to be replaced is planned afresh, as `up --replace` does it.
   const plan = kept !== null && diff?.replace !== true ? kept : await lab.planLabFile(loaded);
-  output.document({ plan, running: running === null ? null : { name: running.name, status: running.status, diff } });
-  output.data(renderPlan(plan, output.style));
+  const needs = await lab.needsOf(plan, { engine: running?.engine ?? DEFAULT_ENGINE });
+  output.document({ plan, needs, running: running === null ? null : { name: running.name, status: running.status, diff } });
+  output.data(renderPlan(plan, output.style, needs));
   if (running !== null && diff !== null) output.data(`\nagainst the running lab (${running.status}):\n${renderDiff(running.name, diff, output.style)}`);
   if (plan.findings.length > 0 && !output.json) for (const line of await diagnosticLines(plan.findings, loaded, streams.cwd)) output.note(line);
   if (running !== null && diff?.empty === true) output.next(`cnilab verify ${running.name}`);
-  else output.next(diff?.replace === true ? `cnilab up ${word} --replace` : `cnilab up ${isFileOperand(word, streams.cwd) ? word : loaded.path} --verify`);
+  else output.next(diff?.replace === true ? `cnilab up ${word} --replace` : `cnilab up ${named === null ? word : loaded.path} --verify`);
   return 0;
 };
 
@@ -40,6 +37,16 @@ function showRunning(running: Running, { output }: Invocation): number {
   output.data(renderPlan(running.plan, output.style));
   output.note(`${running.name} was brought up without a lab file: this is the plan it runs on`);
   return 0;
+}
+
+/** The lab of that name that is up; null: there is none, and the package has a lab of that name to plan. */
+async function labNamed(name: string, { lab }: Invocation): Promise<Running | null> {
+  try {
+    return await lab.readLab(name);
+  } catch (error) {
+    if (error instanceof LabError && error.code === 'LAB_UNKNOWN' && shippedLab(name) !== null) return null;
+    throw error;
+  }
 }
 
 /** The running lab of that name, or null; a lab that cannot be read is said to be so, and the plan is shown all the same. */

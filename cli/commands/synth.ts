@@ -10,8 +10,9 @@ export const run: RunCommand = async (invocation) => {
   const { lab, output, streams } = invocation;
   const word = operand(invocation, 0);
   const loaded = await openLabFile(invocation, word);
-  const { artifacts, findings } = await lab.synthesizeLab(loaded, 'kind', {
-    ...imageOptions(invocation),
+  const engine = textOption(invocation, 'engine') === 'vm' ? 'vm' : 'kind';
+  const { artifacts, findings } = await lab.synthesizeLab(loaded, engine, {
+    ...imageOptions(invocation, engine),
     offline: flag(invocation, 'offline'),
     signal: invocation.signal,
   });
@@ -23,10 +24,10 @@ export const run: RunCommand = async (invocation) => {
   const width = Math.max(...sizes.map((size) => size.length));
   output.data(artifacts.files.map((file, i) => `${(sizes[i] ?? '').padStart(width)}  ${file.sha256}  ${file.path}`).join('\n'));
   if (folder === null) {
-    output.next(`cnilab synth ${word} -o ${artifacts.lab}`);
+    output.next(`cnilab synth ${word}${engine === 'kind' ? '' : ` --engine ${engine}`} -o ${artifacts.lab}`);
     return 0;
   }
   output.note(`wrote ${counted(artifacts.files.length, 'file')} to ${shortPath(folder, streams.cwd)}; README.md says how to use them by hand`);
-  output.next(`cnilab up ${word} --engine kind --verify`);
+  output.next(`cnilab up ${word} --engine ${engine} --verify`);
   return 0;
 };

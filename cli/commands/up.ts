@@ -3,18 +3,17 @@ import { DEFAULT_ENGINE } from '../../lab/load-engine.ts';
 import { counted, duration } from '../../report/layout.ts';
 import { exitCodeOfVerdict, exitCodes } from '../exit-codes.ts';
 import { flag, given, listOption, operand, textOption, usageError, type Invocation, type RunCommand } from '../invocation.ts';
-import { imageOptions } from './image-options.ts';
+import { imageOptions, refuseImages } from './image-options.ts';
 import { diagnosticLines } from '../output.ts';
 import { openLabFile } from './open-lab-file.ts';
 import { showReport, verifyLab } from './verify.ts';
 
 /** Engines that run no image of their own have no use for what says which. */
-function realClusterOptions(invocation: Invocation): Pick<UpOptions, 'nodeImage' | 'images' | 'loadImages' | 'offline'> {
+function realClusterOptions(invocation: Invocation): Pick<UpOptions, 'nodeImage' | 'usualNodeImage' | 'images' | 'loadImages' | 'offline'> {
   const engine = textOption(invocation, 'engine') ?? DEFAULT_ENGINE;
   if (engine !== DEFAULT_ENGINE)
-    return { ...imageOptions(invocation), ...given('loadImages', listOption(invocation, 'load')), offline: flag(invocation, 'offline') };
-  const unused = Object.entries({ nodeImage: '--node-image', image: '--image', load: '--load' }).find(([name]) => invocation.options[name] !== undefined);
-  if (unused !== undefined) throw usageError(`${unused[1]} is of no use on engine ${engine}: it runs no images`, 'add --engine kind');
+    return { ...imageOptions(invocation, engine), ...given('loadImages', listOption(invocation, 'load')), offline: flag(invocation, 'offline') };
+  refuseImages(invocation, `on engine ${engine}: it runs no images`, 'add --engine kind');
   return {};
 }
 
@@ -25,16 +24,18 @@ export const run: RunCommand = async (invocation) => {
     if (invocation.options[name] !== undefined && !flag(invocation, 'verify')) throw usageError(`--${name} is of no use without --verify`, 'add --verify');
   }
   const loaded = await openLabFile(invocation, operand(invocation, 0));
-  const { state, outcome, elapsedMs, findings } = await lab.up(loaded, {
+  const { state, outcome, elapsedMs } = await lab.up(loaded, {
     ...given('engine', textOption(invocation, 'engine')),
     ...realClusterOptions(invocation),
     replace: flag(invocation, 'replace'),
     retain: flag(invocation, 'retain'),
     onEvent: progress.onEvent,
+    onFindings: async (findings) => {
+      if (!output.json && findings.length > 0) for (const line of await diagnosticLines(findings, loaded, streams.cwd)) output.note(line);
+    },
     signal,
   });
   progress.stop();
-  if (!output.json && findings.length > 0) for (const line of await diagnosticLines(findings, loaded, streams.cwd)) output.note(line);
   const nodes = state.plan.clusters.reduce((sum, cluster) => sum + cluster.nodes.length, 0);
   const pods = state.plan.clusters.reduce((sum, cluster) => sum + cluster.pods.length, 0);
   const size = [
@@ -50,9 +51,15 @@ export const run: RunCommand = async (invocation) => {
   const report = flag(invocation, 'verify') ? await verifyLab(invocation, state.name) : null;
   output.document({ name: state.name, engine: state.engine, outcome, elapsedMs, nodes, pods, machines: state.plan.machines.length, report });
   if (report === null) {
-    output.next(`cnilab verify ${state.name}`);
+    output.next(nextAfter(state));
     return exitCodes.ok;
   }
   showReport(report, invocation);
   return exitCodeOfVerdict(report.verdict);
 };
+
+/** A lab with a lesson is there to be followed, on an engine that shows it. */
+function nextAfter({ name, engine, spec: { lesson } }: Awaited<ReturnType<Invocation['lab']['up']>>['state']): string {
+  if (lesson === undefined || !(lesson.engines ?? [DEFAULT_ENGINE]).includes(engine)) return `cnilab verify ${name}`;
+  return (lesson.steps ?? []).length > 0 ? `cnilab step ${name}` : `cnilab check ${name}`;
+}

@@ -1,11 +1,10 @@
-import { resolve } from 'node:path';
 import { counted } from '../../report/layout.ts';
 import type { Diagnostic } from '../../topology/diagnostic.ts';
 import { LabError } from '../../topology/errors.ts';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import type { Invocation, RunCommand } from '../invocation.ts';
 import { diagnosticLines, errorDocument, shortPath, type DiagnosticSource } from '../output.ts';
-import { loadLimit } from './open-lab-file.ts';
+import { labFilePath, loadLimit } from './open-lab-file.ts';
 
 interface Checked {
   readonly file: string;
@@ -41,7 +40,7 @@ export const run: RunCommand = async (invocation) => {
 
 async function check(file: string, { lab, streams, timeoutMs }: Invocation): Promise<Checked> {
   try {
-    const loaded = await lab.loadLab(resolve(streams.cwd, file), loadLimit(timeoutMs));
+    const loaded = await lab.loadLab(labFilePath(file, streams.cwd), loadLimit(timeoutMs));
     return { file, source: loaded, diagnostics: await lab.validateLab(loaded), error: null };
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
@@ -60,6 +59,6 @@ async function lines(item: Checked, { output, streams }: Invocation): Promise<st
   const { style } = output;
   if (item.error !== null) return [`${item.file}  ${style.fail(item.error.code)}  ${item.error.message}  hint: ${item.error.hint}`];
   if (item.diagnostics.length === 0) return [`${item.file}  ${style.pass('ok')}`];
-  const source = item.source ?? { path: resolve(streams.cwd, item.file), input: null, positionOf: () => null };
+  const source = item.source ?? { path: labFilePath(item.file, streams.cwd), input: null, positionOf: () => null };
   return diagnosticLines(item.diagnostics, source, streams.cwd);
 }

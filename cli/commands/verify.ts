@@ -19,6 +19,8 @@ export const run: RunCommand = async (invocation) => {
       ? usageError('nothing to verify', 'name a running lab or its file, or a cluster by --kubeconfig; `cnilab ls` lists the labs')
       : usageError(`${word} and --kubeconfig or --context exclude each other`, 'name a lab, or a cluster');
   }
+  if (cluster === null && invocation.options['probeImage'] !== undefined)
+    throw usageError('--probe-image is of no lab', 'it goes with --kubeconfig or --context; `cnilab images LAB` lists what a lab runs');
   const name = word !== undefined && isFileOperand(word, streams.cwd) ? (await lab.planLabFile(await openLabFile(invocation, word))).name : word;
   const report = await verifyWith(invocation, name === undefined ? { cluster: cluster ?? {} } : { name });
   output.document(report);
@@ -75,7 +77,7 @@ async function verifyWith(invocation: Invocation, what: { readonly name: string 
   const report =
     'name' in what
       ? await lab.verify(what.name, options)
-      : await lab.verifyExisting(what.cluster, { ...options, ...given('image', textOption(invocation, 'probe-image')) });
+      : await lab.verifyExisting(what.cluster, { ...options, ...given('image', textOption(invocation, 'probeImage')) });
   progress.stop();
   if (junit !== undefined) {
     await writeWhole(resolve(streams.cwd, junit), renderJunit(report));
