@@ -3,12 +3,14 @@
  * pods. Cross-node traffic takes one hop more.
  */
 import { BridgeCni, Cluster, Lab, PodsPerNode } from 'cnilab';
+import { lesson } from './lessons/bridge-gateway.ts';
 
 const lab = new Lab({
   name: 'bridge-gateway',
   description: "bridge CNI, routes to the pods on the segment's router",
   underlay: { cidr: '192.168.15.0/24' },
   routers: [{ name: 'gateway', interfaces: [{ segment: 'lan', address: '192.168.15.1' }] }],
+  lesson,
 });
 const cluster = new Cluster(lab, 'c1', {
   podCIDR: '10.244.0.0/16',

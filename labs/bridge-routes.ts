@@ -3,11 +3,13 @@
  * bridge, cross-node traffic is routed, and nothing rewrites an address.
  */
 import { BridgeCni, Cluster, Lab, PodsPerNode } from 'cnilab';
+import { lesson } from './lessons/bridge-routes.ts';
 
 const lab = new Lab({
   name: 'bridge-routes',
   description: 'bridge CNI, routes to the other pods on every node',
   underlay: { cidr: '192.168.15.0/24' },
+  lesson,
 });
 const cluster = new Cluster(lab, 'c1', {
   podCIDR: '10.244.0.0/16',

@@ -3,8 +3,9 @@
  * blocks of the others.
  */
 import { CalicoCni, Cluster, Lab, PodsPerNode } from 'cnilab';
+import { lesson } from './lessons/calico-bgp.ts';
 
-const lab = new Lab({ name: 'calico-bgp', description: 'Calico, BGP full mesh, no encapsulation', underlay: { cidr: '10.0.0.0/24' } });
+const lab = new Lab({ name: 'calico-bgp', description: 'Calico, BGP full mesh, no encapsulation', underlay: { cidr: '10.0.0.0/24' }, lesson });
 const cluster = new Cluster(lab, 'c1', {
   controlPlanes: 1,
   workers: 2,

@@ -2,6 +2,7 @@
  * Calico on two subnets that a router joins: plain routes between nodes of one subnet, VXLAN between nodes of different ones.
  */
 import { CalicoCni, Cluster, Lab, PodsPerNode } from 'cnilab';
+import { lesson } from './lessons/calico-cross-subnet.ts';
 
 const lab = new Lab({
   name: 'calico-cross-subnet',
@@ -21,6 +22,7 @@ const lab = new Lab({
       ],
     },
   ],
+  lesson,
 });
 const cluster = new Cluster(lab, 'c1', {
   podCIDR: '192.168.0.0/16',

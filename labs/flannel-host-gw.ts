@@ -3,8 +3,9 @@
  * pods have its whole MTU.
  */
 import { Cluster, FlannelCni, Lab, PodsPerNode } from 'cnilab';
+import { lesson } from './lessons/flannel-host-gw.ts';
 
-const lab = new Lab({ name: 'flannel-host-gw', description: 'flannel, plain routes through the node addresses' });
+const lab = new Lab({ name: 'flannel-host-gw', description: 'flannel, plain routes through the node addresses', lesson });
 const cluster = new Cluster(lab, 'c1', {
   controlPlanes: 1,
   workers: 2,

@@ -3,8 +3,9 @@
  * and permanent neighbour and forwarding entries for each peer.
  */
 import { Cluster, FlannelCni, Lab, PodsPerNode } from 'cnilab';
+import { lesson } from './lessons/flannel-vxlan.ts';
 
-const lab = new Lab({ name: 'flannel-vxlan', description: 'flannel, VXLAN between the nodes' });
+const lab = new Lab({ name: 'flannel-vxlan', description: 'flannel, VXLAN between the nodes', lesson });
 const cluster = new Cluster(lab, 'c1', {
   controlPlanes: 1,
   workers: 2,

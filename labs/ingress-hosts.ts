@@ -2,22 +2,15 @@
  * Two host names, two Services, one address: an nginx in the pod of the controller ingress-nginx/ingress-nginx-controller reads the name in each
  * request and sends it to a pod of the right Service. It goes to pods by their own addresses, past the Services' cluster addresses.
  * The controller itself stands behind a Service: here a load balancer, whose address the outside host dials.
- *
- * Try:
- *   cnilab inspect ingress-hosts                                                                 the controller's pod and its addresses
- *   cnilab exec ingress-hosts node1 -- find /run/cnilab/ingress -name nginx.conf -exec cat {} +   what the rules below become
- *   cnilab exec ingress-hosts laptop -- curl -sH Host:nobody.example.com http://203.0.113.3/     404: no rule is about that host
- *   cnilab exec ingress-hosts laptop -- curl -sH Host:shop.example.com http://203.0.113.3/       502: nothing serves in the pods between verifications
- *   cnilab exec ingress-hosts laptop -- curl -sm2 http://203.0.113.3:8080/                       fails: HTTP on port 80 is all that is led in
- *   cnilab verify ingress-hosts                                                                  check ingress: every host and path, from pods, nodes and the laptop
- * Change a path or a host below and `cnilab up labs/ingress-hosts.ts` again: nginx is reloaded, and refuses nobody meanwhile.
  */
 import { Cluster, Deployment, FlannelCni, Ingress, Lab, Service } from 'cnilab';
+import { lesson } from './lessons/ingress-hosts.ts';
 
 const lab = new Lab({
   name: 'ingress-hosts',
   description: 'Two host names lead to two Services through one Ingress controller',
   outside: { hosts: [{ name: 'laptop', role: 'client' }] },
+  lesson,
 });
 const cluster = new Cluster(lab, 'c1', {
   nodes: [

@@ -4,17 +4,10 @@
  * database itself may open is 192.168.5.10:80 alone (an ipBlock with an empty cidr, as one finds it in notes, is refused: `cidr: Required
  * value`), and that is why it cannot resolve names any more. Answers to what was let in always pass.
  *
- * Try (silence means: blocked; a refusal comes from a pod that nobody keeps you from, and that does not listen):
- *   cnilab exec policy-db worker2 -- nft list table inet cnilab-policy                   rules of the db pod, on its node
- *   cnilab exec policy-db prod/db -- getent hosts kubernetes.default                     nothing: DNS is not among what egress allows
- *   cnilab exec policy-db prod/api-pod -- getent hosts kubernetes.default                found
- *   cnilab exec policy-db prod/api-pod -- bash -c '</dev/tcp/10.244.0.70/3306'           refused: it may, and nobody listens
- *   cnilab exec policy-db test/api-pod-test -- bash -c '</dev/tcp/10.244.0.70/3306'      silence (Ctrl-C): right label, wrong namespace
- *   cnilab verify policy-db --suite policy                           the whole table: who, where, which port, TCP and UDP, hosts as well
- *
  * The two outside hosts are reached by a route, not by a node port, so that their own addresses arrive: 192.168.5.10 is let in, .11 is not.
  */
 import { CalicoCni, Cluster, KubernetesObjects, Lab, NetworkPolicy, Pod } from 'cnilab';
+import { lesson } from './lessons/policy-db.ts';
 
 const lab = new Lab({
   name: 'policy-db',
@@ -38,6 +31,7 @@ const lab = new Lab({
       { name: 'stranger', address: '192.168.5.11' },
     ],
   },
+  lesson,
 });
 const cluster = new Cluster(lab, 'c1', {
   podCIDR: '10.244.0.0/16',

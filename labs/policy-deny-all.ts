@@ -2,17 +2,11 @@
  * deny-all (an empty podSelector, both directions) in two clusters of one lab. Calico enforces it: pods hear nothing from each other.
  * flannel has nobody who would: the object is accepted, and nothing happens. `cnilab validate` warns of that (POLICY_IGNORED), and
  * `cnilab verify` tells the two apart by what is seen, not by what is written.
- *
- * Try:
- *   cnilab exec policy-deny-all calico/node1 -- nft list table inet cnilab-policy        the rules; flannel/node1 has no such table
- *   cnilab inspect policy-deny-all                                                     the pods' addresses
- *   cnilab exec policy-deny-all calico/default/web-node1 -- ping -c1 -W1 ADDRESS         silence
- *   cnilab exec policy-deny-all flannel/default/web-node1 -- ping -c1 -W1 ADDRESS        an answer
- *   cnilab verify policy-deny-all --suite policy                     the table: blocked is silence, not a refusal
  */
 import { CalicoCni, Cluster, FlannelCni, Lab, NetworkPolicy, PodsPerNode } from 'cnilab';
+import { lesson } from './lessons/policy-deny-all.ts';
 
-const lab = new Lab({ name: 'policy-deny-all', description: 'deny-all under Calico, and under flannel, which does not enforce it' });
+const lab = new Lab({ name: 'policy-deny-all', description: 'deny-all under Calico, and under flannel, which does not enforce it', lesson });
 for (const { name, cni } of [
   { name: 'calico', cni: new CalicoCni() },
   { name: 'flannel', cni: new FlannelCni() },

@@ -1,25 +1,13 @@
-/**
- * The same cluster twice, with kube-proxy in mode iptables and in mode nftables, so that the two can be laid side by side: a chain per
- * Service against a map, the same verdicts. What differs: nftables serves node ports on the node's own addresses and never on 127.0.0.1;
- * a ping of a cluster IP is not answered under iptables, and rejected under nftables.
- *
- * Try:
- *   cnilab exec proxy-modes old/node1 -- iptables-save -t nat                            KUBE-SERVICES: a rule per Service and port
- *   cnilab exec proxy-modes new/node1 -- nft list map ip kube-proxy service-ips          a map: one lookup for all
- *   cnilab exec proxy-modes old/node1 -- ping -c1 -W1 10.96.0.77                        no answer
- *   cnilab exec proxy-modes new/node1 -- ping -c1 -W1 10.97.0.77                        rejected at once
- *   cnilab verify proxy-modes                                        every check passes in both
- *
- * Where the kernel has ip_vs, `kubeProxy: { mode: 'ipvs', scheduler: 'rr' }` is the third (deprecated since Kubernetes 1.35): `cnilab up` says
- * which engines have it. How each of its schedulers would share connections out needs no kernel: `cnilab explain scheduler rr`.
- */
+/** The same Services in two clusters, with kube-proxy in mode iptables and in mode nftables: a list against a map, the same verdicts. */
 import { Cluster, Deployment, FlannelCni, Lab, Service } from 'cnilab';
+import { lesson } from './lessons/proxy-modes.ts';
 
 const lab = new Lab({
   name: 'proxy-modes',
   description: 'one cluster per mode of kube-proxy, with the same Services',
   underlay: { cidr: '10.16.59.0/26' },
   outside: { hosts: [{ name: 'client', role: 'client' }] },
+  lesson,
 });
 const MODES = [
   { name: 'old', mode: 'iptables', net: '244', services: '96', first: 13 },

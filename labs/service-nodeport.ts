@@ -1,26 +1,19 @@
-/**
- * Services of type NodePort: every node's port 30080 leads to port 8080 of the pods, from outside too. Policy Cluster sends it to any
- * endpoint and hides the client behind the node that took it in (KUBE-EXT-… marks it for masquerade). Policy Local keeps the client's
- * address, and a node without an endpoint stays silent.
- *
- * Try:
- *   cnilab exec service-nodeport worker1 -- iptables -t nat -nvL KUBE-NODEPORTS          node port to KUBE-EXT-…
- *   cnilab exec service-nodeport worker1 -- iptables -t nat -S KUBE-POSTROUTING          what is marked is masqueraded
- *   cnilab exec service-nodeport laptop -- ip route                                      the outside host's way to the nodes
- *   cnilab exec service-nodeport worker1 -- sysctl net.ipv4.conf.all.route_localnet      1: 127.0.0.1:30080 works on the node itself
- *   cnilab verify service-nodeport                                   all nodes × clients; service-source and service-traffic-policy judge the two policies
- */
-import { Cluster, Deployment, FlannelCni, Lab, Service } from 'cnilab';
+/** Services of type NodePort: every node's port leads to the pods, from outside too, by either external traffic policy. */
+import { Cluster, FlannelCni, Lab, Pod, Service } from 'cnilab';
+import { lesson } from './lessons/service-nodeport.ts';
 
 const lab = new Lab({
   name: 'service-nodeport',
   description: 'Services of type NodePort, with both external traffic policies',
   underlay: { cidr: '192.168.15.0/24' },
   outside: { hosts: [{ name: 'laptop', role: 'client' }] },
+  lesson,
 });
 const cluster = new Cluster(lab, 'c1', { controlPlanes: 1, workers: 2, cni: new FlannelCni({ backend: 'vxlan' }), kubeProxy: { mode: 'iptables' } });
 // Two pods for three nodes: the control plane has no endpoint, which is where the policies differ.
-new Deployment(cluster, 'web', { replicas: 2, ports: [{ containerPort: 8080, name: 'http' }] });
+const web = { labels: { app: 'web' }, ports: [{ containerPort: 8080, name: 'http' }] };
+new Pod(cluster, 'web-1', { ...web, node: 'worker1' });
+new Pod(cluster, 'web-2', { ...web, node: 'worker2' });
 new Service(cluster, 'web', { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 'http', nodePort: 30080 }] });
 new Service(cluster, 'web-local', {
   type: 'NodePort',

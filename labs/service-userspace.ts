@@ -1,21 +1,12 @@
-/**
- * History, and a warning: kube-proxy in mode userspace, which Kubernetes 1.26 removed. Rules lead every connection to a Service into a port of
- * the client's own node, where a process takes it and opens one of its own to an endpoint. So there is a proxy in the path, and the endpoint
- * sees the node: who really asked is lost. (In exchange the process could try the next endpoint where one did not answer; rules cannot.)
- *
- * Try:
- *   cnilab exec service-userspace node1 -- iptables-save -t nat                          KUBE-PORTALS-CONTAINER: REDIRECT to port 53407
- *   cnilab exec service-userspace node1 -- ss -ltnp                                      the process that listens there
- *   cnilab verify service-userspace                                  service-cluster-ip passes, service-source fails: that is the lesson
- *
- * The same with kubernetesVersion '1.25' and mode 'iptables': service-source passes.
- */
+/** History: kube-proxy in mode userspace, which Kubernetes 1.26 removed: a process in the path, that hides who asked. */
 import { Cluster, FlannelCni, Lab, Pod, Service } from 'cnilab';
+import { lesson } from './lessons/service-userspace.ts';
 
 const lab = new Lab({
   name: 'service-userspace',
   description: 'history: kube-proxy as a process in the path, which hides the client; service-source fails, and is meant to',
   underlay: { cidr: '10.16.59.0/26' },
+  lesson,
 });
 const cluster = new Cluster(lab, 'c1', {
   kubernetesVersion: '1.25',

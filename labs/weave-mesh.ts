@@ -3,8 +3,9 @@
  * as its own subnet.
  */
 import { Cluster, Lab, PodsPerNode, WeaveCni } from 'cnilab';
+import { lesson } from './lessons/weave-mesh.ts';
 
-const lab = new Lab({ name: 'weave-mesh', description: 'Weave Net, one switch over all nodes' });
+const lab = new Lab({ name: 'weave-mesh', description: 'Weave Net, one switch over all nodes', lesson });
 const cluster = new Cluster(lab, 'c1', {
   controlPlanes: 1,
   workers: 2,

@@ -23,16 +23,7 @@ const gates = [
   { name: 'unused code', argv: [bin('knip')] },
   {
     name: 'tests',
-    argv: [
-      bin('vitest'),
-      'run',
-      ...(testsOnly ? [] : ['--coverage']),
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${results}`,
-      ...projects,
-      ...chosen,
-    ],
+    argv: [bin('vitest'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${results}`, ...projects, ...chosen],
   },
 ].filter(({ name }) => !testsOnly || name === 'tests');
 

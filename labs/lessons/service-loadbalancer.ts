@@ -1,0 +1,306 @@
+import type { LessonSpec } from 'cnilab';
+
+const DIAL = (address: string): string => `timeout 3 bash -c '</dev/tcp/${address}/80'; true`;
+
+export const lesson: LessonSpec = {
+  title: 'A Service of type LoadBalancer: an address for the world',
+  topic: 'service',
+  level: 'next',
+  order: 3,
+  goal:
+    'A node port makes clients know nodes, and strange port numbers. A load balancer gives them one address and one port. Kubernetes itself has none: it asks the environment, and writes rules for the address that it is given. ' +
+    'You will see both kinds of environment: one that routes the address to a node as it is, and a classic balancer, built by you, that goes through node ports; and what each of them hides of the client.',
+  notShown:
+    'Nobody announces addresses here: the router of the lab has a route for each, to a node that the plan chose, where MetalLB would speak ARP or BGP and a cloud would program its network. Health checks of nodes are not made. ' +
+    'A cluster of kind has no balancer either, unless cloud-provider-kind runs beside it.',
+  steps: [
+    {
+      title: 'A balancer must forward',
+      on: 'balancer',
+      run: 'sysctl -w net.ipv4.ip_forward=1',
+      undo: 'sysctl -w net.ipv4.ip_forward=0',
+      text: 'The host `balancer` (203.0.113.20) stands beside the cluster. It is to hand on what is not for itself, so it becomes a router first.',
+      check: { id: 'forwards', says: 'The balancer forwards packets.', type: 'output', on: 'balancer', run: 'sysctl -n net.ipv4.ip_forward', shows: ['1'] },
+    },
+    {
+      title: 'Its port 80 becomes the node port of two nodes, in turn',
+      on: 'balancer',
+      run: [
+        'iptables -t nat -A PREROUTING -d 203.0.113.20 -p tcp --dport 80 -m statistic --mode nth --every 2 --packet 0 -j DNAT --to-destination 192.168.15.3:30080',
+        'iptables -t nat -A PREROUTING -d 203.0.113.20 -p tcp --dport 80 -j DNAT --to-destination 192.168.15.4:30080',
+      ].join(' && '),
+      undo: [
+        'iptables -t nat -D PREROUTING -d 203.0.113.20 -p tcp --dport 80 -j DNAT --to-destination 192.168.15.4:30080',
+        'iptables -t nat -D PREROUTING -d 203.0.113.20 -p tcp --dport 80 -m statistic --mode nth --every 2 --packet 0 -j DNAT --to-destination 192.168.15.3:30080',
+      ].join(' && '),
+      text: 'The first of two rewrites on this way: the destination becomes a node and its node port. It knows nothing of pods. (`statistic` with mode `nth` takes turns; kube-proxy uses mode `random`.)',
+      check: {
+        id: 'sends-to-nodes',
+        says: 'The balancer leads its port 80 to the node ports.',
+        type: 'output',
+        on: 'balancer',
+        run: 'iptables -t nat -S PREROUTING',
+        matches: ['--to-destination 192\\.168\\.15\\.3:30080', '--to-destination 192\\.168\\.15\\.4:30080'],
+      },
+    },
+    {
+      title: 'Answers must come back by the balancer',
+      on: 'balancer',
+      run: 'iptables -t nat -A POSTROUTING -d 192.168.15.0/24 -j MASQUERADE',
+      undo: 'iptables -t nat -D POSTROUTING -d 192.168.15.0/24 -j MASQUERADE',
+      text: 'Without this the node would answer the laptop straight, from an address that the laptop never called. So the balancer puts its own address in place of the client: the node sees the balancer, and the pod sees the node. Twice hidden.',
+      check: {
+        id: 'through-the-balancer',
+        says: 'The balancer leads to the pod.',
+        type: 'reach',
+        from: 'laptop',
+        to: '203.0.113.20',
+        protocol: 'tcp',
+        port: 80,
+        responder: { at: 'web', port: 8080 },
+        expect: 'answered',
+      },
+    },
+  ],
+  look: [
+    {
+      title: 'Who has the address?',
+      on: 'laptop',
+      run: `${DIAL('203.0.113.10')} 2>/dev/null; ip neigh show 203.0.113.10`,
+      text:
+        '203.0.113.10 is the address of Service `web`, and no machine has it. On the segment of the laptop the router answers for it (proxy ARP); MetalLB in layer 2 mode makes a node answer in the same way. The connection itself is refused by the pod, ' +
+        'in which nothing listens until a check opens something.',
+      shows: ['…', '203.0.113.10 dev eth0 lladdr … REACHABLE…'],
+    },
+    {
+      title: 'To which node?',
+      on: 'router',
+      run: 'ip route show | grep "203.0.113.1[0-9]"',
+      text: 'Each address leads to one node, which takes the packets in. `web` and the pod are on different nodes: 192.168.15.3 is `worker1`, the pod runs on `worker2`. For `web-local` (.11) it must be the node of the pod.',
+      shows: [
+        '203.0.113.10 via 192.168.15.3 dev eth0 proto static',
+        '203.0.113.11 via 192.168.15.4 dev eth0 proto static',
+        '203.0.113.12 via 192.168.15.3 dev eth0 proto static',
+        '203.0.113.13 via 192.168.15.3 dev eth0 proto static',
+      ],
+    },
+    {
+      title: 'The address arrives unchanged',
+      on: 'worker1',
+      run: 'iptables -t nat -S KUBE-SERVICES | grep "loadbalancer IP"',
+      text:
+        'kube-proxy has a rule for the outside address on every node, beside that of the cluster IP: nothing passes a node port on this way. The chain behind it is the same `KUBE-EXT-…` that node ports lead to. ' +
+        'The last one leads to a chain `KUBE-FW-…` first, a firewall.',
+      shows: [
+        '…"default/web loadbalancer IP" -m tcp --dport 80 -j KUBE-EXT-LOLE4ISW44XBNF3G',
+        '…"default/web-local loadbalancer IP" -m tcp --dport 80 -j KUBE-EXT-W6DWRVOIQKRHXDQP',
+        '…"default/web-direct loadbalancer IP" -m tcp --dport 80 -j KUBE-EXT-NAUXYSXJFIWGUWD2',
+        '…"default/web-office loadbalancer IP" -m tcp --dport 80 -j KUBE-FW-OEMMMGPGQH5ADRF5',
+      ],
+    },
+    {
+      title: 'Node ports nobody asked for',
+      on: 'worker1',
+      run: 'iptables -t nat -S KUBE-NODEPORTS',
+      text: 'A LoadBalancer Service contains a NodePort Service: it gets a port on all nodes unless it says `allocateLoadBalancerNodePorts: false`, as `web-direct` does. `web-office` never named one, and has one all the same: a side door past its source ranges.',
+      shows: [
+        '-N KUBE-NODEPORTS',
+        '-A KUBE-NODEPORTS -p tcp -m comment --comment "default/web" -m tcp --dport 30080 -j KUBE-EXT-LOLE4ISW44XBNF3G',
+        '-A KUBE-NODEPORTS -p tcp -m comment --comment "default/web-local" -m tcp --dport 30081 -j KUBE-EXT-W6DWRVOIQKRHXDQP',
+        '-A KUBE-NODEPORTS -p tcp -m comment --comment "default/web-office" -m tcp --dport 3… -j KUBE-EXT-OEMMMGPGQH5ADRF5',
+      ],
+    },
+    {
+      title: 'Who may',
+      on: 'worker1',
+      run: 'iptables -t nat -S KUBE-FW-OEMMMGPGQH5ADRF5; iptables -S KUBE-PROXY-FIREWALL',
+      text: '`loadBalancerSourceRanges` of `web-office` lets one address in. A client that is not in it keeps the address of the Service as destination (no DNAT), and the table `filter` drops exactly that.',
+      shows: [
+        '-N KUBE-FW-OEMMMGPGQH5ADRF5',
+        '-A KUBE-FW-OEMMMGPGQH5ADRF5 -s 203.0.113.20/32 -m comment --comment "default/web-office loadbalancer IP" -j KUBE-EXT-OEMMMGPGQH5ADRF5',
+        '-A KUBE-FW-OEMMMGPGQH5ADRF5 -m comment --comment "other traffic to default/web-office will be dropped by KUBE-PROXY-FIREWALL"',
+        '-N KUBE-PROXY-FIREWALL',
+        '-A KUBE-PROXY-FIREWALL -d 203.0.113.13/32 -p tcp … -m tcp --dport 80 -j DROP',
+      ],
+    },
+  ],
+  checks: [
+    {
+      id: 'policy-cluster',
+      says: 'The address leads to the pod by way of another node, which the pod sees: its end of the tunnel.',
+      type: 'reach',
+      from: 'laptop',
+      to: '203.0.113.10',
+      protocol: 'tcp',
+      port: 80,
+      responder: { at: 'web', port: 8080 },
+      expect: 'answered',
+      seenAs: '10.244.1.0',
+    },
+    {
+      id: 'second-hop',
+      says: 'With policy Cluster there is a second hop: the packet crosses the tunnel from one node to the other.',
+      type: 'wire',
+      at: 'worker1',
+      interface: 'flannel.1',
+      filter: 'tcp and src host 10.244.1.0 and dst host ${web}',
+      during: { on: 'laptop', run: DIAL('203.0.113.10') },
+    },
+    {
+      id: 'policy-local',
+      says: 'With policy Local the pod sees the client.',
+      type: 'reach',
+      from: 'laptop',
+      to: '203.0.113.11',
+      protocol: 'tcp',
+      port: 80,
+      responder: { at: 'web', port: 8080 },
+      expect: 'answered',
+      seenAs: '${laptop}',
+    },
+    {
+      id: 'no-second-hop',
+      says: 'With policy Local nothing crosses the tunnel.',
+      type: 'wire',
+      at: 'worker2',
+      interface: 'flannel.1',
+      filter: 'tcp and dst host ${web}',
+      during: { on: 'laptop', run: DIAL('203.0.113.11') },
+      seen: false,
+    },
+    {
+      id: 'without-node-port',
+      says: 'The Service without node ports is reached as well.',
+      type: 'reach',
+      from: 'laptop',
+      to: '203.0.113.12',
+      protocol: 'tcp',
+      port: 80,
+      responder: { at: 'web', port: 8080 },
+      expect: 'answered',
+    },
+    {
+      id: 'not-in-the-ranges',
+      says: 'Who is not in the source ranges hears nothing.',
+      type: 'reach',
+      from: 'laptop',
+      to: '203.0.113.13',
+      protocol: 'tcp',
+      port: 80,
+      responder: { at: 'web', port: 8080 },
+      expect: 'silent',
+    },
+    {
+      id: 'in-the-ranges',
+      says: 'Who is in them is let in.',
+      type: 'reach',
+      from: 'balancer',
+      to: '203.0.113.13',
+      protocol: 'tcp',
+      port: 80,
+      responder: { at: 'web', port: 8080 },
+      expect: 'answered',
+    },
+    {
+      id: 'twice-hidden',
+      says: 'Behind the balancer that was built by hand, what reaches the node comes from the balancer.',
+      type: 'wire',
+      at: 'router',
+      interface: 'eth1',
+      filter: 'tcp and src host ${balancer} and dst port 30080',
+      during: { on: 'laptop', run: DIAL('203.0.113.20') },
+    },
+    {
+      id: 'every-client',
+      says: 'Every address is served, from inside and outside, and pods see whom they should.',
+      type: 'verdict',
+      only: ['service-load-balancer', 'service-source', 'service-traffic-policy'],
+      waitMs: 30_000,
+    },
+  ],
+  exercises: [
+    {
+      name: 'moved-address',
+      title: 'The address moved, and fell silent',
+      symptom: 'After maintenance on `worker2` the address 203.0.113.11 (`web-local`) does not answer any more. 203.0.113.10 leads to the same pod and works.',
+      see: { on: 'laptop', run: "for a in 203.0.113.10 203.0.113.11; do timeout 2 bash -c '</dev/tcp/'$a/80 2>/dev/null; echo $a exit $?; done" },
+      break: [{ on: 'router', run: 'ip route replace 203.0.113.11/32 via 192.168.15.3' }],
+      hints: [
+        'Exit 1 is a refusal by the pod, so the way is there; 124 is silence. What is the difference between the two Services?',
+        '`externalTrafficPolicy: Local`: a node without a pod of the Service drops. Which node takes 203.0.113.11 in now?',
+        'The router sends it to 192.168.15.3 (`worker1`); the pod is on `worker2`, 192.168.15.4.',
+      ],
+      solution: [{ on: 'router', run: 'ip route replace 203.0.113.11/32 via 192.168.15.4' }],
+      why: 'With policy Local whoever stands in front must know which nodes have a pod. That is what `healthCheckNodePort` is for: each node says there whether it has one. A balancer that does not ask sends clients into silence.',
+      checks: [
+        {
+          id: 'local-answers',
+          says: 'The address with policy Local answers, and the pod sees the client.',
+          type: 'reach',
+          from: 'laptop',
+          to: '203.0.113.11',
+          protocol: 'tcp',
+          port: 80,
+          responder: { at: 'web', port: 8080 },
+          expect: 'answered',
+          seenAs: '${laptop}',
+        },
+      ],
+    },
+    {
+      name: 'nobody-announces',
+      title: 'An address that nobody announces',
+      symptom:
+        'The Service has its address, its pod is ready, and inside of the cluster everything works, by the outside address too. From outside there is "no route to host".',
+      see: { on: 'laptop', run: "timeout 5 bash -c '</dev/tcp/203.0.113.10/80'; ip neigh show 203.0.113.10" },
+      break: [
+        { on: 'router', run: 'ip route del 203.0.113.10/32' },
+        { on: 'laptop', run: 'ip neigh flush dev eth0' },
+      ],
+      hints: [
+        'Inside, the rules of each node catch the address before it leaves. So these rules are fine. What else does a client outside need?',
+        'Look at the neighbour entry: ARP gets no answer. Who answered for the address until now, and why did it?',
+        'The router answers for what it has a route to. It has lost the one for 203.0.113.10: `ip route add 203.0.113.10/32 via 192.168.15.3`.',
+      ],
+      solution: [{ on: 'router', run: 'ip route add 203.0.113.10/32 via 192.168.15.3' }],
+      why: 'An address in the status of a Service is a promise of whoever gave it. When the speaker of MetalLB, or the controller of the cloud, is down, the object looks as before.',
+      checks: [
+        {
+          id: 'outside-answers',
+          says: 'The address leads to the pod from outside.',
+          type: 'reach',
+          from: 'laptop',
+          to: '203.0.113.10',
+          protocol: 'tcp',
+          port: 80,
+          responder: { at: 'web', port: 8080 },
+          expect: 'answered',
+        },
+      ],
+    },
+  ],
+  today: [
+    {
+      claim: 'Load balancers come with GCE, AWS and OpenStack, whose support is built in.',
+      truth:
+        'The providers inside of Kubernetes were removed by 1.31. Cloud controller managers do it now, and without a cloud MetalLB, kube-vip, cloud-provider-kind and others.',
+      source: 'https://kubernetes.io/blog/2024/05/20/completing-cloud-provider-migration/',
+    },
+    {
+      claim: 'A LoadBalancer Service needs no port on the hosts.',
+      truth: 'By default it gets a node port for each of its ports. allocateLoadBalancerNodePorts: false leaves them out, where the balancer can do without.',
+      source: 'https://kubernetes.io/docs/concepts/services-networking/service/#load-balancer-nodeport-allocation',
+    },
+    {
+      claim: 'The balancer sends to a node address and node port.',
+      truth:
+        'The classic ones do. Others bring the address itself to a node, as here, or send straight to pods. externalTrafficPolicy: Local spares the second hop and keeps the address of the client.',
+      source: 'https://kubernetes.io/docs/tutorials/services/source-ip/',
+    },
+    {
+      claim: 'Clients reach Services in three ways.',
+      truth: 'ExternalName is the fourth type, and Ingress and Gateway lead to Services as well.',
+      source: 'https://kubernetes.io/docs/concepts/services-networking/service/#publishing-services-service-types',
+    },
+  ],
+};

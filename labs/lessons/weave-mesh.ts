@@ -1,0 +1,252 @@
+import type { LessonSpec } from 'cnilab';
+
+const FORGET_WORKER2 =
+  "bridge fdb show dev vxlan-6784 | grep 'dst 172.30.0.4 self' | cut -d' ' -f1 | while read mac; do bridge fdb del $mac dev vxlan-6784 dst 172.30.0.4 self; done";
+
+export const lesson: LessonSpec = {
+  title: 'Weave: one switch over all nodes',
+  topic: 'pod-network',
+  level: 'deep',
+  order: 10,
+  goal: [
+    'flannel routes between nodes, Calico routes everywhere. Weave Net does not route at all: all pods of the cluster sit on one switch, in one subnet, and ask each other by broadcast. The switch is a bridge on each node, joined by links from every node to every other one.',
+    'Weave Net is history in the making (its company closed in 2024), but an L2 network over a whole cluster is worth having seen: what it makes simple, and what it floods.',
+  ].join('\n'),
+  notShown: [
+    "Weave's own router: gossip over TCP, and relaying by a third node when a link is cut (the exercise `link-cut` shows how it is without). Nor its two ways for packets. *Fast datapath* is Open vSwitch in the kernel, for which its router only writes the flows; here the kernel's VXLAN joins the bridges, on Weave's port 6784 and with its MTU. *Sleeve* is that router itself: it catches what the bridge sends (pcap), wraps it in UDP, encrypts it at will, and is slow; Weave takes it for a link that cannot carry the other, or where Open vSwitch is missing.",
+    'Engine `kind` can install the living fork, also with `cni: { type: weave, mode: sleeve }`: in its pods `weave status connections` names the way of each link.',
+  ].join('\n'),
+  look: [
+    {
+      title: 'A pod whose subnet is the whole cluster',
+      text: 'The mask is /16: every pod of every node is a neighbour. The default route is only for what is not a pod. The MTU is 1376, which leaves room for the headers of all of its modes.',
+      on: 'web-worker1',
+      run: "ip -brief -4 addr show dev eth0; ip route; ip link show dev eth0 | grep -o 'mtu [0-9]*'",
+      shows: [
+        'eth0@… UP 10.50.16.2/16',
+        'default via 10.50.16.1 dev eth0 proto static',
+        '10.50.0.0/16 dev eth0 proto kernel scope link src 10.50.16.2',
+        'mtu 1376',
+      ],
+    },
+    {
+      title: 'Another node, and no router',
+      text: 'web-worker2 runs on another machine, and the TTL is still 64. The pod asked for its MAC address as if it were next door, and got the answer of the pod itself.',
+      on: 'web-worker1',
+      run: 'ping -c 1 10.50.32.2; ip neigh show 10.50.32.2',
+      shows: ['…', '64 bytes from 10.50.32.2: icmp_seq=1 ttl=64 time=… ms', '…', '10.50.32.2 dev eth0 lladdr 02:7e:9c:f7:60:e7 …'],
+    },
+    {
+      title: 'The nodes split one range',
+      text: 'The bridge of worker1 has its address from the part that this node gives out. All parts lie in 10.50.0.0/16 (`IPALLOC_RANGE`), which must overlap no address of the hosts: Weave refuses to start otherwise, and `cnilab plan` says so before.',
+      on: 'worker1',
+      run: 'ip -brief -4 addr show dev weave; ip route show dev weave',
+      shows: ['weave UP 10.50.16.1/16', '10.50.0.0/16 proto kernel scope link src 10.50.16.1'],
+    },
+    {
+      title: 'Links to everybody',
+      text: 'What the switch does not know, it sends to all other nodes: one entry for each, with the MAC address that stands for "any". Three nodes have three links, n nodes n·(n−1)/2. Unlike flannel, nobody writes down where a pod lives; the devices learn it from the packets.',
+      on: 'worker1',
+      run: 'bridge fdb show dev vxlan-6784 | grep ^00:00:00:00:00:00 | sort',
+      shows: ['00:00:00:00:00:00 dst 172.30.0.2 self permanent', '00:00:00:00:00:00 dst 172.30.0.4 self permanent'],
+    },
+    {
+      title: 'Bridged packets pass the packet filter too',
+      text: 'A reply between two pods on one switch would never come by iptables, and what kube-proxy rewrote on the way there would not be turned back. This setting (of the module br_netfilter) sends bridged packets through the rules all the same. Set it before installing Weave, as its notes said; `kubeadm init` checked it too, until 1.29.',
+      on: 'worker1',
+      run: 'cat /proc/sys/net/bridge/bridge-nf-call-iptables',
+      shows: ['1'],
+    },
+    {
+      title: 'NAT at the edge of the range',
+      text: 'Pod to pod: nothing. Out of the range and into it: masqueraded.',
+      on: 'worker1',
+      run: 'iptables -t nat -S WEAVE',
+      shows: [
+        '-N WEAVE',
+        '-A WEAVE -d 224.0.0.0/4 -j RETURN',
+        '-A WEAVE ! -s 10.50.0.0/16 -d 10.50.0.0/16 -j MASQUERADE',
+        '-A WEAVE -s 10.50.0.0/16 ! -d 10.50.0.0/16 -j MASQUERADE',
+      ],
+    },
+    {
+      title: 'A second network for a pod, and gone again',
+      text: 'Kubernetes asks for one network, and lets a CNI be called once. For a second one somebody calls another plugin on the same namespace, with another name for the interface; Multus does so, and `cnilab cni add weave-mesh web-worker1 by-hand.conflist --ifname net1`. Here by hand: another bridge of the node, and a cable to the pod. Services, policies and the DNS know the first address alone.',
+      on: 'worker1',
+      run: [
+        'pod=pod.c1.default.web-worker1',
+        'ip link add lan2 type bridge && ip addr add 192.168.77.1/24 dev lan2 && ip link set lan2 up',
+        'ip link add to-net1 type veth peer name net1 netns $pod && ip link set to-net1 master lan2 up',
+        'ip -n $pod addr add 192.168.77.2/24 dev net1 && ip -n $pod link set net1 up',
+        'ping -c 1 -W 3 192.168.77.2 | grep received; ip -n $pod -brief -4 addr show scope global',
+        'ip link del to-net1; ip link del lan2',
+      ].join('; '),
+      shows: ['1 packets transmitted, 1 received, …', 'eth0@… UP 10.50.16.2/16', 'net1@… UP 192.168.77.2/24'],
+    },
+  ],
+  checks: [
+    { id: 'model', type: 'verdict', says: 'the three requirements hold' },
+    {
+      id: 'one-segment',
+      type: 'reach',
+      says: 'between pods of two nodes there is no router',
+      from: 'web-worker1',
+      to: 'web-worker2',
+      protocol: 'udp',
+      port: 5000,
+      expect: 'answered',
+      hops: 0,
+      seenAs: '10.50.16.2',
+    },
+    {
+      id: 'mesh-cp',
+      type: 'output',
+      says: 'the control plane has a link to each other node',
+      on: 'control-plane1',
+      run: 'bridge fdb show dev vxlan-6784 | grep -c ^00:00:00:00:00:00',
+      shows: ['2'],
+    },
+    {
+      id: 'mesh-1',
+      type: 'output',
+      says: 'worker1 has a link to each other node',
+      on: 'worker1',
+      run: 'bridge fdb show dev vxlan-6784 | grep -c ^00:00:00:00:00:00',
+      shows: ['2'],
+    },
+    {
+      id: 'mesh-2',
+      type: 'output',
+      says: 'worker2 has a link to each other node',
+      on: 'worker2',
+      run: 'bridge fdb show dev vxlan-6784 | grep -c ^00:00:00:00:00:00',
+      shows: ['2'],
+    },
+    {
+      id: 'flooded',
+      type: 'wire',
+      says: 'a broadcast of a pod is heard by pods of all nodes',
+      at: 'web-control-plane1',
+      interface: 'eth0',
+      filter: 'arp and src host 10.50.16.2',
+      during: { on: 'web-worker1', run: 'ip neigh flush dev eth0; ping -c 1 -W 1 10.50.32.2' },
+    },
+    {
+      id: 'fits',
+      type: 'output',
+      says: 'a packet of 1376 bytes passes whole',
+      on: 'web-worker1',
+      run: 'ping -c 1 -W 2 -M do -s 1348 10.50.32.2',
+      matches: [' 1 received'],
+    },
+    {
+      id: 'too-large',
+      type: 'output',
+      says: 'one of 1377 bytes does not',
+      on: 'web-worker1',
+      run: 'ping -c 1 -W 1 -M do -s 1349 10.50.32.2 2>&1',
+      matches: ['message too long'],
+      exit: 1,
+    },
+  ],
+  exercises: [
+    {
+      name: 'link-cut',
+      title: 'One link of the mesh is cut',
+      symptom: 'Pods of worker1 and of worker2 do not reach each other. Both reach the pods of the control plane.',
+      see: { on: 'web-worker1', run: 'ping -c 1 -W 1 10.50.0.2; ping -c 1 -W 1 10.50.32.2' },
+      break: [
+        { on: 'worker1', run: 'iptables -I INPUT -s 172.30.0.4 -p udp --dport 6784 -j DROP' },
+        { on: 'worker2', run: 'iptables -I INPUT -s 172.30.0.3 -p udp --dport 6784 -j DROP' },
+      ],
+      hints: [
+        'Three links: which of them carries nothing?',
+        '`cnilab capture weave-mesh worker2 --interface eth0 udp port 6784` while you ping: the wrapped packet arrives at the node, and ends there.',
+        '`iptables -S INPUT` on both nodes.',
+      ],
+      solution: [
+        { on: 'worker1', run: 'iptables -D INPUT -s 172.30.0.4 -p udp --dport 6784 -j DROP' },
+        { on: 'worker2', run: 'iptables -D INPUT -s 172.30.0.3 -p udp --dport 6784 -j DROP' },
+      ],
+      why: "A firewall between two nodes. Weave's own router would have sent the packets by way of the control plane (it knows the topology by gossip); the kernel's VXLAN knows one way to each peer and no other.",
+      checks: [
+        {
+          id: 'link-back',
+          type: 'reach',
+          says: 'pods of worker1 reach pods of worker2',
+          from: 'web-worker1',
+          to: 'web-worker2',
+          protocol: 'icmp',
+          expect: 'answered',
+          waitMs: 15_000,
+        },
+      ],
+    },
+    {
+      name: 'call-me-first',
+      title: 'It works once the other one has called',
+      symptom: 'Pods of worker1 cannot reach pods of worker2, until a pod over there has pinged them first. After some minutes it is as before.',
+      see: { on: 'web-worker1', run: 'ping -c 1 -W 4 10.50.32.2; ip neigh show 10.50.32.2' },
+      break: [
+        { on: 'worker1', run: FORGET_WORKER2 },
+        { on: 'web-worker1', run: 'ip neigh flush dev eth0' },
+        { on: 'web-2-worker1', run: 'ip neigh flush dev eth0' },
+        { on: 'web-worker2', run: 'ip neigh flush dev eth0' },
+        { on: 'web-2-worker2', run: 'ip neigh flush dev eth0' },
+      ],
+      hints: [
+        'What is it that the first packet of the other side teaches?',
+        'The pod asks who has 10.50.32.2 by a broadcast. To whom does worker1 send broadcasts?',
+        '`cnilab exec weave-mesh worker1 -- bridge fdb show dev vxlan-6784`: an entry with zeros for each other node? `bridge fdb append 00:00:00:00:00:00 dev vxlan-6784 dst … self permanent`',
+      ],
+      solution: [{ on: 'worker1', run: 'bridge fdb append 00:00:00:00:00:00 dev vxlan-6784 dst 172.30.0.4 self permanent' }],
+      why: 'worker1 had lost worker2 from its list of peers, so its broadcasts did not get there. A packet from there taught the switch one address for five minutes. Learning heals a lot, and hides what it heals.',
+      checks: [
+        {
+          id: 'asked-and-answered',
+          type: 'reach',
+          says: 'pods of worker1 find pods of worker2 by themselves',
+          from: 'web-worker1',
+          to: 'web-worker2',
+          protocol: 'icmp',
+          expect: 'answered',
+          waitMs: 15_000,
+        },
+      ],
+    },
+  ],
+  today: [
+    {
+      claim: 'Install it with `kubectl apply -f "https://cloud.weave.works/k8s/net?…&env.IPALLOC_RANGE=10.50.0.0/16"`.',
+      truth:
+        'Never fetch that address: the service ended in 2022, the company in 2024, and the name belongs to somebody else now. The archived repository has the manifest; a fork is maintained.',
+      source: 'https://github.com/rajch/weave',
+    },
+    {
+      claim: 'The same command without a range does as well.',
+      truth: 'It would take 10.32.0.0/12, a million addresses, and refuse to start where a host has a route into it.',
+      source: 'https://github.com/weaveworks/weave/blob/master/site/kubernetes/kube-addon.md',
+    },
+    {
+      claim: 'A pod can be attached to several bridges.',
+      truth:
+        'Kubernetes gives a pod one network. More of them need a meta-plugin such as Multus, which calls several CNI plugins in turn, or a CNI list of your own.',
+      source: 'https://github.com/k8snetworkplumbingwg/multus-cni',
+    },
+    {
+      claim: 'The log of a Weave pod tells the range of the pods and the proxy type in use.',
+      truth: 'The range, yes. The mode of the proxy is the business of kube-proxy: its own log tells it, or the ConfigMap kube-proxy in kube-system.',
+      source: 'https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-modes',
+    },
+    {
+      claim: 'The fast data path has no encryption.',
+      truth: 'It has had it since 1.9: IPsec ESP in transport mode around the VXLAN packets.',
+      source: 'https://github.com/weaveworks/weave/blob/master/site/concepts/encryption-implementation.md',
+    },
+    {
+      claim: 'All nodes communicate with all containers without NAT.',
+      truth: 'The older wording of the requirement; today it is about the agents of a node and the pods of that node.',
+      source: 'https://kubernetes.io/docs/concepts/services-networking/#the-kubernetes-network-model',
+    },
+  ],
+};
