@@ -87,3 +87,15 @@ export function blocksOf(listing: string): Chains {
     }),
   );
 }
+
+/**
+ * Our table without the rule for addresses that no Service has, where the real one lacks it too. kube-proxy hears of the ServiceCIDR by a watch of its own, which
+ * asks for no new writing (`OnServiceCIDRsChanged`, pkg/proxy/nftables/proxier.go of Kubernetes 1.34): comes that after the first writing, then the rule
+ * waits for the next full one.
+ */
+export function withWhatItKnew(ours: Chains, real: Chains): Chains {
+  const chain = 'cluster-ips-check';
+  const late = (rule: string): boolean => rule.endsWith('drop comment "Drop traffic to unallocated ClusterIPs"');
+  if (real[chain]?.some(late) !== false) return ours;
+  return { ...ours, [chain]: (ours[chain] ?? []).filter((rule) => !late(rule)) };
+}

@@ -13,6 +13,7 @@ const rooms: Readonly<Record<string, { readonly rooms: readonly string[]; readon
   verify: { rooms: ['topology'], types: ['engines/port.ts'], packages: ['vitest'] },
   report: { rooms: ['topology'], types: ['verify/', 'engines/port.ts'], packages: [] },
   lab: { rooms: ['topology', 'constructs', 'engines', 'verify'], types: [], packages: ['yaml', 'tsx'] },
+  pulumi: { rooms: ['topology', 'constructs', 'engines', 'verify', 'report', 'lab'], types: [], packages: ['@pulumi/pulumi', '@pulumi/kubernetes', 'yaml'] },
   cli: { rooms: ['topology', 'constructs', 'engines', 'verify', 'report', 'lab'], types: [], packages: ['commander', 'yaml'] },
 };
 /** Builtins that only some rooms may use. */
@@ -22,8 +23,11 @@ const builtins: Readonly<Record<string, readonly string[]>> = {
   'node:fs/promises': ['engines', 'lab', 'cli'],
   'node:net': ['topology', 'engines', 'lab'],
 };
-/** The one file of a room that may use a package. */
-const onlyIn: Readonly<Record<string, readonly string[]>> = { zod: ['topology/schema.ts'], execa: ['engines/run-command.ts'] };
+/** The files of a room that may use a package. */
+const onlyIn: Readonly<Record<string, readonly string[]>> = {
+  zod: ['topology/schema.ts', 'topology/schema-fields.ts', 'topology/docker/schema.ts', 'topology/lesson/schema.ts'],
+  execa: ['engines/run-command.ts'],
+};
 
 function sources(folder: string): readonly string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })

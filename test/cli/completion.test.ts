@@ -70,10 +70,28 @@ describe('completion', () => {
     expect(offered('fault', '')).toEqual(['inject', 'list', 'undo']);
     expect(offered('verify', '--pro')).toEqual(['--probe-image', '--profile', '--protocol']);
     expect(offered('verify', 'three', '--profile', '')).toEqual(['classic', 'current', 'strict']);
-    expect(offered('up', 'lab.ts', '--engine', '')).toEqual(['kind', 'netns']);
+    expect(offered('up', 'lab.ts', '--engine', '')).toEqual(['kind', 'netns', 'vm']);
     expect(offered('down', '')).toEqual(['three']);
     expect(offered('fault', 'inject', 'th')).toEqual(['three']);
     expect(offered('completion', '')).toEqual(['bash', 'fish', 'zsh']);
     expect(offered('exec', 'three', '')).toEqual([]);
+  });
+
+  it('offers the values that an option has with this command', () => {
+    expect(offered('synth', 'lab.ts', '--engine', '')).toEqual(['kind', 'vm']);
+    expect(offered('up', 'lab.ts', '--engine', '')).toEqual(['kind', 'netns', 'vm']);
+    expect(offered('verify', 'three', '--timeout', '')).toEqual([]);
+  });
+
+  it('takes the first operand of a group for one of the member that it means where none is named', () => {
+    mkdirSync(join(directory, 'state/cnilab/labs/three'), { recursive: true });
+    expect(offered('explain', '')).toEqual(['scheduler', 'three', 'way']);
+    expect(offered('explain', 'three', '--l')).toEqual(['--live']);
+    expect(offered('explain', 'way', 'th')).toEqual(['three']);
+    expect(offered('explain', 'scheduler', 'r')).toEqual(['rr']);
+    expect(completionScript('zsh')).toContain(`if (( CURRENT > 2 )) && [[ "$words[2]" == (way|scheduler) ]]`);
+    expect(completionScript('fish')).toContain(
+      "complete -c cnilab -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from scheduler' -l live",
+    );
   });
 });

@@ -7,12 +7,12 @@ const explain = async (...words: readonly string[]): ReturnType<typeof runCli> =
 const row = (stdout: string, name: string): string => stdout.split('\n').find((line) => line.startsWith(`${name} `)) ?? '';
 
 describe('cnilab explain scheduler', () => {
-  it('shows all eight side by side', async () => {
+  it('shows all of them side by side', async () => {
     const { code, stdout } = await explain();
     expect(code).toBe(0);
     expect(stdout.split('\n')[0]).toBe('client  1 2 3 4 1 2 3 4 1 2 3 4  each got');
     expect(row(stdout, 'rr')).toBe('rr      A B C A B C A B C A B C  A 4  B 4  C 4');
-    for (const name of ['wrr', 'lc', 'wlc', 'dh', 'sh', 'sed', 'nq']) expect(row(stdout, name)).not.toBe('');
+    for (const name of ['wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'dh', 'sh', 'sed', 'nq', 'mh']) expect(row(stdout, name)).not.toBe('');
   });
 
   it('takes weights, connections that are open, and clients', async () => {

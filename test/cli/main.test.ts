@@ -41,7 +41,7 @@ function staticImports(file: string, seen: Set<string> = new Set()): Set<string>
 describe('main', () => {
   it('loads almost nothing to answer --help', () => {
     const loaded = [...staticImports(join(root, 'cli/main.ts'))].map((file) => relative(root, file)).sort();
-    expect(loaded).toEqual(['cli/command-table.ts', 'cli/exit-codes.ts', 'cli/help.ts', 'cli/main.ts', 'topology/errors.ts']);
+    expect(loaded).toEqual(['cli/command-table.ts', 'cli/exit-codes.ts', 'cli/help.ts', 'cli/main.ts', 'topology/errors.ts', 'topology/lesson/lesson.ts']);
   });
 
   it('prints help on stdout', () => {
@@ -78,6 +78,12 @@ describe('main', () => {
     expect(bad).toMatchObject({ status: 2, stdout: '' });
     expect(bad.stderr).toMatch(/lab\.yaml:4:\d+ › clusters\.c1.*FIELD_UNKNOWN.*\n/);
     expect(bad.stderr).toMatch(/lab\.yaml:5:\d+ › clusters\.c1\.cni.*\n/);
+  });
+
+  it('takes labs of the package by their names, in any folder', () => {
+    expect(cnilab('validate', 'policy-deny-all')).toMatchObject({ status: 0, stdout: expect.stringContaining('POLICY_IGNORED') as string });
+    expect(cnilab('plan', 'calico-ipip').stdout).toMatch(/^needs of the machine: IPIP tunnels \(ipip\), /m);
+    expect(cnilab('plan', 'no-such-lab')).toMatchObject({ status: 2, stderr: expect.stringContaining('there is no lab no-such-lab') as string });
   });
 
   it.each([

@@ -1,4 +1,7 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { Option } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { commandNames, commands, globalOptions } from '../../cli/command-table.ts';
 import { parseArguments } from '../../cli/parse.ts';
 import { LabError } from '../../topology/errors.ts';
 
@@ -63,5 +66,22 @@ describe('parseArguments', () => {
     expect(error.code).toBe('USAGE');
     expect(error.message).toMatch(message);
     expect(error.hint).toMatch(hint);
+  });
+});
+
+describe('options', () => {
+  const known = new Set(
+    [...globalOptions, ...commandNames.flatMap((name) => commands[name].options)].map(({ flags, summary }) => new Option(flags, summary).attributeName()),
+  );
+  const folder = new URL('../../cli/commands/', import.meta.url);
+  const read = readdirSync(folder).flatMap((file) =>
+    [...readFileSync(new URL(file, folder), 'utf8').matchAll(/\b(?:flag|(?:text|number|list)Option)\(\s*\w+,\s*'([^']*)'|\boptions\['([^']*)'\]/g)].map(
+      ([, called = '', indexed = '']) => ({ file, name: called + indexed }),
+    ),
+  );
+
+  it('are read by the names that they are parsed into', () => {
+    expect(read.length).toBeGreaterThan(40);
+    expect(read.filter(({ name }) => !known.has(name))).toEqual([]);
   });
 });

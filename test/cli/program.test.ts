@@ -75,10 +75,17 @@ describe('exit codes', () => {
     ['pass', passReport(), null],
     ['fail', failReport(), "cnilab verify --kubeconfig '/my files/config' --probe-image agnhost:1 --protocol tcp,udp --json"],
   ] as const)('verify --kubeconfig, which is of no lab: %s', async (_name, report, next) => {
-    const lab = { verifyExisting: async () => Promise.resolve(report) };
+    const asked: unknown[] = [];
+    const lab: Partial<LabApi> = {
+      verifyExisting: async (...given) => {
+        asked.push(given);
+        return Promise.resolve(report);
+      },
+    };
     const words = ['--kubeconfig', '/my files/config', '--probe-image', 'agnhost:1', '--protocol', 'tcp,udp'];
     const { stderr } = await runCli(['verify', ...words], { lab });
     expect(/next: (.*)/.exec(stderr)?.[1] ?? null).toBe(next);
+    expect(asked).toEqual([[{ kubeconfig: '/my files/config' }, expect.objectContaining({ image: 'agnhost:1', protocols: ['tcp', 'udp'] })]]);
   });
 
   it('what is no LabError is a bug: 70, with its stack', async () => {
@@ -104,6 +111,11 @@ describe('usage', () => {
     [['down', 'x', '--all'], 'error: --all and names exclude each other'],
     [['down', 'x', '--force'], 'error: --force is of no lab'],
     [['up', 'x.ts', '--junit', 'y.xml'], 'error: --junit is of no use without --verify'],
+    [['verify', 'x', '--probe-image', 'agnhost:1'], 'error: --probe-image is of no lab'],
+    [['images', 'x', '--node-image', 'node:1'], 'error: --node-image is of no use with a running lab'],
+    [['images', 'x', '--image', 'a/b=c/d'], 'error: --image is of no use with a running lab'],
+    [['doctor', '--engine', 'kind', '--node-image', 'node:1'], 'error: --node-image is of no use without a lab file'],
+    [['doctor', 'x.ts', '--node-image', 'node:1'], 'error: --node-image is of no use on engine netns'],
     [['completion', 'tcsh'], 'error: no completion for tcsh'],
     [['shell', 'x', 'y'], 'error: shell needs a terminal'],
   ])('%j exits 2 and keeps stdout empty', async (argv, message) => {

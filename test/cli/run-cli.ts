@@ -31,8 +31,8 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   const isTTY = options.tty ?? false;
   const streams = {
     stdout: {
-      write: (text: string) => {
-        stdout += text;
+      write: (text: string | Uint8Array) => {
+        stdout += typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
         return true;
       },
       isTTY,

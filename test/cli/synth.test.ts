@@ -125,15 +125,22 @@ describe('up', () => {
       await seen(['--engine', 'kind', '--load', 'a:1', '--load', 'b:2', '--image', 'x/y=z:1', '--offline'], { CNILAB_NODE_IMAGE: 'n:v1.34.4' }),
     ).toMatchObject({
       engine: 'kind',
-      nodeImage: 'n:v1.34.4',
+      usualNodeImage: 'n:v1.34.4',
       images: { 'x/y': 'z:1' },
       loadImages: ['a:1', 'b:2'],
       offline: true,
     });
   });
 
+  it('takes a folder as it is seen from here, and an address as it is, for the disk of machines', async () => {
+    const image = `https://images.example/disk.qcow2@sha256:${'0a'.repeat(32)}`;
+    expect(await seen(['--engine', 'vm', '--node-image', image])).toMatchObject({ nodeImage: image });
+    expect(await seen(['--engine', 'vm'], { CNILAB_VM_IMAGE: image })).toMatchObject({ usualNodeImage: image });
+    expect(await seen(['--engine', 'vm', '--node-image', 'disk'])).toMatchObject({ nodeImage: join(folder, 'disk') });
+  });
+
   it('does not let them change a lab on an engine that runs none', async () => {
-    expect(await seen([], { CNILAB_NODE_IMAGE: 'n:v1.34.4' })).not.toHaveProperty('nodeImage');
+    expect(await seen([], { CNILAB_NODE_IMAGE: 'n:v1.34.4' })).not.toHaveProperty('usualNodeImage');
     for (const argv of [
       ['--node-image', 'a:v1.34.4'],
       ['--image', 'a=b:1'],

@@ -11,6 +11,7 @@ import {
   Pod,
   PodsPerNode,
   RawCni,
+  StatefulSet,
   WeaveCni,
 } from '../../constructs/index.ts';
 import { parseLabSpec } from '../../topology/schema.ts';
@@ -252,6 +253,23 @@ describe('constructs become a spec', () => {
         spec: { nodeName: 'worker1', containers: [{ name: 'main', image: 'registry.k8s.io/e2e-test-images/agnhost:2.53' }] },
       },
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'prod' } },
+    ]);
+  });
+
+  it('with pods that ask for second networks, from whichever namespace', () => {
+    const lab = new Lab({ name: 'small' });
+    const cluster = new Cluster(lab, 'c1', { cni: new FlannelCni(), networks: [{ name: 'storage', cidr: '10.60.0.0/16' }] });
+    new Pod(cluster, 'a', { networks: ['storage'] });
+    new Pod(cluster, 'b', { networks: ['storage'], namespace: 'shop' });
+    new StatefulSet(cluster, 'db', { networks: ['storage'], namespace: 'shop' });
+    new PodsPerNode(cluster, 'web', { networks: ['storage'] });
+    const [c1] = specOf(lab).clusters ?? [];
+    expect(c1?.networks).toEqual([{ name: 'storage', cidr: '10.60.0.0/16' }]);
+    expect(c1?.workloads).toEqual([{ name: 'web', perNode: 1, networks: ['storage'] }]);
+    expect(JSON.stringify(c1?.objects).match(/"k8s\.v1\.cni\.cncf\.io\/networks":"[^"]*"/g)).toEqual([
+      '"k8s.v1.cni.cncf.io/networks":"storage"',
+      '"k8s.v1.cni.cncf.io/networks":"default/storage"',
+      '"k8s.v1.cni.cncf.io/networks":"default/storage"',
     ]);
   });
 

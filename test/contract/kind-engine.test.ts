@@ -504,8 +504,8 @@ describe('engine contract: kind', () => {
     const session = await engine.open(handle, PLAN);
     expect((await session.run('cnilab-small-worker', ['ip', 'addr'])).exitCode).toBe(0);
     expect(machine.log.at(-1)).toBe('docker exec cnilab-small-worker ip addr');
-    expect(session.sight).toEqual({ icmp: false, df: false, kernel: false, clock: false, destination: false });
-    await expect(session.snapshot([], { rules: false })).rejects.toMatchObject({
+    expect(session.sight).toEqual({ probes: false, single: true, icmp: false, df: false, kernel: true, clock: false, destination: false });
+    await expect(session.checkAttachments()).rejects.toMatchObject({
       code: 'ENGINE_UNSUPPORTED',
       hint: expect.stringContaining('cnilab verify') as string,
     });

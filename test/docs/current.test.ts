@@ -1,7 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { pages } from '../../scripts/docs.ts';
+import { labPages } from '../../scripts/lab-pages.ts';
+import { keptMatrix } from '../../scripts/kill-matrix-page.ts';
+import { selfTestLabs } from '../../lab/selftest-labs.ts';
+import { planLab } from '../../topology/plan-lab.ts';
+import { faultApplies, faults } from '../../verify/faults/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string): string => readFileSync(`${root}${path}`, 'utf8');
@@ -9,6 +15,43 @@ const read = (path: string): string => readFileSync(`${root}${path}`, 'utf8');
 describe('generated pages', () => {
   it.each(Object.keys(pages))('%s is current (npm run docs)', (path) => {
     expect(read(path)).toBe(pages[path]?.());
+  });
+});
+
+describe('pages of the labs', async () => {
+  const labs = await labPages();
+
+  it('every lab file can be planned, and every lesson filled in', () => {
+    expect(labs.broken).toEqual([]);
+  });
+
+  it.each(Object.keys(labs.pages))('%s is current (npm run docs)', (path) => {
+    expect(read(path)).toBe(labs.pages[path]);
+  });
+
+  it('there is no page of a lab that is gone', () => {
+    expect(
+      readdirSync(`${root}docs/labs`)
+        .map((name) => `docs/labs/${name}`)
+        .toSorted(),
+    ).toEqual(Object.keys(labs.pages).toSorted());
+  });
+});
+
+describe('the kill matrix', () => {
+  const kept = keptMatrix();
+
+  it('has a row for each fault of the library, and no other (npm run kill-matrix)', () => {
+    expect(kept.rows.map((row) => row.fault)).toEqual(faults.map((fault) => fault.id));
+    expect(kept.labs).toEqual(selfTestLabs.map((lab) => lab.name));
+  });
+
+  it.each(faults.map((fault) => [fault.id, fault] as const))('agrees with what %s says of itself', (id, fault) => {
+    const row = kept.rows.find((one) => one.fault === id);
+    expect(row).toMatchObject({ layer: fault.layer, check: fault.check, diagnosis: fault.diagnosis });
+    if (fault.severity !== 'warn') expect(row?.failed).toContain(fault.check);
+    const able = selfTestLabs.filter((lab) => faultApplies(fault, planLab(lab)) === true).map((lab) => lab.name);
+    expect(row?.labs).toEqual(able);
   });
 });
 
@@ -31,6 +74,8 @@ describe('written pages', () => {
       'topology/cidr.ts',
       'topology/plan-cluster.ts',
       'topology/kind-refusals.ts',
+      'topology/netns-refusals.ts',
+      'topology/vm-refusals.ts',
       'lab/lab-yaml.ts',
       'lab/data-findings.ts',
     ];
@@ -47,13 +92,16 @@ describe('written pages', () => {
       ...readdirSync(`${root}docs`)
         .filter((f) => f.endsWith('.md'))
         .map((f) => `docs/${f}`),
+      ...readdirSync(`${root}docs/labs`)
+        .filter((f) => f.endsWith('.md'))
+        .map((f) => `docs/labs/${f}`),
     ];
     const broken = documents.flatMap((doc) =>
       [...read(doc).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
         .map((m) => m[1] ?? '')
         .filter((target) => {
           try {
-            read(`${doc.includes('/') ? 'docs/' : ''}${target}`);
+            read(join(dirname(doc), target));
             return false;
           } catch (error) {
             return (error as NodeJS.ErrnoException).code !== 'EISDIR';

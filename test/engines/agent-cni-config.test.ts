@@ -8,6 +8,7 @@ function op(change: Partial<CniOp> = {}, ipam: Readonly<Record<string, unknown>>
     ns: 'c1.default.web-0',
     containerId: 'ab12',
     ifname: 'eth0',
+    configured: false,
     ips: ['10.244.1.5'],
     mac: '02:00:00:00:00:05',
     portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }],

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { capabilities, platformCapability } from '../../engines/netns/capabilities.ts';
+import { capabilities, needsOf, platformCapability } from '../../engines/netns/capabilities.ts';
 import { planNeeds } from '../../engines/netns/plan-needs.ts';
 import { userNamespaceRemedy } from '../../engines/netns/user-namespaces.ts';
+import type { LabPlan } from '../../topology/plan.ts';
+import { planLab } from '../../topology/plan-lab.ts';
 import { smallPlan } from './compile-fixture.ts';
 
 describe('platform', () => {
@@ -47,6 +49,10 @@ describe('what a plan needs', () => {
     expect(planNeeds(smallPlan({ type: 'flannel', backend: 'host-gw' }))).toMatchObject({ vxlan: false, ipip: false });
     expect(planNeeds(smallPlan({ type: 'calico', encapsulation: 'ipip' }))).toMatchObject({ vxlan: false, ipip: true });
   });
+  it('TUN devices for udp', () => {
+    expect(planNeeds(smallPlan({ type: 'flannel', backend: 'udp' }))).toMatchObject({ vxlan: false, tun: true });
+    expect(planNeeds(smallPlan({ type: 'flannel' })).tun).toBe(false);
+  });
   it('the plugins of the list, their IPAM and loopback; portmap alone for host ports of calico', () => {
     const names = (...parameters: Parameters<typeof smallPlan>): string[] => planNeeds(smallPlan(...parameters)).plugins.map((plugin) => plugin.name);
     expect(names({ type: 'bridge' })).toEqual(['loopback', 'bridge', 'host-local', 'portmap']);
@@ -55,6 +61,25 @@ describe('what a plan needs', () => {
       'loopback',
       'portmap',
     ]);
+  });
+});
+
+describe('what a plan needs, in words', () => {
+  const bare = ['bridged packets pass iptables', 'iptables rules'];
+  const plugins = 'CNI plugins loopback bridge host-local portmap';
+  it.each<[string, LabPlan, readonly string[]]>([
+    ['bridge', smallPlan({ type: 'bridge' }), [...bare, plugins]],
+    ['flannel vxlan', smallPlan({ type: 'flannel' }), ['VXLAN', ...bare, plugins]],
+    ['flannel udp', smallPlan({ type: 'flannel', backend: 'udp' }), ['TUN devices (/dev/net/tun)', ...bare, plugins]],
+    ['calico ipip', smallPlan({ type: 'calico', encapsulation: 'ipip' }), ['IPIP tunnels (ipip)', ...bare]],
+    [
+      'kube-proxy mode ipvs',
+      smallPlan({ type: 'bridge' }, { kubeProxy: { mode: 'ipvs' } }),
+      ['bridged packets pass iptables', 'IP Virtual Server (ip_vs)', 'iptables rules', plugins],
+    ],
+    ['hosts alone', planLab({ name: 'lan', hosts: [{ name: 'a' }] }), []],
+  ])('%s', (_, plan, needs) => {
+    expect(needsOf(plan)).toEqual(needs);
   });
 });
 

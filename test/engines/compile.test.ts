@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { compile } from '../../engines/netns/compile.ts';
 import type { CompileOptions } from '../../engines/netns/compile-options.ts';
 import type { Op, Stage } from '../../engines/netns/ops.ts';
+import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import type { CniSpec } from '../../topology/spec.ts';
+import { dockerLab } from '../topology/docker-fixture.ts';
 import { smallPlan, withPermanentNeighbours } from './compile-fixture.ts';
 
 /** One line per op, texts indented; sysctls are tested by themselves. */
@@ -72,6 +74,8 @@ const LABS: Readonly<Record<string, LabPlan>> = {
   bridge: smallPlan({ type: 'bridge' }),
   'flannel-vxlan': smallPlan({ type: 'flannel' }),
   'flannel-host-gw': smallPlan({ type: 'flannel', backend: 'host-gw' }),
+  'flannel-udp': smallPlan({ type: 'flannel', backend: 'udp' }),
+  'flannel-docker': smallPlan({ type: 'flannel', docker: true }),
   'calico-vxlan': smallPlan({ type: 'calico' }),
   'calico-none': smallPlan({ type: 'calico', encapsulation: 'none' }),
   weave: smallPlan({ type: 'weave' }, { kubernetesVersion: '1.30' }),
@@ -83,6 +87,18 @@ const LABS: Readonly<Record<string, LabPlan>> = {
     { type: 'flannel' },
     { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/56'], serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'] },
     { underlay: { cidr: ['172.30.0.0/24', 'fd00:30::/64'] } },
+  ),
+  docker: planLab(
+    dockerLab({
+      networks: [{ name: 'shop' }],
+      containers: [
+        { name: 'web', ports: [{ hostPort: 8080, containerPort: 80 }] },
+        { name: 'side', network: 'container:web' },
+        { name: 'db1', network: 'shop', aliases: ['db'] },
+        { name: 'alone', network: 'none' },
+        { name: 'wide', network: 'host' },
+      ],
+    }),
   ),
 };
 
@@ -128,6 +144,7 @@ function standsOn(op: Op): string[] {
   return [
     ...('ns' in op ? [op.ns] : []),
     ...('dev' in op && op.dev !== null ? [`${op.ns}/${op.dev}`] : []),
+    ...('device' in op ? [`${op.ns}/${op.device}`] : []),
     ...('master' in op && op.master !== null ? [`${op.ns}/${op.master}`] : []),
     ...(op.op === 'veth' ? [op.peer.ns] : []),
   ];
@@ -136,7 +153,7 @@ function standsOn(op: Op): string[] {
 function makes(op: Op): string[] {
   if (op.op === 'veth') return [`${op.ns}/${op.name}`, `${op.peer.ns}/${op.peer.name}`];
   if (op.op === 'cni') return [`${op.ns}/${op.ifname}`];
-  return op.op === 'bridge' || op.op === 'vxlan' || op.op === 'ipip' || op.op === 'dummy' ? [`${op.ns}/${op.name}`] : [];
+  return op.op === 'bridge' || op.op === 'vxlan' || op.op === 'ipip' || op.op === 'tun' || op.op === 'dummy' ? [`${op.ns}/${op.name}`] : [];
 }
 
 describe('sysctls', () => {
@@ -243,6 +260,20 @@ describe('permanent neighbours', () => {
   });
   it('weave: everybody in the one layer-2 domain', () => {
     expect(neighbours({ type: 'weave' })).toHaveLength(2 + 6 * 5);
+  });
+  it("Docker: a container's host, and the containers of its own network, behind the interfaces that they name", () => {
+    const plan = planLab(
+      dockerLab({ networks: [{ name: 'shop' }], containers: [{ name: 'a' }, { name: 'b' }, { name: 'c', network: 'shop' }, { name: 'd', network: 'none' }] }),
+    );
+    const inContainers = (permanent: LabPlan): Extract<Op, { op: 'neigh' }>[] =>
+      only(compile(permanent).find((stage) => stage.name === 'docker')?.ops ?? [], 'neigh');
+    expect(inContainers(plan)).toEqual([]);
+    const all = inContainers(withPermanentNeighbours(plan));
+    expect(all).toHaveLength(3 * 2 + 2 * 1);
+    const [box] = plan.machines;
+    const [a, b] = box?.docker?.containers ?? [];
+    expect(all).toContainEqual({ op: 'neigh', ns: a?.netns, dev: 'eth0', address: b?.interface?.addresses[0]?.address, mac: b?.interface?.mac });
+    expect(all).toContainEqual({ op: 'neigh', ns: box?.netns, dev: 'docker0', address: a?.interface?.addresses[0]?.address, mac: a?.interface?.mac });
   });
   it('come after the pods whose interfaces they name, the underlay before BGP', () => {
     const names = compile(withPermanentNeighbours(LABS['calico-none'] as LabPlan)).map((stage) => stage.name);

@@ -11,7 +11,7 @@ export interface KernelModel {
   state(): readonly string[];
 }
 
-const MADE_ONCE = new Set<Op['op']>(['netns', 'bridge', 'veth', 'vxlan', 'ipip', 'dummy', 'cni']);
+const MADE_ONCE = new Set<Op['op']>(['netns', 'bridge', 'veth', 'vxlan', 'ipip', 'tun', 'dummy', 'cni']);
 
 export function kernelModel(): KernelModel {
   const objects = new Map<string, Op>();

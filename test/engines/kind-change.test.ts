@@ -51,19 +51,37 @@ describe('a change in place', () => {
       { kind: 'Pod', namespace: 'mine', name: 'a' },
     ]);
   });
+  /** Files of clusters c1, c2, …, as `cni/…` and `workloads/…` below the name of each. */
+  const set = (files: Readonly<Record<string, string>>): ArtifactSet => ({
+    schema: 'cnilab.artifacts/1',
+    lab: 'l',
+    engine: 'kind',
+    files: Object.entries(files).map(([path, content]) => ({ path, content, sha256: createHash('sha256').update(content).digest('hex') })),
+    clusters: [...new Set(Object.keys(files).map((path) => path.split('/')[0] ?? ''))].map((name) => ({
+      name,
+      engineName: name,
+      config: '',
+      cni: Object.keys(files).filter((path) => path.startsWith(`${name}/cni/`)),
+      workloads: Object.keys(files).filter((path) => path.startsWith(`${name}/workloads/`)),
+      verify: [],
+      cniRollouts: [],
+      nodes: [],
+      plugins: [],
+    })),
+    images: [],
+    nodeImages: [],
+  });
+  const changed = (before: ArtifactSet, after: ArtifactSet): readonly string[] => after.clusters.flatMap((cluster) => changedPaths(before, after, cluster));
+
   it('applies files whose text is new, whatever they are called', () => {
-    const set = (files: Readonly<Record<string, string>>): ArtifactSet => ({
-      schema: 'cnilab.artifacts/1',
-      lab: 'l',
-      engine: 'kind',
-      files: Object.entries(files).map(([path, content]) => ({ path, content, sha256: createHash('sha256').update(content).digest('hex') })),
-      clusters: [],
-      images: [],
-      nodeImages: [],
-    });
-    const paths = { cni: ['cni/0.yaml'], workloads: ['workloads/0-b.yaml', 'workloads/1-c.yaml'] };
-    const before = set({ 'cni/0.yaml': 'cni', 'workloads/0-a.yaml': 'a', 'workloads/1-b.yaml': 'b' });
-    expect(changedPaths(before, set({ 'cni/0.yaml': 'cni', 'workloads/0-b.yaml': 'b', 'workloads/1-c.yaml': 'c' }), paths)).toEqual(['workloads/1-c.yaml']);
+    const before = set({ 'c1/cni/0.yaml': 'cni', 'c1/workloads/0-a.yaml': 'a', 'c1/workloads/1-b.yaml': 'b' });
+    const after = set({ 'c1/cni/0.yaml': 'cni', 'c1/workloads/0-b.yaml': 'b', 'c1/workloads/1-c.yaml': 'c' });
+    expect(changed(before, after)).toEqual(['c1/workloads/1-c.yaml']);
+  });
+  it('applies what another cluster had before, and this one had not', () => {
+    const before = set({ 'c1/workloads/0-a.yaml': 'a', 'c2/workloads/0-b.yaml': 'b' });
+    const after = set({ 'c1/workloads/0-a.yaml': 'a', 'c2/workloads/0-a.yaml': 'a', 'c2/workloads/1-b.yaml': 'b' });
+    expect(changed(before, after)).toEqual(['c2/workloads/0-a.yaml']);
   });
 });
 

@@ -100,6 +100,7 @@ describe('the parts of a lab in a cluster', () => {
       ['kube-dns', recordedFacts().dnsServiceIPs],
     ]);
     expect(clusterServices({ ...recordedFacts(), apiServiceIPs: [], dnsServiceIPs: [] })).toEqual([]);
+    expect(clusterServices({ ...recordedFacts(), apiServiceIPs: [] }).map(({ name }) => name)).toEqual(['kube-dns']);
   });
 });
 

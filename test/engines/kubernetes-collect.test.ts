@@ -8,7 +8,11 @@ import type { KubernetesObject } from '../../topology/spec.ts';
 import { recordedFacts } from './kubernetes-fixture.ts';
 
 /** An API with nothing behind it: objects that are created are there at once, pods run at once unless they are told not to. */
+const LOST = { status: 'Unknown', message: 'Kubelet stopped posting node status.' };
+
 interface World {
+  /** A node that the API calls not ready. */
+  readonly lost?: string;
   /** Pods (by the beginning of their name) that never become ready or end, with what their status says. */
   readonly stuck?: Readonly<Record<string, object>>;
   /** Jobs whose log says nothing. */
@@ -71,6 +75,13 @@ function apiOf(world: World = {}): Api {
     const path = args.find((one) => one.startsWith('/api')) ?? '';
     if (path.includes('selfsubjectrulesreviews'))
       return { stdout: JSON.stringify({ status: { resourceRules: world.granted ?? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] } }) };
+    if (path === '/api/v1/nodes') {
+      const items = NODES.map((name) => ({
+        metadata: { name },
+        status: { conditions: [{ type: 'Ready', ...(world.lost === name ? LOST : { status: 'True' }) }] },
+      }));
+      return { stdout: JSON.stringify({ items }) };
+    }
     if (path.endsWith('/pods')) return { stdout: JSON.stringify({ items: [...pods.values()] }) };
     if (path.startsWith('/api/v1/namespaces/')) {
       const name = path.split('/').at(-1) ?? '';
@@ -146,7 +157,7 @@ describe('collectVerification', () => {
     expect(api.namespaces.size).toBe(0);
     expect(api.created.findIndex((one) => one.metadata.name === 'targets')).toBeLessThan(api.created.findIndex((one) => one.kind === 'Job'));
     expect(api.calls.filter((args) => args[0] === 'create' && !args.includes('--raw'))).toHaveLength(2);
-    expect(api.calls.filter((args) => args[0] === 'logs')).toHaveLength(3);
+    expect(api.calls.filter((args) => args[0] === 'logs')).toHaveLength(1);
     expect(events.filter((one) => one.phase === 'end').map((one) => one.step)).toEqual([
       'create responders',
       'wait for responders',
@@ -210,7 +221,14 @@ describe('collectVerification', () => {
     const result = await collected(api);
     expect(result.notRun).toEqual([]);
     expect(result.evidence.done).toHaveLength(9);
-    expect(api.calls.filter((args) => args[0] === 'logs')).toHaveLength(3);
+    expect(api.calls.filter((args) => args[0] === 'logs')).toHaveLength(1);
+  });
+  it('reads the logs of a slow cluster by several processes, each the Jobs of one requirement', async () => {
+    const api = apiOf();
+    const result = await collected(api, { kubectl: kubectlFor({ ...api.access, slowness: 2 }, { run: api.run }) });
+    expect(result.evidence.done).toHaveLength(9);
+    const selectors = api.calls.filter((args) => args[0] === 'logs').map((args) => args.find((one) => one.startsWith('--selector=')) ?? '');
+    expect(selectors.map((one) => /requirement=(r\d),/.exec(one)?.[1]).toSorted()).toEqual(['r1', 'r2', 'r3']);
   });
   it('survives an API server that does not answer for a moment', async () => {
     let polls = 0;
@@ -238,6 +256,33 @@ describe('collectVerification', () => {
     expect(result.notRun.map((one) => `${one.requirement} ${one.node}`)).toEqual([`responder ${NODES[2]}`, `r1 ${NODES[2]}`, `r3 ${NODES[2]}`]);
     expect(result.targets[2]).toMatchObject({ node: NODES[2], pod: '', podIPs: [] });
   });
+  it('stops waiting for the responder of a node that is lost meanwhile, and says so', async () => {
+    const began = performance.now();
+    // The API server itself has a bad moment when it is asked about the nodes.
+    let bad = true;
+    const fail = (args: readonly string[]): string | null => {
+      if (!bad || !args.includes('/api/v1/nodes')) return null;
+      bad = false;
+      return 'Unable to connect to the server: unexpected EOF';
+    };
+    const result = await collected(
+      apiOf({
+        fail,
+        stuck: { 'responder-2': { phase: 'Pending' }, 'r1-2': { phase: 'Pending' }, 'r3-2': { phase: 'Pending' } },
+        mute: new Set(['r1-2', 'r3-2']),
+        lost: NODES[2] ?? '',
+      }),
+      { respondersMs: 60_000 },
+    );
+    expect(performance.now() - began).toBeLessThan(40_000);
+    expect(bad).toBe(false);
+    expect(result.notRun[0]).toMatchObject({
+      node: NODES[2],
+      requirement: 'responder',
+      reason: expect.stringContaining('Kubelet stopped posting node status') as string,
+    });
+    expect(result.notRun.map((one) => one.node)).toEqual([NODES[2], NODES[2], NODES[2]]);
+  }, 60_000);
   it('ends when no responder comes up at all, and leaves nothing', async () => {
     const api = apiOf({ stuck: { responder: { phase: 'Pending' } } });
     await expect(collected(api)).rejects.toMatchObject({ code: 'NOT_READY', message: expect.stringContaining('responder-0 on lab-control-plane') as string });
@@ -334,6 +379,25 @@ describe('removeNamespace', () => {
     await kubectl.create([object('Namespace', NAMESPACE)]);
     await expect(removeNamespace(kubectl, NAMESPACE, 400)).rejects.toMatchObject({ code: 'CLEANUP_FAILED', details: { namespace: NAMESPACE } });
   });
+  it('looks seldom while nothing can have been removed yet, and often from then on', async () => {
+    const looks: number[] = [];
+    const began = performance.now();
+    const kubectl = kubectlFor(apiOf().access, {
+      run: (argv) => {
+        if (argv.includes('--raw')) looks.push(performance.now() - began);
+        const gone = performance.now() - began > 5_500;
+        return Promise.resolve({
+          exitCode: gone && argv.includes('--raw') ? 1 : 0,
+          stdout: '{}',
+          stderr: gone ? 'Error from server (NotFound)' : '',
+          failure: '',
+        });
+      },
+    });
+    await removeNamespace(kubectl, NAMESPACE);
+    expect(looks.filter((at) => at < 3_900).length).toBeLessThanOrEqual(4);
+    expect((looks.at(-1) ?? 0) - (looks.at(-2) ?? 0)).toBeLessThan(900);
+  }, 20_000);
   it('is out of reach of Ctrl-C, call by call', async () => {
     const detached: unknown[] = [];
     const api = apiOf();

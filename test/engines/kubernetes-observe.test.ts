@@ -3,9 +3,13 @@ import type { PodObject } from '../../engines/kubernetes/api-objects.ts';
 import { observeCluster } from '../../engines/kubernetes/observe.ts';
 import { kubectlFor } from '../../engines/kubernetes/kubectl.ts';
 import { observedPlan } from '../../engines/kubernetes/observed-plan.ts';
+import { observedServices } from '../../engines/kubernetes/observed-services.ts';
 import type { KubernetesAccess } from '../../engines/port.ts';
 import type { LabPlan } from '../../topology/plan.ts';
+import { API_SERVICE } from '../../topology/services/cluster-services.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
+import { fill } from '../../verify/lesson/fill.ts';
+import { valuesOf } from '../../verify/lesson/values.ts';
 import { recordedFacts, recordedItems, recordedVerification } from './kubernetes-fixture.ts';
 
 const NAMES = [
@@ -32,6 +36,11 @@ function planned(): LabPlan {
   return { ...plan, clusters: plan.clusters.map((cluster) => ({ ...cluster, cni: { type: 'kindnet', mtuBytes: 1500 }, objects: OBJECTS })) };
 }
 
+const withClusters = (plan: LabPlan, change: Partial<LabPlan['clusters'][number]>): LabPlan => ({
+  ...plan,
+  clusters: plan.clusters.map((cluster) => ({ ...cluster, ...change })),
+});
+
 const pod = (
   name: string,
   rest: { readonly labels?: Readonly<Record<string, string>>; readonly node?: string; readonly phase?: string; readonly hostNetwork?: boolean },
@@ -45,16 +54,19 @@ const pod = (
   status: { phase: rest.phase ?? 'Running', podIPs: [{ ip: '10.244.3.9' }, { ip: 'fd00::9' }] },
 });
 
-function observe(pods: readonly PodObject[], onNode: KubernetesAccess['onNode']): Promise<LabPlan> {
+/** What the API has: path → objects. */
+type Api = Readonly<Record<string, readonly object[]>>;
+const [SERVICES, SLICES] = ['/api/v1/services', '/apis/discovery.k8s.io/v1/endpointslices'] as const;
+
+function observe(pods: readonly PodObject[], onNode: KubernetesAccess['onNode'], plan = planned(), api: Api = {}, asked: string[] = []): Promise<LabPlan> {
   const access: KubernetesAccess = { cluster: 'c1', kubeconfig: '/k', context: null, onNode };
-  const run: NonNullable<Parameters<typeof kubectlFor>[1]>['run'] = (argv) =>
-    Promise.resolve({
-      exitCode: 0,
-      stderr: '',
-      failure: '',
-      stdout: JSON.stringify({ items: argv.at(-1) === '/api/v1/nodes' ? recordedItems('Node') : pods }),
-    });
-  return observeCluster(access, planned(), NAMES, kubectlFor(access, { run }));
+  const items: Api = { '/api/v1/nodes': recordedItems('Node'), '/api/v1/pods': pods, ...api };
+  const run: NonNullable<Parameters<typeof kubectlFor>[1]>['run'] = (argv) => {
+    const path = argv.at(-1) ?? '';
+    asked.push(path);
+    return Promise.resolve({ exitCode: 0, stderr: '', failure: '', stdout: JSON.stringify({ items: items[path] ?? [] }) });
+  };
+  return observeCluster(access, plan, NAMES, kubectlFor(access, { run }));
 }
 
 describe('observeCluster', () => {
@@ -101,5 +113,58 @@ describe('observeCluster', () => {
       },
     });
     expect(plan.clusters[0]?.pods[1]?.interface).toBeNull();
+  });
+  it('has the planned Services with the addresses, ports and endpoints that the cluster gave them, and no other', async () => {
+    const [like] = observedServices('c1', [API_SERVICE], [], []);
+    if (like === undefined) throw new Error('a Service is read as one');
+    const plan = withClusters(planned(), { services: ['web', 'gone'].map((name) => ({ ...like, id: `c1/default/${name}`, name, clusterIPs: ['10.96.5.5'] })) });
+    const service = (name: string, clusterIP: string, nodePort: number): object => ({
+      metadata: { name, namespace: 'default' },
+      spec: { type: 'NodePort', clusterIP, clusterIPs: [clusterIP], ipFamilies: ['IPv4'], selector: { app: name }, ports: [{ port: 80, nodePort }] },
+    });
+    const slice = {
+      metadata: { name: 'web-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
+      addressType: 'IPv4',
+      ports: [{ port: 8080, protocol: 'TCP' }],
+      endpoints: [
+        { addresses: ['10.244.3.9'], nodeName: 'lab-worker', conditions: { ready: true }, targetRef: { kind: 'Pod', namespace: 'default', name: 'web-x1' } },
+      ],
+    };
+    const api = { [SERVICES]: [service('other', '10.96.7.7', 30_007), service('web', '10.96.8.8', 30_008)], [SLICES]: [slice] };
+    const seen = await observe([], null, plan, api);
+    expect(seen.clusters[0]?.services.map(({ id, clusterIPs, ports, endpoints }) => [id, clusterIPs, ports[0]?.nodePort, endpoints])).toEqual([
+      ['c1/default/web', ['10.96.8.8'], 30_008, [expect.objectContaining({ address: '10.244.3.9', node: 'worker-1', pod: 'c1/default/web-x1' })]],
+    ]);
+    expect(fill('${svc/web} ${svc/default/web.nodePort}', valuesOf(seen))).toBe('10.96.8.8 30008');
+  });
+  it('leaves the Services unread of a lab that wrote none', async () => {
+    const asked: string[] = [];
+    await observe([], null, withClusters(planned(), { objects: OBJECTS.filter(({ kind }) => kind !== 'Service') }), {}, asked);
+    expect(asked.toSorted()).toEqual(['/api/v1/nodes', '/api/v1/pods']);
+  });
+  it('knows by which name planning calls the pod of a DaemonSet on a node, and no other, in the order of the plan', async () => {
+    const found = observedPlan({ lab: 'lab', cluster: 'c1', facts: recordedFacts(), nodes: NAMES, collected: recordedVerification() });
+    const like = found.clusters[0]?.pods[0];
+    if (like === undefined) throw new Error('nothing was recorded');
+    const own = { ...like, namespace: 'default', node: 'worker-1' };
+    const plan = planned();
+    const pods = [
+      { ...own, name: 'web-worker-1', owner: 'DaemonSet/web' },
+      { ...own, name: 'solo', owner: 'Pod/solo' },
+    ];
+    const seen = await observe(
+      [pod('web-x1', { labels: { app: 'web' } }), pod('web-x2', { labels: { app: 'web' }, node: 'lab-worker2' }), pod('solo', {})],
+      null,
+      {
+        ...plan,
+        clusters: plan.clusters.map((cluster) => ({ ...cluster, pods })),
+      },
+    );
+    expect(seen.clusters[0]?.pods.map((one) => [one.name, one.plannedName])).toEqual([
+      ['web-x1', 'web-worker-1'],
+      ['solo', undefined],
+      // As planned; what planning does not know comes last.
+      ['web-x2', undefined],
+    ]);
   });
 });

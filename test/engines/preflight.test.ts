@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findDnsServer, findNginx, findPlugin } from '../../engines/netns/find-executable.ts';
 import { planNeeds } from '../../engines/netns/plan-needs.ts';
 import { preflight } from '../../engines/netns/preflight.ts';
+import { ownedByFirstUsers } from '../../engines/netns/user-namespaces.ts';
 import { EnvironmentError } from '../../topology/errors.ts';
 import type { CniSpec } from '../../topology/spec.ts';
 import { smallPlan } from './compile-fixture.ts';
@@ -51,6 +52,16 @@ describe('preflight', () => {
     plugin('nor-this', 0o644);
     expect((lacks() as EnvironmentError).message).not.toMatch(/CNI plugin no-such-plugin/);
     expect((lacks() as EnvironmentError).message).toMatch(/CNI plugin nor-this/);
+  });
+
+  it('asks for root where kube-proxy is in mode ipvs: rootless its settings are hidden', () => {
+    const withIpvs = (): void => preflight(smallPlan({ type: 'flannel' }, { kubeProxy: { mode: 'ipvs' } }), folder);
+    vi.stubEnv('CNILAB_ROOTLESS', '1');
+    expect(withIpvs).toThrow(/root \(kube-proxy mode ipvs of cluster c1; its settings net\.ipv4\.vs are hidden otherwise\)/);
+    expect(ownedByFirstUsers(() => '0 0 4294967295')).toBe(false);
+    vi.stubEnv('CNILAB_ROOTLESS', '');
+    const isRoot = process.geteuid?.() === 0;
+    expect([ownedByFirstUsers(() => '0          0 4294967295'), ownedByFirstUsers(() => '0 100000 65536')]).toEqual([isRoot, false]);
   });
 
   it('asks for a DNS server where a cluster has one', () => {

@@ -18,6 +18,8 @@ const CNIS: readonly CniSpec[] = [
   { type: 'flannel', mtu: 1400 },
   { type: 'flannel', vni: 7 },
   { type: 'flannel', backend: 'host-gw' },
+  { type: 'flannel', backend: 'udp' },
+  { type: 'flannel', docker: true },
   { type: 'calico' },
   { type: 'calico', natOutgoing: false },
   { type: 'calico', encapsulation: 'none' },

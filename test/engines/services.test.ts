@@ -41,10 +41,16 @@ describe('ops of Services', () => {
   it.each<[ProxyMode, string[]]>([
     ['iptables', ['rules']],
     ['nftables', ['nft']],
-    ['ipvs', ['net/ipv4/vs/conntrack', 'net/ipv4/vs/expire_nodest_conn', 'net/ipv4/vs/expire_quiescent_template', 'dummy', 'address', 'ipvs', 'rules']],
+    ['ipvs', ['dummy', 'address', 'ipvs', 'rules']],
     ['none', []],
   ])('%s', (mode, expected) => {
     expect(kinds(labOf([service()], mode))).toEqual(expected);
+  });
+
+  it('set what kube-proxy sets of IPVS once its module is loaded: before that the kernel has no such settings', () => {
+    for (const op of opsOf(labOf([service()], 'ipvs')).filter((one) => one.op === 'ipvs')) {
+      expect(op.sysctls).toEqual(['conntrack', 'expire_nodest_conn', 'expire_quiescent_template'].map((key) => ({ key: `net/ipv4/vs/${key}`, value: '1' })));
+    }
   });
 
   it('are one iptables-restore per node and family together with those of the CNI, a transaction per table, after the sets that they name', () => {

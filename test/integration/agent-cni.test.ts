@@ -35,6 +35,7 @@ function podOp(family: (typeof families)[keyof typeof families], change: Partial
     ns: 'pod',
     containerId: 'a'.repeat(64),
     ifname: 'eth0',
+    configured: false,
     ips: family.ips,
     mac: '02:00:00:00:00:aa',
     portMappings: [],
@@ -145,6 +146,48 @@ describe.skipIf(reason !== null)(`CNI plugins, called as a runtime does${reason 
     );
     await expect(lab.apply([podOp(families.ipv4, {}, { type: '../../bin/sh' })])).rejects.toThrow(/was not found/);
     await lab.apply([podOp(families.ipv4)]);
+  });
+
+  it.each([false, true])('attaches a pod by the list that comes first on its node, and by the plugins there (rootless: %s)', async (rootless) => {
+    await using lab = await startAgentLab({ rootless });
+    const { list } = podOp(families.ipv4);
+    const op = podOp(families.ipv4, { configured: true });
+    await lab.apply([...node, { op: 'cni-setup', ns: 'node', list, pluginDirs: [] }, { op: 'netns', ns: 'pod' }, op]);
+    expect((await lab.snapshot('pod')).addresses.map(({ address }) => address)).toContain('10.244.1.77');
+    const { cni } = await lab.snapshot('node');
+    expect(cni?.configs).toEqual([{ file: '10-cnilab.conflist', text: `${JSON.stringify(list, null, 2)}\n` }]);
+    expect(cni?.plugins).toEqual(expect.arrayContaining(['bridge', 'host-local', 'loopback', 'portmap']));
+    expect((await lab.snapshot('pod')).cni).toBeUndefined();
+
+    // A file with a single plugin; no address is asked for, so that it is the list that chooses.
+    const foreign = {
+      cniVersion: '1.0.0',
+      name: 'old',
+      type: 'bridge',
+      bridge: 'cbr9',
+      ipam: { type: 'host-local', dataDir: '/run/cnilab/old', subnet: '10.88.0.0/16' },
+    };
+    await lab.sh('node', `echo '${JSON.stringify(foreign)}' > /run/cnilab/node/net.d/05-old.conf; touch /run/cnilab/node/net.d/00-notes.txt`);
+    const next = (ns: string, at: string): CniOp => ({ ...op, ns, containerId: at.repeat(64), ips: [], mac: '' });
+    await lab.apply([{ op: 'netns', ns: 'pod2' }, next('pod2', 'b')]);
+    expect((await lab.snapshot('pod2')).addresses.map(({ address }) => address)).toContain('10.88.0.2');
+    expect((await lab.snapshot('node')).links.map(({ name }) => name)).toContain('cbr9');
+    // What was attached by it is checked and removed by it.
+    await lab.sh('node', 'rm /run/cnilab/node/net.d/05-old.conf');
+    expect(await lab.call('check', { ops: [op, next('pod2', 'b')] })).toEqual({ checked: 2 });
+    await lab.apply([], [next('pod2', 'b')]);
+    expect((await lab.snapshot('node')).links.filter(({ master }) => master === 'cbr9')).toEqual([]);
+
+    await lab.sh('node', 'mv /run/cnilab/node/bin/host-local /run/cnilab/node/bin/x');
+    await expect(lab.apply([next('pod2', 'c')])).rejects.toThrow(/CNI plugin bridge failed at ADD by list "lab": .*host-local/);
+    await lab.sh('node', 'rm /run/cnilab/node/bin/bridge');
+    await expect(lab.apply([next('pod2', 'd')])).rejects.toThrow(/CNI plugin "bridge" was not found in \/run\/cnilab\/node\/bin/);
+    await lab.sh('node', 'echo { > /run/cnilab/node/net.d/05-broken.conflist');
+    await expect(lab.apply([next('pod2', 'e')])).rejects.toThrow(/05-broken\.conflist, the first CNI configuration, cannot be read/);
+    await lab.sh('node', 'rm /run/cnilab/node/net.d/*.conflist');
+    await expect(lab.apply([next('pod2', 'f')])).rejects.toThrow(/there is no CNI configuration in \/run\/cnilab\/node\/net\.d/);
+    await lab.apply([], [{ op: 'cni-setup', ns: 'node', list, pluginDirs: [] }]);
+    expect((await lab.snapshot('node')).cni).toBeUndefined();
   });
 
   it('leaves static addresses to the list', async () => {

@@ -1,3 +1,6 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Op } from '../../engines/netns/ops.ts';
 import type { NamespaceSnapshot } from '../../engines/port.ts';
@@ -101,6 +104,10 @@ describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? ''
     expect(a.sysctls['net/ipv4/ip_forward']).toBe('1');
     expect(a.counters['IpInReceives']).toBeGreaterThan(0);
     expect(a.counters['Ip6InReceives']).toBeGreaterThan(0);
+    // What the namespace holds, against the machine's limit; absent where the kernel tracks no connections.
+    const most = '/proc/sys/net/netfilter/nf_conntrack_max';
+    expect(a.counters['ConntrackMax']).toBe(existsSync(most) ? Number(readFileSync(most, 'utf8')) : undefined);
+    expect(a.counters['ConntrackEntries'] ?? 0).toBeLessThan(a.counters['ConntrackMax'] ?? 1);
     expect((await lab.snapshot('fabric')).links.filter(({ master }) => master === 'lan').map(({ name, hairpin }) => ({ name, hairpin }))).toEqual([
       { name: 'port-a', hairpin: false },
       { name: 'port-b', hairpin: true },
@@ -218,6 +225,18 @@ describe.skipIf(reason !== null)(`the agent and the kernel${reason === null ? ''
     expect((await failureOf(lab, [{ op: 'file', path: '/run/cnilab/../../etc/x', text: '' }])).message).toContain("outside the lab's own folder");
     expect((await failureOf(lab, [{ op: 'netns', ns: '../x' }])).message).toContain('cannot be the name of a network namespace');
     expect(lab.events.at(-1)).toMatchObject({ step: 'test', phase: 'failed' });
+  });
+
+  it("runs a bash without the user's ~/.bashrc, though its input is a socket", async () => {
+    await using lab = await startAgentLab();
+    await lab.apply(underlay);
+    const home = mkdtempSync(join(tmpdir(), 'cnilab-home-'));
+    try {
+      writeFileSync(join(home, '.bashrc'), 'echo read\n');
+      expect(await lab.call('run', { netns: 'a', argv: ['bash', '-c', 'echo ran'], env: { HOME: home } })).toMatchObject({ exitCode: 0, stdout: 'ran\n' });
+    } finally {
+      rmSync(home, { recursive: true });
+    }
   });
 
   it('runs programs in a namespace, with input, exit code and time limit', async () => {

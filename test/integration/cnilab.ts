@@ -42,16 +42,16 @@ export class Place implements AsyncDisposable {
     };
   }
 
-  /** Runs the built CLI as a user would. `killAfterMs` ends it with SIGKILL. */
-  async cnilab(args: readonly string[], options: { readonly killAfterMs?: number } = {}): Promise<Outcome> {
+  /** Runs the built CLI as a user would. `killAfterMs` ends it with SIGKILL; `stdin` is an open file. */
+  async cnilab(args: readonly string[], options: { readonly killAfterMs?: number; readonly stdin?: number } = {}): Promise<Outcome> {
     const [command = '', ...rest] = [...this.#prefix, process.execPath, main, ...args];
-    const child = spawn(command, rest, { cwd: root, env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, rest, { cwd: root, env: this.environment, stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();
     });
-    child.stderr.on('data', (chunk: Buffer) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
     });
     const timer = options.killAfterMs === undefined ? null : setTimeout(() => child.kill('SIGKILL'), options.killAfterMs);

@@ -1,9 +1,11 @@
 /** Faults of DNS and of NetworkPolicies: injected into a running lab, found by the check and under the name of the library, and gone when undone. */
 import { describe, expect, it } from 'vitest';
 import type { CniSpec, KubernetesObject, LabSpec, ProxyMode } from '../../topology/spec.ts';
-import { faultApplies, faultById } from '../../verify/faults/index.ts';
+import { dnsFile, mendForwarding } from '../../verify/dns/forwarding.ts';
+import { faultApplies, faultById, injectFault, undoFault } from '../../verify/faults/index.ts';
 import type { Suite } from '../../verify/suites.ts';
 import { lacking } from '../requires.ts';
+import { serverOf } from './dns-lab.ts';
 import { failing, told, VerifiedLab } from './verified-lab.ts';
 
 const why = lacking('netns', 'plugins', 'dns-server');
@@ -38,6 +40,8 @@ const lab = (cni: CniSpec, mode: ProxyMode): LabSpec => ({
   ],
 });
 
+const isCoreDns = serverOf('coredns') !== null;
+
 /** Each with the suites in which it must be the only cause. */
 const FAULTS: Readonly<Record<string, readonly Suite[]>> = {
   'policy-not-enforced': ['network', 'policy'],
@@ -48,9 +52,12 @@ const FAULTS: Readonly<Record<string, readonly Suite[]>> = {
   'dns-broken': ['dns'],
   'dns-broken-server': ['dns'],
   'search-list-wrong': ['dns'],
+  // dnsmasq looks for no loop: where it serves the names, the fault is refused, as the second test says.
+  ...(isCoreDns ? { 'dns-forwarding-loop': ['dns'] } : {}),
 };
 
-describe.skipIf(why !== null).each([
+// Both at the same time: most of it is waiting for answers that do not come.
+describe.skipIf(why !== null).concurrent.each([
   [{ type: 'weave' }, 'iptables'],
   [{ type: 'calico' }, 'nftables'],
 ] as const)(`faults of names and policies, %o with %s${why === null ? '' : ` (skipped: ${why})`}`, (cni, mode) => {
@@ -82,6 +89,40 @@ describe.skipIf(why !== null).each([
         told(mended).filter((line) => !line.includes(': skip: ')),
         `${id} undone`,
       ).toEqual([]);
+    }
+  });
+});
+
+describe.skipIf(why !== null)('a server that forwards to itself', () => {
+  const spec: LabSpec = { name: 'loop', clusters: [{ name: 'c1', workers: 1, cni: { type: 'bridge' }, dns: true, workloads: [{ name: 'web', perNode: 1 }] }] };
+
+  it.skipIf(!isCoreDns)(`says so in its log, and its mend is a command that mends${isCoreDns ? '' : ' (skipped: CoreDNS is not here)'}`, async () => {
+    await using running = await VerifiedLab.up(spec);
+    const session = await running.open();
+    try {
+      const undo = await injectFault(session, running.plan, 'dns-forwarding-loop');
+      const { diagnoses } = await running.verify({ suites: ['dns'] });
+      expect(diagnoses).toMatchObject([{ name: 'dns-forwarding-loop', evidence: [expect.any(String), expect.stringContaining('plugin/loop: Loop (')] }]);
+      const [server] = running.plan.clusters[0]?.pods.filter((pod) => pod.id === diagnoses[0]?.where[0]) ?? [];
+      const netns = server?.netns ?? '';
+      expect(diagnoses[0]?.mend).toContain(dnsFile(netns));
+      expect(await session.run(netns, mendForwarding(netns, []))).toMatchObject({ exitCode: 0 });
+      expect((await running.verify({ suites: ['dns'] })).verdict).toBe('pass');
+      await undoFault(session, undo);
+      expect((await running.verify({ suites: ['dns'] })).verdict).toBe('pass');
+    } finally {
+      await session.close();
+    }
+  });
+
+  it.skipIf(isCoreDns)('is refused where dnsmasq serves the names, which goes on', async () => {
+    await using running = await VerifiedLab.up(spec);
+    const session = await running.open();
+    try {
+      await expect(injectFault(session, running.plan, 'dns-forwarding-loop')).rejects.toMatchObject({ code: 'FAULT_NOT_APPLICABLE' });
+      expect((await running.verify({ suites: ['dns'] })).verdict).toBe('pass');
+    } finally {
+      await session.close();
     }
   });
 });

@@ -7,18 +7,14 @@ import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import type { KubernetesObject, LabSpec } from '../../topology/spec.ts';
 import { lacking } from '../requires.ts';
+import { serviceObject } from '../service-object.ts';
 import { startAgentLab, type AgentLab } from './agent-lab.ts';
 import { told, VerifiedLab } from './verified-lab.ts';
 
 const why = lacking('netns', 'plugins', 'dns-server', 'nginx');
 const notRootless = why ?? lacking('rootless');
 
-const service = (name: string, spec: object = {}): KubernetesObject => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name },
-  spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }], ...spec },
-});
+const service = (name: string, spec: object = {}): KubernetesObject => serviceObject(name, { ports: [{ name: 'http', port: 80, targetPort: 8080 }], ...spec });
 const to = (name: string): object => ({ service: { name, port: { number: 80 } } });
 const rule = (host: string, ...paths: readonly (readonly [pathType: string, path: string, service: string])[]): object => ({
   ...(host === '' ? {} : { host }),
@@ -96,6 +92,17 @@ describe.skipIf(why !== null)(`Ingresses behind a real nginx${why === null ? '' 
     const failures = gone.checks.find(({ id }) => id === 'ingress')?.failures ?? [];
     expect(new Set(failures.map((one) => one.class))).toEqual(new Set(['refused']));
     expect(failures.some((one) => one.client === 'laptop')).toBe(true);
+  });
+
+  it('a controller that has ended is found as a closed port, and started again as the engine had started it', { timeout: 180_000 }, async () => {
+    await using running = await VerifiedLab.up(lab([RULES]));
+    const { broken, mended } = await running.break('closed-port', { suites: ['services'], deadlineMs: 300 });
+    expect(broken.checks.filter(({ verdict }) => verdict === 'fail').map(({ id }) => id)).toEqual(['ingress']);
+    expect(broken.diagnoses.map((one) => [one.name, one.severity, one.confidence])).toEqual([['port-not-listening', 'fail', 'certain']]);
+    expect(broken.diagnoses[0]?.where).toEqual(running.plan.clusters.flatMap(controllerPods).map((pod) => pod.id));
+    expect(broken.diagnoses[0]?.ruledOut.map((one) => one.name)).toContain('filter-rejects');
+    expect(new Set(broken.checks.flatMap((check) => check.failures.map((one) => one.diagnosis)))).toEqual(new Set(['port-not-listening']));
+    expect(mended.verdict).toBe('pass');
   });
 
   it('dual stack, and policies that keep the controller from a Service', { timeout: 120_000 }, async () => {

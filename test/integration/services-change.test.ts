@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { KubernetesObject, LabSpec } from '../../topology/spec.ts';
 import { lacking } from '../requires.ts';
-import { addressOf, clusterIPOf, serviceObject, servicesSpec, startServicesLab } from './services-lab.ts';
+import { serviceObject } from '../service-object.ts';
+import { addressOf, clusterIPOf, servicesSpec, startServicesLab } from './services-lab.ts';
 
 const reason = lacking('root', 'plugins');
 

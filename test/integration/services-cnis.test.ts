@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { CniSpec, ProxyMode } from '../../topology/spec.ts';
 import { lacking } from '../requires.ts';
-import { addressOf, clusterIPOf, serviceObject, servicesSpec, startServicesLab } from './services-lab.ts';
+import { serviceObject } from '../service-object.ts';
+import { addressOf, clusterIPOf, servicesSpec, startServicesLab } from './services-lab.ts';
 
 const reason = lacking('root', 'plugins', 'bird');
 

@@ -157,16 +157,6 @@ export async function startServicesLab(spec: LabSpec): Promise<ServicesLab> {
   return services;
 }
 
-/** A Service object of namespace default that selects `app: NAME`, port 80 to 8080. */
-export function serviceObject(name: string, spec: Readonly<Record<string, unknown>> = {}, protocol = 'TCP'): KubernetesObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name },
-    spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080, protocol }], ...spec },
-  };
-}
-
 /** One control plane, two workers, a host beside them. */
 export function servicesSpec(
   mode: ProxyMode,

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Family, LabSpec } from '../../topology/spec.ts';
 import { lacking } from '../requires.ts';
 import type { NodePlan } from '../../topology/plan.ts';
-import { addressOf, clusterIPOf, type Question, serviceObject, type ServicesLab, servicesSpec, startServicesLab } from './services-lab.ts';
+import { serviceObject } from '../service-object.ts';
+import { addressOf, clusterIPOf, type Question, type ServicesLab, servicesSpec, startServicesLab } from './services-lab.ts';
 
 const reason = lacking('root', 'plugins');
 const both = { ipFamilyPolicy: 'RequireDualStack' };

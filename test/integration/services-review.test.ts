@@ -3,7 +3,8 @@ import type { Op } from '../../engines/netns/ops.ts';
 import type { KubernetesObject, LabSpec } from '../../topology/spec.ts';
 import { lacking } from '../requires.ts';
 import { startAgentLab } from './agent-lab.ts';
-import { clusterIPOf, serviceObject, servicesSpec, startServicesLab } from './services-lab.ts';
+import { serviceObject } from '../service-object.ts';
+import { clusterIPOf, servicesSpec, startServicesLab } from './services-lab.ts';
 
 const reason = lacking('root', 'plugins');
 const policy = (spec: unknown): KubernetesObject => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'deny' }, spec });

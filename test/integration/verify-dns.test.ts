@@ -1,16 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { KubernetesObject } from '../../topology/spec.ts';
 import { lacking } from '../requires.ts';
+import { serviceObject } from '../service-object.ts';
 import { failing, told, VerifiedLab } from './verified-lab.ts';
 
 const why = lacking('netns', 'plugins', 'dns-server');
 
-const service = (name: string, spec: Readonly<Record<string, unknown>> = {}): KubernetesObject => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name },
-  spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }], ...spec },
-});
+const HTTP = [{ name: 'http', port: 80, targetPort: 8080 }];
+const service = (name: string, spec: Readonly<Record<string, unknown>> = {}): KubernetesObject =>
+  serviceObject(name, { selector: { app: 'web' }, ports: HTTP, ...spec });
 
 describe.skipIf(why !== null)('the suite dns on the embedded engine', () => {
   it('a healthy lab passes, beside its Services; a DNS that is gone is found', { timeout: 120_000 }, async () => {

@@ -1,23 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { KubernetesObject, LabSpec, ProxyMode } from '../../topology/spec.ts';
 import { lacking } from '../requires.ts';
+import { HTTP_AND_ECHO, serviceObject } from '../service-object.ts';
 import { failing, told, VerifiedLab } from './verified-lab.ts';
 
 const why = lacking('netns', 'plugins');
 
-const service = (name: string, app: string, spec: Readonly<Record<string, unknown>> = {}): KubernetesObject => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name },
-  spec: {
-    selector: { app },
-    ports: [
-      { name: 'http', port: 80, targetPort: 8080, protocol: 'TCP' },
-      { name: 'echo', port: 81, targetPort: 8081, protocol: 'UDP' },
-    ],
-    ...spec,
-  },
-});
+const service = (name: string, app: string, spec: Readonly<Record<string, unknown>> = {}): KubernetesObject =>
+  serviceObject(name, { selector: { app }, ports: HTTP_AND_ECHO, ...spec });
 
 const spec = (mode: ProxyMode): LabSpec => ({
   name: 'services',

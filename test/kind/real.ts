@@ -6,7 +6,8 @@ import type { Report } from '../../verify/report.ts';
 import type { Outcome, Place } from '../integration/cnilab.ts';
 
 /** Images that the tests' node image holds, instead of the newest ones. */
-const IMAGES = ['--image', 'ghcr.io/flannel-io/flannel=ghcr.io/flannel-io/flannel:v0.28.4'];
+export const REAL_IMAGES: Readonly<Record<string, string>> = { 'ghcr.io/flannel-io/flannel': 'ghcr.io/flannel-io/flannel:v0.28.4' };
+const IMAGES = Object.entries(REAL_IMAGES).flatMap(([repository, image]) => ['--image', `${repository}=${image}`]);
 
 /** The containers of a kind cluster, or of all clusters. */
 export function containers(cluster?: string): readonly string[] {
@@ -36,9 +37,14 @@ export class RealLab {
   /** Brings a YAML lab up. */
   static async create(place: Place, name: string, yaml: string, more: readonly string[] = []): Promise<RealLab> {
     const lab = new RealLab(place, name, join(place.directory, `${name}.yaml`));
-    const { code, stdout, stderr } = await lab.up(yaml, ...more);
-    if (code !== 0) throw new Error(`up ended with ${String(code)}:\n${stderr}\n${stdout.slice(0, 4000)}`);
+    await lab.become(yaml, ...more);
     return lab;
+  }
+
+  /** Brings the lab up, or makes the running one into another in place: workloads and objects, on the nodes that it has. */
+  async become(yaml: string, ...more: readonly string[]): Promise<void> {
+    const { code, stdout, stderr } = await this.up(yaml, ...more);
+    if (code !== 0) throw new Error(`up ended with ${String(code)}:\n${stderr}\n${stdout.slice(0, 4000)}`);
   }
 
   /** Brings the lab up again, with another text in its file. */

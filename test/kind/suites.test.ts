@@ -1,15 +1,28 @@
 /** Services, names and policies of a lab in a real cluster, asked by Jobs and from the lab's own pods; and what is broken there is found. */
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ArtifactSet } from '../../topology/artifacts.ts';
+import type { GradeReport } from '../../verify/lesson/grade-report.ts';
 import type { Report } from '../../verify/report.ts';
 import { Place } from '../integration/cnilab.ts';
 import { lacking } from '../requires.ts';
+import { writesWhatIsWrittenHere } from './kube-proxy.ts';
 import { onNode, RealLab } from './real.ts';
 
 const why = lacking('kind', 'plugins');
 
 const NAME = 'k-suites';
 const YAML = `name: ${NAME}
+lesson:
+  title: Services by their addresses
+  topic: service
+  level: first
+  order: 1
+  engines: [kind]
+  goal: None.
+  checks:
+    - { type: reach, id: web, says: Service web answers, from: worker1, to: '\${svc/web}', protocol: tcp, port: 80, responder: null, expect: answered }
+    - { type: output, id: door, says: so does its node port, on: worker1, run: 'curl -sS -m 5 http://\${worker1}:\${svc/door.nodePort}/hostname', matches: ['^web-'] }
 clusters:
   - name: c1
     cni: { type: flannel }
@@ -86,6 +99,24 @@ describe.skipIf(why !== null)(`suites inside of a real cluster${why === null ? '
     expect(kubectl('get', 'namespaces', '--selector', 'cnilab.dev/verification', '--output', 'name')).toBe('');
   });
 
+  it('has the Corefile that synth writes', async () => {
+    const { stdout } = await place.cnilab(['synth', lab.file, '--engine', 'kind', '--json']);
+    const { files } = JSON.parse(stdout) as ArtifactSet;
+    const written = files.find(({ path }) => path === 'Corefile')?.content ?? '';
+    expect(written.replaceAll(/^#.*\n/gm, '')).toBe(kubectl('--namespace', 'kube-system', 'get', 'configmap', 'coredns', '--output=jsonpath={.data.Corefile}'));
+  });
+
+  it('fills the addresses that the cluster gave to Services into the checks of a lesson', async () => {
+    const { code, stdout } = await place.cnilab(['check', NAME, '--json']);
+    const { checks } = JSON.parse(stdout) as GradeReport;
+    expect(checks.map(({ id, verdict, seen }) => [id, verdict, seen])).toEqual([
+      ['web', 'pass', 'an answer'],
+      ['door', 'pass', expect.any(String)],
+    ]);
+    expect(checks[0]?.expected).toContain(kubectl('get', 'service', 'web', '--output=jsonpath={.spec.clusterIP}'));
+    expect(code).toBe(0);
+  });
+
   it('names a node port that a node does not serve, in the check of node ports alone', async () => {
     const node = `cnilab-${NAME}-worker`;
     onNode(node, 'iptables', '-t', 'raw', '-I', 'PREROUTING', '-p', 'tcp', '--dport', '30080', '-j', 'DROP');
@@ -127,4 +158,7 @@ describe.skipIf(why !== null)(`suites inside of a real cluster${why === null ? '
     expect(refused.stderr).toContain('services: only of a lab');
     expect(refused.code).toBe(2);
   });
+
+  // Last: the lab has other Services from here on.
+  writesWhatIsWrittenHere(() => lab, { name: 'c1', cni: { type: 'flannel' } });
 });

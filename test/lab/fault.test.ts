@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { asLoaded } from '../../lab/api.ts';
@@ -75,11 +75,60 @@ describe('faults of a lab', () => {
     expect(engine.sessions).toBe(0);
   });
 
+  it('are known from before anything is broken: what a killed run has left is undone', async () => {
+    const states: string[] = [];
+    engine.exitCodeOf = () => {
+      states.push(readFileSync(join(labDirectory('a'), 'state.json'), 'utf8'));
+      return 1;
+    };
+    await expect(injectFault('a', 'ip-forward-off', {}, withEngine)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
+    // As the kill of a run leaves it, whose commands nobody undid.
+    writeFileSync(join(labDirectory('a'), 'state.json'), states[0] ?? '');
+    engine.commands.splice(0);
+    // What was not broken yet cannot be mended.
+    expect((await undoFaults('a', 'ip-forward-off', withEngine)).map((fault) => fault.id)).toEqual(['ip-forward-off']);
+    expect(engine.commands.length).toBeGreaterThan(0);
+    expect(kept().faults).toEqual([]);
+  });
+
   it('stay known when they cannot be undone', async () => {
     await injectFault('a', 'ip-forward-off', {}, withEngine);
     engine.exitCodeOf = () => 1;
     await expect(undoFaults('a', undefined, withEngine)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
     expect(kept().faults).toHaveLength(1);
+  });
+
+  it('are undone though another one cannot be', async () => {
+    await injectFault('a', 'ip-forward-off', {}, withEngine);
+    await injectFault('a', 'stale-arp', {}, withEngine);
+    await injectFault('a', 'forward-policy-drop', {}, withEngine);
+    engine.exitCodeOf = (command) => (command.includes('iptables') ? 1 : 0);
+    await expect(undoFaults('a', undefined, withEngine)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
+    expect(kept().faults.map((fault) => fault.id)).toEqual(['forward-policy-drop']);
+  });
+
+  it('are undone after their pod is gone: what is left of them, and it is said', async () => {
+    await injectFault('a', 'pod-address-not-planned', {}, withEngine);
+    const pod = kept().faults[0]?.undo as { readonly steps: readonly { readonly netns: string }[] };
+    const gone = [...new Set(pod.steps.map((step) => step.netns))].filter((netns) => netns.startsWith('pod.'));
+    expect(gone.length).toBeGreaterThan(0);
+    const without = await asLoaded({ ...spec, clusters: [{ name: 'c1', cni: { type: 'bridge' }, workloads: [] }] });
+    await up(without, { engine: 'file', ...withEngine });
+    engine.commands.splice(0);
+    // What is left may fail: a route to an interface that went with the pod.
+    engine.exitCodeOf = () => 1;
+    expect(await undoFaults('a', undefined, withEngine)).toEqual([{ id: 'pod-address-not-planned', where: 'c1/worker1', gone }]);
+    expect(engine.commands.filter((command) => command.startsWith('pod.'))).toEqual([]);
+    expect(kept().faults).toEqual([]);
+  });
+
+  it('say what this machine lacks for them', async () => {
+    const lack = { id: 'iptables-legacy', title: 'legacy tables', ok: false, detail: 'not installed', remedy: '', required: false, neededBy: '' };
+    engine.capabilities = () => Promise.resolve([lack]);
+    const lacks = (await listFaults('a', withEngine)).filter((fault) => fault.lacks !== '');
+    expect(lacks.map((fault) => [fault.id, fault.lacks])).toEqual([['iptables-backends-mixed', 'needs legacy tables: not installed']]);
+    engine.capabilities = () => Promise.resolve([{ ...lack, id: 'fault-tools' }]);
+    expect((await listFaults(undefined, withEngine)).every((fault) => fault.lacks !== '')).toBe(true);
   });
 
   it('stay with a lab that is changed in place, and go with one that is built anew', async () => {

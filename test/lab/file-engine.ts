@@ -1,25 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Engine, EngineHandle, EngineSession, NamespaceSnapshot, UpContext } from '../../engines/port.ts';
+import { emptyNamespace } from '../../engines/empty-namespace.ts';
+import type { Capability, Engine, EngineHandle, EngineSession, UpContext } from '../../engines/port.ts';
 import type { LabPlan } from '../../topology/plan.ts';
+import { fakeSession } from '../fake-session.ts';
 
 /** Called at every point at which a run can fail or be killed; what it throws, the engine throws. */
 export type OnStep = (step: string) => void | Promise<void>;
-
-function emptyNamespace(netns: string): NamespaceSnapshot {
-  return {
-    netns,
-    links: [],
-    addresses: [],
-    routes: [],
-    neighbours: [],
-    fdb: [],
-    sysctls: {},
-    rules: { iptables: '', ip6tables: '', nft: '' },
-    counters: {},
-    listening: [],
-  };
-}
 
 /**
  * An engine whose kernel is a folder: each running lab is a file in it. It shows the transitions of a lab's life, across processes, and nothing of
@@ -91,6 +78,9 @@ export class FileEngine implements Engine {
     return handle;
   }
 
+  /** What it refuses before a change. */
+  mayChange: NonNullable<Engine['mayChange']> = () => Promise.resolve();
+
   async change(handle: EngineHandle, _from: LabPlan, to: LabPlan, context: UpContext): Promise<void> {
     this.calls.push('change');
     await this.#step('change', context);
@@ -112,33 +102,43 @@ export class FileEngine implements Engine {
   sessions = 0;
   /** Commands that sessions ran: `netns: argv`. */
   readonly commands: string[] = [];
+  /** Programs of its nodes that put things right. */
+  agents: EngineSession['agents'];
   /** Exit code of a command. */
   exitCodeOf: (command: string) => number = () => 0;
 
   open(): Promise<EngineSession> {
     this.sessions += 1;
-    return Promise.resolve({
-      sight: { icmp: true, df: true, kernel: true, clock: true, destination: true },
-      checkAttachments: () => Promise.resolve(0),
-      probe: () => Promise.reject(new Error('a file has no network')),
-      snapshot: (namespaces) => Promise.resolve({ takenAt: '', namespaces: Object.fromEntries(namespaces.map((netns) => [netns, emptyNamespace(netns)])) }),
-      run: (netns, argv) => {
-        const command = `${netns}: ${argv.join(' ')}`;
-        this.commands.push(command);
-        return Promise.resolve({ exitCode: this.exitCodeOf(command), stdout: '', stderr: 'no' });
-      },
-      close: () => {
-        this.sessions -= 1;
-        return Promise.resolve();
-      },
-    });
+    return Promise.resolve(
+      fakeSession({
+        ...(this.agents === undefined ? {} : { agents: this.agents }),
+        checkAttachments: () => Promise.resolve(0),
+        probe: () => Promise.reject(new Error('a file has no network')),
+        snapshot: (namespaces) => Promise.resolve({ takenAt: '', namespaces: Object.fromEntries(namespaces.map((netns) => [netns, emptyNamespace(netns)])) }),
+        run: (netns, argv) => {
+          const command = `${netns}: ${argv.join(' ')}`;
+          this.commands.push(command);
+          return Promise.resolve({ exitCode: this.exitCodeOf(command), stdout: '', stderr: 'no' });
+        },
+        close: () => {
+          this.sessions -= 1;
+          return Promise.resolve();
+        },
+      }),
+    );
   }
 
-  enter(handle: EngineHandle, netns: string, argv: readonly string[]): Promise<readonly string[]> {
-    return Promise.resolve(['enter', String(handle['id']), netns, ...argv]);
+  enter(
+    handle: EngineHandle,
+    netns: string,
+    argv: readonly string[],
+    _id?: string,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<readonly string[]> {
+    return Promise.resolve(['enter', String(handle['id']), netns, ...Object.entries(environment).map(([name, value]) => `${name}=${value}`), ...argv]);
   }
 
-  capabilities(): Promise<readonly never[]> {
+  capabilities(): Promise<readonly Capability[]> {
     return Promise.resolve([]);
   }
 

@@ -37,28 +37,58 @@ function gist(plan: LabPlan): unknown {
 }
 
 /** What planning says of a lab, and is meant to. */
-const FINDINGS: Readonly<Record<string, readonly string[]>> = { 'cluster-dns': ['CLUSTER_IP_UPPER_BAND'], 'policy-deny-all': ['POLICY_IGNORED'] };
+const FINDINGS: Readonly<Record<string, readonly string[]>> = {
+  'cluster-dns': ['CLUSTER_IP_UPPER_BAND'],
+  'policy-db': ['POLICY_DNS_BLOCKED'],
+  'policy-deny-all': ['POLICY_IGNORED'],
+  'service-ipvs': ['IPVS_DEPRECATED'],
+};
 
 describe('the labs that ship', () => {
   it('are these', () => {
     expect(names).toEqual([
+      'bridge-by-hand',
       'bridge-gateway',
       'bridge-routes',
       'calico-bgp',
       'calico-cross-subnet',
+      'calico-ipip',
       'calico-reflector',
+      'cloned-nodes',
       'cluster-dns',
+      'cni-by-hand',
+      'cni-mynet',
+      'cni-script',
+      'dns-broken',
       'dns-policy',
+      'docker-bridge',
+      'docker-modes',
+      'flannel-docker',
       'flannel-host-gw',
+      'flannel-udp',
       'flannel-vxlan',
       'ingress-hosts',
+      'journey',
+      'kubeadm-cluster',
+      'linux-router',
+      'mesh-redirect',
+      'names',
+      'pause-pod',
       'policy-db',
       'policy-deny-all',
       'proxy-modes',
+      'router',
       'service-clusterip',
+      'service-ipvs',
+      'service-kinds',
+      'service-loadbalancer',
       'service-nodeport',
       'service-userspace',
+      'single-node-bridge',
+      'switch',
       'three-requirements',
+      'veth-pair',
+      'vxlan-multicast',
       'weave-mesh',
     ]);
   });

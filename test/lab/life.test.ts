@@ -12,6 +12,7 @@ import { enterArgv, resolveTarget } from '../../lab/exec.ts';
 import { lockLab } from '../../lab/lock.ts';
 import { listLabs, readLab } from '../../lab/read.ts';
 import { up, type UpOptions, type UpResult } from '../../lab/up.ts';
+import type { Diagnostic } from '../../topology/diagnostic.ts';
 import { EngineError } from '../../topology/errors.ts';
 import type { LabSpec } from '../../topology/spec.ts';
 import { FileEngine } from './file-engine.ts';
@@ -52,6 +53,20 @@ describe('up', () => {
     expect(locks()).toEqual([]);
   });
 
+  it('says before anything is made that the lesson of the lab is for other engines', async () => {
+    const lesson = { title: 'T', topic: 'set-up', level: 'first', order: 1, goal: 'g' } as const;
+    const told: (readonly [code: string, message: string, hint: string, made: number])[] = [];
+    const onFindings = async (findings: readonly Diagnostic[]): Promise<void> => {
+      told.push(...findings.map(({ code, message, hint }) => [code, message, hint, engine.running().length] as const));
+      return Promise.resolve();
+    };
+    const { findings } = await bringUp({ ...lab(), lesson: { ...lesson, engines: ['vm', 'kind'] } }, { onFindings });
+    expect(told).toEqual([['LESSON_ENGINE', expect.stringContaining('is for engine vm or kind: on engine file'), expect.stringContaining('--engine vm '), 0]]);
+    expect(findings.map(({ code }) => code)).toEqual(['LESSON_ENGINE']);
+    expect((await bringUp({ ...lab(), lesson: { ...lesson, engines: ['file'] } })).findings).toEqual([]);
+    expect((await bringUp({ ...lab(), lesson })).findings.map(({ path }) => path)).toEqual([['lesson']]);
+  });
+
   it('is idempotent', async () => {
     const first = await bringUp(lab());
     const again = await bringUp(lab());
@@ -81,6 +96,14 @@ describe('up', () => {
       code: 'REPLACE_NEEDED',
       message: expect.stringMatching(/cluster c1: podCIDRs.*10\.244\.0\.0\/16.*→.*10\.20\.0\.0\/16/),
     });
+    expect(await readLab('a', withEngine)).toEqual({ ...state, status: 'up' });
+    expect(engine.calls).toEqual(['create']);
+  });
+
+  it('leaves a lab as it is whose engine refuses the change before it begins', async () => {
+    const { state } = await bringUp(lab(2));
+    engine.mayChange = () => Promise.reject(new EngineError({ code: 'IMAGE_MISSING', message: 'no such image', hint: '' }));
+    await expect(bringUp(lab(3))).rejects.toMatchObject({ message: 'no such image' });
     expect(await readLab('a', withEngine)).toEqual({ ...state, status: 'up' });
     expect(engine.calls).toEqual(['create']);
   });
@@ -312,6 +335,9 @@ describe('a target', () => {
     for (const name of [node.name, node.id]) expect(resolveTarget(state, name)).toEqual({ id: node.id, netns: node.netns });
     expect(resolveTarget(state, 'fabric').netns).toBe('fabric');
     expect(await enterArgv('a', node.name, ['ip', 'route'], withEngine)).toEqual(['enter', expect.any(String), node.netns, 'ip', 'route']);
+    const inPod = await enterArgv('a', pod.id, ['env'], withEngine);
+    expect(inPod.slice(0, 4)).toEqual(['enter', expect.any(String), pod.netns, 'KUBERNETES_SERVICE_HOST=10.96.0.1']);
+    expect(inPod.at(-1)).toBe('env');
   });
 
   it('that is unknown or ambiguous lists what there is', async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PodObject } from '../../engines/kubernetes/api-objects.ts';
 import type { Beyond } from '../../engines/kubernetes/collect.ts';
+import { expectedJobs } from '../../engines/kubernetes/expected-jobs.ts';
 import { kubectlFor } from '../../engines/kubernetes/kubectl.ts';
 import { observedPlan } from '../../engines/kubernetes/observed-plan.ts';
 import { targetLines } from '../../engines/kubernetes/targets.ts';
@@ -104,28 +105,7 @@ async function settle(suites: readonly Suite[], ranges: readonly string[] = []):
     signal: new AbortController().signal,
     mayEnter: () => Promise.resolve(void allowed++),
     observe: (jobs): LabPlan => {
-      observed = observedPlan({
-        lab: 'settled',
-        cluster: 'lab',
-        facts,
-        plan,
-        nodes: NODES,
-        collected: {
-          namespace: 'verify',
-          evidence: { views: [], probes: [], replies: [], done: [], problems: [] },
-          pods: jobs.map((job) => ({
-            ...job,
-            ips: job.ips.filter((ip) => !ip.includes(':')),
-            hostname: job.name,
-            role: 'r1',
-            labels: { 'cnilab.dev/requirement': 'r1' },
-          })),
-          targets: [],
-          conntrack: [],
-          notRun: [],
-          cleanup: Promise.resolve(),
-        },
-      });
+      observed = observedPlan({ lab: 'settled', cluster: 'lab', facts, plan, nodes: NODES, collected: expectedJobs('verify', jobs, ['ipv4']) });
       return observed;
     },
   });

@@ -35,6 +35,7 @@ describe('renderPlan', () => {
         ],
       }),
     ],
+    ['networks', lab({ networks: [{ name: 'storage', cidr: '10.60.0.0/16' }], workloads: [{ name: 'web', perNode: 1, networks: ['storage'] }] })],
     ['hosts-only', { name: 'lan', hosts: [{ name: 'a' }, { name: 'b' }] } satisfies LabSpec],
   ])('%s', async (name, spec) => {
     await expect(renderPlan(planLab(spec), plainStyle)).toMatchFileSnapshot(`golden/plan-${name}.txt`);
@@ -55,6 +56,32 @@ describe('renderPlan', () => {
     const text = renderPlan(planLab(lab({ workloads: [{ name: 'web', perNode: 30 }] })), plainStyle);
     expect(text.match(/^ {2}c1\/default\/web/gm)).toHaveLength(PODS_LISTED);
     expect(text).toContain('… and 20 more pods (--json lists all)');
+  });
+
+  it('says what the machine must have, where there is something to say', () => {
+    expect(renderPlan(planLab(lab()), plainStyle, ['VXLAN', 'iptables rules']).split('\n')[2]).toBe('needs of the machine: VXLAN, iptables rules');
+    expect(renderPlan(planLab(lab()), plainStyle, [])).not.toContain('needs');
+  });
+
+  it('lists policies: what they isolate, and which pods they select', () => {
+    const policy = (name: string, spec: object) => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name }, spec });
+    const objects = [
+      policy('all', { policyTypes: ['Ingress', 'Egress'] }),
+      policy('in', { podSelector: { matchLabels: { app: 'web' } } }),
+      policy('nobody', { podSelector: { matchLabels: { app: 'wbe' } }, policyTypes: ['Egress'] }),
+    ];
+    const text = renderPlan(planLab(lab({ cni: { type: 'calico' }, workers: 6, objects })), plainStyle);
+    expect(text.slice(text.indexOf('policies\n'))).toBe(
+      [
+        'policies',
+        '  policy             isolates        selected pods',
+        '  c1/default/all     ingress egress  web-control-plane1, web-worker1, web-worker2, web-worker3, web-worker4 and 2 more',
+        '  c1/default/in      ingress         web-control-plane1, web-worker1, web-worker2, web-worker3, web-worker4 and 2 more',
+        '  c1/default/nobody  egress          none',
+        '',
+      ].join('\n'),
+    );
+    expect(renderPlan(planLab(lab()), plainStyle)).not.toContain('policies');
   });
 
   it('takes control characters out of descriptions', () => {
@@ -128,12 +155,14 @@ describe('running labs', () => {
         directory: '/state/run-1',
         plan,
         faults: [{ id: 'stale-fdb', where: 'c1/worker1' }],
+        standing: { title: 'By hand', steps: { done: 1, total: 4 }, exercise: { name: 'cut', hints: { given: 1, total: 2 } } },
       },
       plainStyle,
       now,
     );
     expect(text).toMatch(/^three\n {2}status {5}up\n/);
     expect(text).toContain('faults     stale-fdb at c1/worker1');
+    expect(text).toContain('lesson     By hand; 1 of 4 steps done; exercise cut under way, 1 of 2 hints given');
     expect(text).toContain('(60 min ago)');
     expect(text.endsWith(renderPlan(plan, plainStyle))).toBe(true);
   });

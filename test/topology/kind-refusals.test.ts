@@ -92,6 +92,7 @@ describe('what kind refuses', () => {
       lab({ cni: { type: 'raw', conflist: { cniVersion: '1.0.0', name: 'own', plugins: [{ type: 'ptp' }] } } }),
       ['KIND_CNI_UNSUPPORTED clusters.0.cni'],
     ],
+    ['flannel for Docker', lab({ cni: { type: 'flannel', docker: true } }), ['KIND_CNI_UNSUPPORTED clusters.0.cni.docker']],
     [
       'a proxy of long ago',
       lab({ kubernetesVersion: '1.25', nodeImage: 'kindest/node:v1.25.16', kubeProxy: { mode: 'userspace' } }),

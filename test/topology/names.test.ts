@@ -110,6 +110,7 @@ describe('names that are derived', () => {
   it('finds the word that was meant', () => {
     expect(nearest('podCidr', ['podCIDR', 'nodes'])).toBe('podCIDR');
     expect(nearest('vlan', ['vxlan', 'host-gw'])).toBe('vxlan');
+    expect(nearest('tpc', ['udp', 'tcp'])).toBe('tcp');
     expect(nearest('cilium', ['bridge', 'flannel'])).toBeNull();
     expect(nearest('x', [])).toBeNull();
   });

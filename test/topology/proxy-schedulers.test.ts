@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { hsiphash, maglevTable } from '../../topology/services/proxy/maglev.ts';
 import { choiceSequence, type Flow, type RealServer } from '../../topology/services/proxy/schedulers.ts';
 import type { IpvsScheduler } from '../../topology/spec.ts';
 
@@ -63,13 +64,17 @@ describe.each<[IpvsScheduler, string, RealServer[], string]>([
     // 2/1 against 2/3, 3/3, 4/3, 5/3; then a tie: the first.
     'BBBBA',
   ],
+  // Two each, then nobody has less than half of its weight.
+  ['lblc', 'a Service keeps its endpoint until that is overloaded and another idle', weights(1, 1, 1), 'AABBCCCCC'],
+  ['lblc', 'an overload is more connections than the weight', weights(2, 2), 'AAABBBBBB'],
+  ['lblcr', 'those that it had share the rest', weights(1, 1, 1), 'AABBCCCBAC'],
 ])('%s: %s', (scheduler, _title, servers, expected) => {
   it('chooses in that order', () => {
     expect(sequence(scheduler, servers, expected.length)).toBe(expected);
   });
 });
 
-describe.each<IpvsScheduler>(['rr', 'wrr', 'lc', 'wlc', 'dh', 'sh', 'sed', 'nq'])('%s', (scheduler) => {
+describe.each<IpvsScheduler>(['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'dh', 'sh', 'sed', 'nq', 'mh'])('%s', (scheduler) => {
   const server = fc.record({ weight: fc.integer({ min: 0, max: 5 }), active: fc.integer({ min: 0, max: 9 }), inactive: fc.integer({ min: 0, max: 600 }) });
   it('never chooses a server of weight 0, and one of those that are there', () => {
     fc.assert(
@@ -125,6 +130,35 @@ describe('hashes', () => {
     expect(choiceSequence('sh', weights(1, 1, 1), [flow('0.0.0.1'), flow('0.0.0.2')])).toEqual([1, 0]);
     // Folded: ::1:0:0:3 is 1 ^ 3 = 2.
     expect(choiceSequence('sh', weights(1, 1, 1), [flow('::2'), flow('::1:0:3')])).toEqual([0, 0]);
+  });
+  it('hsiphash of four bytes: the vector of lib/test_siphash.c of the kernel', () => {
+    expect(hsiphash(0x03020100n, [0x0706050403020100n, 0x0f0e0d0c0b0a0908n])).toBe(0x88d38328);
+  });
+  const maglev = (...each: readonly [address: string, weight: number][]): readonly number[] =>
+    maglevTable(each.map(([address, weight]) => ({ address, weight, port: 80 })));
+  it('mh: a full table, shared by weight', () => {
+    const table = maglev(['10.244.1.2', 3], ['10.244.2.2', 1], ['10.244.3.2', 0]);
+    const share = (server: number): number => table.filter((index) => index === server).length;
+    expect([table.length, share(0), share(1), share(2)]).toEqual([4093, 3070, 1023, 0]);
+    expect(maglev(['10.244.1.2', 0])).toEqual([]);
+  });
+  it('mh: when a server goes, its places are shared, and few others change hands', () => {
+    const before = maglev(['10.244.1.2', 1], ['10.244.2.2', 1], ['10.244.3.2', 1], ['10.244.4.2', 1]);
+    const after = maglev(['10.244.1.2', 1], ['10.244.2.2', 1], ['10.244.3.2', 1]);
+    const moved = before.filter((server, place) => server !== 3 && server !== after[place]).length;
+    // dh and sh would move about two thirds of them.
+    expect(moved / before.length).toBeLessThan(0.25);
+  });
+  it('mh: a client always meets the same server, whatever it dials; clients spread', () => {
+    const once = choiceSequence('mh', weights(1, 1, 1), flows(100));
+    expect(
+      choiceSequence(
+        'mh',
+        weights(1, 1, 1),
+        flows(100).map(({ source }) => flow(source, '10.96.7.7')),
+      ),
+    ).toEqual(once);
+    expect(new Set(once).size).toBe(3);
   });
   it('sh: as many buckets as the weight says', () => {
     const chosen = choiceSequence(

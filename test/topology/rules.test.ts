@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { Diagnostic } from '../../topology/diagnostic.ts';
+import type { ContainerSpec } from '../../topology/docker/docker-spec.ts';
 import { formatPath } from '../../topology/format-diagnostic.ts';
+import type { CheckSpec, ExerciseSpec, LessonSpec } from '../../topology/lesson/lesson.ts';
 import { rules, type RuleName } from '../../topology/rules/index.ts';
 import { parseLabSpec } from '../../topology/schema.ts';
-import type { BridgeCniSpec, ClusterSpec, CniSpec, KubernetesObject, LabSpec, NodeSpec, RawCniSpec } from '../../topology/spec.ts';
+import type { BridgeCniSpec, ClusterSpec, CniSpec, KubernetesObject, LabSpec, NodeSpec, RawCniSpec, WorkloadSpec } from '../../topology/spec.ts';
+import { dockerLab } from './docker-fixture.ts';
 
 const flannel: CniSpec = { type: 'flannel' };
 const cluster = (rest: Partial<ClusterSpec> = {}): ClusterSpec => ({ name: 'c1', cni: flannel, ...rest });
 const lab = (rest: Partial<ClusterSpec> = {}, others: Partial<LabSpec> = {}): LabSpec => ({ name: 'demo', clusters: [cluster(rest)], ...others });
 const hosts = (...list: NonNullable<LabSpec['hosts']>): LabSpec => ({ name: 'demo', underlay: { cidr: '192.168.1.0/24' }, hosts: list });
+const publishing = (name: string, hostPort: number): ContainerSpec => ({ name, ports: [{ hostPort, containerPort: 8080 }] });
 const two = [
   { name: 'a', cidr: '10.0.1.0/24' },
   { name: 'b', cidr: '10.0.2.0/24' },
@@ -43,6 +47,8 @@ const endpoints = (service: string, ip: string): KubernetesObject => ({
   metadata: { name: service },
   subsets: [{ addresses: [{ ip }], ports: [{ port: 5432 }] }],
 });
+type Records = NonNullable<NonNullable<LabSpec['hosts']>[number]['zones']>[number]['records'];
+const zoned = (...records: Records): LabSpec => hosts({ name: 'h', zones: [{ name: 'mycompany.com', records }] });
 const web: readonly KubernetesObject[] = [
   object('Pod', 'web', { containers: [] }),
   svc('web', { selector: { app: 'web' }, ports: [{ port: 80, name: 'http', targetPort: 8080 }] }),
@@ -57,6 +63,16 @@ const route = (path: object = {}, rule: object = {}): unknown => ({
 });
 const dualPods = ['10.244.0.0/16', 'fd00:10:244::/56'];
 
+const STORAGE = { name: 'storage', cidr: '10.60.0.0/16' } as const;
+/** A cluster with a second network, and a workload that asks for some. */
+const networked = (networks: ClusterSpec['networks'], asked: readonly string[] = ['storage'], more: Partial<WorkloadSpec> = {}): LabSpec =>
+  lab({ networks: networks ?? [], workloads: [{ name: 'web', perNode: 1, networks: asked, ...more }] });
+const annotated = (asked: string, more: object = {}): LabSpec =>
+  lab({
+    networks: [STORAGE],
+    objects: [{ ...object('Pod', 'db', { containers: [], ...more }), metadata: { name: 'db', annotations: { 'k8s.v1.cni.cncf.io/networks': asked } } }],
+  });
+
 const dualServices = { podCIDR: dualPods, serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'] } as const satisfies Partial<ClusterSpec>;
 const dualOutside = (loadBalancerIP: string): LabSpec =>
   lab(
@@ -68,6 +84,23 @@ const dualOutside = (loadBalancerIP: string): LabSpec =>
   );
 /** A Service without a selector and a slice of it. */
 const sliced = (more: object): LabSpec => services(svc('web', { ports: [{ port: 80 }] }), { ...slice('web', ['172.30.0.51']), ...more });
+
+const check = { type: 'reach', id: 'ping', says: 'pc1 reaches pc2', from: 'pc1', to: 'pc2', protocol: 'icmp', expect: 'answered' } as const satisfies CheckSpec;
+const lessonOf = (rest: Partial<LessonSpec>): LabSpec => ({
+  ...hosts({ name: 'pc1' }, { name: 'pc2' }),
+  lesson: { title: 'A switch', topic: 'hosts', level: 'first', order: 1, goal: 'Two hosts.', ...rest },
+});
+const exerciseOf = (rest: Partial<ExerciseSpec> = {}): ExerciseSpec => ({
+  name: 'cut',
+  title: 'A cut',
+  symptom: 'No answer.',
+  see: { on: 'pc1', run: 'ping -c 1 pc2' },
+  break: [{ on: 'pc2', run: 'ip link set eth0 down' }],
+  hints: ['Look at the link.'],
+  solution: [{ on: 'pc2', run: 'ip link set eth0 up' }],
+  why: 'The link was down.',
+  ...rest,
+});
 
 /** What is wrong, what must be told of it (code, place, words, next step), and the nearest lab that is right. */
 type Row = readonly [title: string, bad: LabSpec, code: string, place: string, message: string, hint: string, good: LabSpec];
@@ -210,6 +243,15 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
   ],
   'names-unique': [
     [
+      'second networks',
+      networked([STORAGE, { name: 'storage', cidr: '10.61.0.0/16' }]),
+      'NAME_DUPLICATE',
+      'clusters.c1.networks.storage.name',
+      'two networks of cluster c1 are named storage',
+      'rename this network',
+      networked([STORAGE, { name: 'backup', cidr: '10.61.0.0/16' }]),
+    ],
+    [
       'clusters',
       { name: 'demo', clusters: [cluster(), cluster()] },
       'NAME_DUPLICATE',
@@ -226,6 +268,25 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       'two nodes of cluster c1',
       'rename this node',
       lab({ nodes: [{ name: 'n' }, { name: 'm' }] }),
+    ],
+    [
+      'machine-ids',
+      lab({
+        nodes: [
+          { name: 'n', machineId: '1'.repeat(32) },
+          { name: 'm', machineId: '1'.repeat(32) },
+        ],
+      }),
+      'MACHINE_ID_DUPLICATE',
+      'clusters.c1.nodes.m.machineId',
+      'nodes c1/n and c1/m have one machine-id',
+      '32 other hex digits',
+      lab({
+        nodes: [
+          { name: 'n', machineId: '1'.repeat(32) },
+          { name: 'm', machineId: '2'.repeat(32) },
+        ],
+      }),
     ],
     [
       'segments',
@@ -475,6 +536,15 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
   ],
   'cidr-overlap': [
     [
+      'a second network and pods',
+      networked([{ ...STORAGE, cidr: '10.244.7.0/24' }]),
+      'CIDR_OVERLAP',
+      'clusters.c1.networks.storage.cidr',
+      '10.244.7.0/24 (network storage of cluster c1) overlaps 10.244.0.0/16 (pods of cluster c1, by default)',
+      'for the network storage of cluster c1: it is free',
+      networked([STORAGE]),
+    ],
+    [
       'pods and services',
       lab({ podCIDR: '10.100.0.0/16', serviceCIDR: '10.96.0.0/12' }),
       'CIDR_OVERLAP',
@@ -667,6 +737,30 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
     ],
   ],
   'pod-cidr-capacity': [
+    [
+      'a second network for fewer nodes',
+      networked([{ ...STORAGE, cidr: '10.60.0.0/23' }]),
+      'POD_CIDR_TOO_SMALL',
+      'clusters.c1.networks.storage.cidr',
+      '10.60.0.0/23 holds 2 nodes of /24; cluster c1 has 3 nodes with up to 1 pod each',
+      'use a network of /22 or larger',
+      networked([{ ...STORAGE, cidr: '10.60.0.0/23', nodeMask: { ipv4: 25 } }]),
+    ],
+    [
+      'a share for fewer pods, of those that ask',
+      networked([{ ...STORAGE, nodeMask: { ipv4: 29 } }], ['storage'], { perNode: 6 }),
+      'NODE_RANGE_FULL',
+      'clusters.c1.networks.storage.nodeMask.ipv4',
+      'gets 6 pods, but a /29 has room for 5',
+      'set nodeMask: { ipv4: 28 }',
+      lab({
+        networks: [{ ...STORAGE, nodeMask: { ipv4: 29 } }],
+        workloads: [
+          { name: 'web', perNode: 5, networks: ['storage'] },
+          { name: 'none', perNode: 5 },
+        ],
+      }),
+    ],
     [
       'a /30 for 50 pods',
       lab({ podCIDR: '10.244.0.0/30', workloads: [{ name: 'w', perNode: 50 }] }),
@@ -952,6 +1046,134 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       { ...hosts({ name: 'h', gateway: '10.0.0.0' }), underlay: { cidr: '10.0.0.0/31' } },
     ],
   ],
+  docker: [
+    [
+      'a network that the host does not have',
+      dockerLab({ networks: [{ name: 'shop' }], containers: [{ name: 'web', network: 'shopp' }] }),
+      'DOCKER_NETWORK_UNKNOWN',
+      'hosts.box.docker.containers.web.network',
+      'known: bridge, shop, none, host',
+      'did you mean shop?',
+      dockerLab({ networks: [{ name: 'shop' }], containers: [{ name: 'web', network: 'shop' }] }),
+    ],
+    [
+      'the network of nobody',
+      dockerLab({ containers: [{ name: 'side', network: 'container:web' }] }),
+      'DOCKER_NETWORK_UNKNOWN',
+      'hosts.box.docker.containers.side.network',
+      'joins container web, which the host does not have',
+      'another container',
+      dockerLab({ containers: [{ name: 'web' }, { name: 'side', network: 'container:web' }] }),
+    ],
+    [
+      'its own network',
+      dockerLab({ containers: [{ name: 'web', network: 'container:web' }] }),
+      'DOCKER_NETWORK_UNKNOWN',
+      'hosts.box.docker.containers.web.network',
+      'cannot join its own network',
+      'another container',
+      dockerLab({ containers: [{ name: 'web', network: 'host' }] }),
+    ],
+    [
+      'a pool on the segment',
+      dockerLab({ defaultPool: '192.168.0.0/16', containers: [] }),
+      'DOCKER_SUBNET',
+      'hosts.box.docker.defaultPool',
+      '192.168.0.0/16 (docker0) overlaps 192.168.50.0/24 (segment lan)',
+      'choose another defaultPool',
+      dockerLab({ defaultPool: '192.168.64.0/20', containers: [] }),
+    ],
+    [
+      'a subnet on docker0',
+      dockerLab({ networks: [{ name: 'shop', subnet: '172.17.128.0/20' }], containers: [] }),
+      'DOCKER_SUBNET',
+      'hosts.box.docker.networks.shop.subnet',
+      'overlaps 172.17.0.0/16 (docker0)',
+      'leave it out',
+      dockerLab({ networks: [{ name: 'shop', subnet: '172.18.128.0/20' }], containers: [] }),
+    ],
+    [
+      'an address from elsewhere',
+      dockerLab({ containers: [{ name: 'web', address: '172.18.0.5' }] }),
+      'DOCKER_ADDRESS',
+      'hosts.box.docker.containers.web.address',
+      '172.18.0.5 of container web is no address for a machine in 172.17.0.0/16',
+      'use an address of 172.17.0.0/16',
+      dockerLab({ containers: [{ name: 'web', address: '172.17.0.5' }] }),
+    ],
+    [
+      "the bridge's address",
+      dockerLab({ containers: [{ name: 'web', address: '172.17.0.1' }] }),
+      'DOCKER_ADDRESS',
+      'hosts.box.docker.containers.web.address',
+      'the address of the bridge',
+      'another address',
+      dockerLab({ containers: [{ name: 'web', address: '172.17.0.2' }] }),
+    ],
+    [
+      'an address where there is none to have',
+      dockerLab({ containers: [{ name: 'web', network: 'host', address: '172.17.0.5' }] }),
+      'DOCKER_ADDRESS',
+      'hosts.box.docker.containers.web.address',
+      'no address of its own with network host',
+      'remove the address',
+      dockerLab({ containers: [{ name: 'web', network: 'host' }] }),
+    ],
+    [
+      'an alias on the default network',
+      dockerLab({ containers: [{ name: 'web', aliases: ['www'] }] }),
+      'DOCKER_ALIAS',
+      'hosts.box.docker.containers.web.aliases',
+      'web is in bridge',
+      'one of networks',
+      dockerLab({ networks: [{ name: 'shop' }], containers: [{ name: 'web', network: 'shop', aliases: ['www'] }] }),
+    ],
+    [
+      'a port published twice',
+      dockerLab({ containers: [publishing('a', 80), publishing('b', 80)] }),
+      'DOCKER_PORT_TAKEN',
+      'hosts.box.docker.containers.b.ports[0]',
+      'port 80/tcp of host box is published for a and for b',
+      'another port or address',
+      dockerLab({ containers: [publishing('a', 80), publishing('b', 81)] }),
+    ],
+    [
+      'a port that is published, and wanted on the host',
+      dockerLab({ containers: [publishing('a', 8080), { ...publishing('b', 9090), network: 'host' }] }),
+      'DOCKER_PORT_TAKEN',
+      'hosts.box.docker.containers.b.ports[0]',
+      'the second program cannot listen on it',
+      'another port',
+      dockerLab({ containers: [publishing('a', 80)] }),
+    ],
+    [
+      'published ports with network host',
+      dockerLab({ containers: [{ ...publishing('web', 80), network: 'host' }] }),
+      'DOCKER_PORTS',
+      'hosts.box.docker.containers.web.ports',
+      'discarded with network host',
+      'listen on the host itself',
+      dockerLab({ containers: [{ name: 'web', network: 'host' }] }),
+    ],
+    [
+      'published ports of who shares a network',
+      dockerLab({ containers: [{ name: 'web' }, { ...publishing('side', 80), network: 'container:web' }] }),
+      'DOCKER_PORTS',
+      'hosts.box.docker.containers.side.ports',
+      'publishes no ports of its own',
+      'publish them at web',
+      dockerLab({ containers: [publishing('web', 80), { name: 'side', network: 'container:web' }] }),
+    ],
+    [
+      'two containers of one name',
+      dockerLab({ containers: [{ name: 'web' }, { name: 'web' }] }),
+      'NAME_DUPLICATE',
+      'hosts.box.docker.containers.web.name',
+      'two containers of the host are named web',
+      'rename this container',
+      dockerLab({ containers: [{ name: 'web' }] }),
+    ],
+  ],
   'host-addresses': [
     [
       'elsewhere',
@@ -1006,6 +1228,166 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       'has 1 free address for 2 machines',
       'larger range',
       { ...hosts({ name: 'a' }, { name: 'b', address: '192.168.1.1' }), underlay: { cidr: '192.168.1.0/30' } },
+    ],
+  ],
+  'bare-hosts': [
+    [
+      'address',
+      hosts({ name: 'h', segment: 'none', address: '192.168.1.10' }),
+      'BARE_HOST_WIRED',
+      'hosts.h.address',
+      'host h is on no segment, so that it has no interface that an address could belong to',
+      'remove address',
+      hosts({ name: 'h', segment: 'none', gateway: 'none' }),
+    ],
+    [
+      'route',
+      hosts({ name: 'h', segment: 'none', routes: [{ to: '10.0.0.0/8', via: '192.168.1.1' }] }),
+      'BARE_HOST_WIRED',
+      'hosts.h.routes',
+      'no interface that a route',
+      'remove routes',
+      hosts({ name: 'h', segment: 'none' }),
+    ],
+    [
+      'name of the switches',
+      hosts({ name: 'fabric', segment: 'none' }),
+      'NAME_RESERVED',
+      'hosts.fabric.name',
+      'is called fabric',
+      'otherwise',
+      hosts({ name: 'fabric' }),
+    ],
+    [
+      'segment called none',
+      lab({}, { underlay: { segments: [{ name: 'none', cidr: '10.0.1.0/24' }] } }),
+      'NAME_RESERVED',
+      'underlay.segments.none.name',
+      'no cable',
+      'otherwise',
+      lab({}, { underlay: { segments: [{ name: 'one', cidr: '10.0.1.0/24' }] } }),
+    ],
+  ],
+  'host-names': [
+    [
+      'name server',
+      hosts({ name: 'h', resolver: { nameservers: ['dns.example.com'] } }),
+      'RESOLVER_INVALID',
+      'hosts.h.resolver.nameservers[0]',
+      'dns.example.com',
+      'write an address',
+      hosts({ name: 'h', resolver: { nameservers: ['192.168.1.100', 'fd00::53'] } }),
+    ],
+    [
+      'four name servers',
+      hosts({ name: 'h', resolver: { nameservers: ['192.168.1.1', '192.168.1.2', '192.168.1.3', '192.168.1.4'] } }),
+      'NAMESERVERS_IGNORED',
+      'hosts.h.resolver.nameservers',
+      'host h has 4 name servers; the C library asks the first 3',
+      'keep 3',
+      hosts({ name: 'h', resolver: { nameservers: ['192.168.1.1', '192.168.1.2', '192.168.1.3'] } }),
+    ],
+    [
+      'search list',
+      hosts({ name: 'h', resolver: { search: ['my company'] } }),
+      'RESOLVER_INVALID',
+      'hosts.h.resolver.search[0]',
+      '"my company" is no domain name',
+      'mycompany.com',
+      hosts({ name: 'h', resolver: { search: ['mycompany.com', 'prod.mycompany.com.'] } }),
+    ],
+    [
+      'hosts file',
+      hosts({ name: 'h', resolver: { hosts: { db: '192.168.1.300' } } }),
+      'RESOLVER_INVALID',
+      'hosts.h.resolver.hosts.db[0]',
+      '192.168.1.300',
+      'write an address',
+      hosts({ name: 'h', resolver: { hosts: { db: ['192.168.1.11', 'fd00::11'] } } }),
+    ],
+    [
+      'order',
+      hosts({ name: 'h', resolver: { order: ['dns', 'dns'] } }),
+      'RESOLVER_INVALID',
+      'hosts.h.resolver.order',
+      'names a source twice',
+      'once each',
+      hosts({ name: 'h', resolver: { order: ['dns', 'files'] } }),
+    ],
+    [
+      'forwarder',
+      hosts({ name: 'h', forwarders: ['8.8.8'] }),
+      'RESOLVER_INVALID',
+      'hosts.h.forwarders[0]',
+      '8.8.8',
+      'write an address',
+      hosts({ name: 'h', forwarders: ['192.168.1.53'] }),
+    ],
+    [
+      'name of a zone',
+      hosts({ name: 'h', zones: [{ name: 'my_company', records: [] }] }),
+      'ZONE_INVALID',
+      'hosts.h.zones.my_company.name',
+      'is no name of a zone',
+      'mycompany.com',
+      hosts({ name: 'h', zones: [{ name: 'mycompany.com', records: [] }] }),
+    ],
+    [
+      'zone twice',
+      hosts({
+        name: 'h',
+        zones: [
+          { name: 'a.example', records: [] },
+          { name: 'A.example.', records: [] },
+        ],
+      }),
+      'ZONE_INVALID',
+      'hosts.h.zones.A.example..name',
+      'two zones a.example',
+      'into one',
+      hosts({
+        name: 'h',
+        zones: [
+          { name: 'a.example', records: [] },
+          { name: 'b.example', records: [] },
+        ],
+      }),
+    ],
+    [
+      'record of another zone',
+      zoned({ name: 'www.google.com.', type: 'A', data: '192.168.1.9' }),
+      'ZONE_INVALID',
+      'hosts.h.zones.mycompany.com.records.www.google.com..name',
+      'www.google.com is not below the zone mycompany.com',
+      'zone of its own',
+      zoned({ name: 'www.google.com', type: 'A', data: '192.168.1.9' }),
+    ],
+    [
+      'IPv6 in an A record',
+      zoned({ name: 'web', type: 'A', data: 'fd00::1' }),
+      'ZONE_INVALID',
+      'hosts.h.zones.mycompany.com.records.web.data',
+      'A of web.mycompany.com: fd00::1 is no IPv4 address',
+      'type of the record',
+      zoned({ name: 'web', type: 'AAAA', data: 'fd00::1' }),
+    ],
+    [
+      'target of an alias',
+      zoned({ name: 'eat', type: 'CNAME', data: 'fo od' }),
+      'ZONE_INVALID',
+      'hosts.h.zones.mycompany.com.records.eat.data',
+      '"fo od" is no name',
+      'type of the record',
+      zoned({ name: 'eat', type: 'CNAME', data: 'food' }),
+    ],
+    [
+      'alias of two',
+      zoned({ name: 'food', type: 'CNAME', data: 'eat' }, { name: 'food', type: 'CNAME', data: 'hungry' }),
+      'CNAME_NOT_ALONE',
+      'hosts.h.zones.mycompany.com.records.food',
+      'a name with a CNAME has nothing else, and one CNAME only',
+      'other names may all point to one',
+      zoned({ name: 'eat', type: 'CNAME', data: 'food' }, { name: 'hungry', type: 'CNAME', data: 'food' }),
     ],
   ],
   mtu: [
@@ -1158,6 +1540,33 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       'host-gw has no tunnel',
       'backend: vxlan',
       lab({ cni: { type: 'flannel', backend: 'host-gw', directRouting: false } }),
+    ],
+    [
+      'udp with a tunnel option',
+      lab({ cni: { type: 'flannel', backend: 'udp', vni: 7 } }),
+      'CNI_OPTION_UNUSED',
+      'clusters.c1.cni.vni',
+      'udp has a process',
+      'backend: vxlan',
+      lab({ cni: { type: 'flannel', backend: 'udp', port: 8286 } }),
+    ],
+    [
+      'Docker and routes of its own',
+      lab({ cni: { type: 'flannel', docker: true, directRouting: true } }),
+      'CNI_OPTION_UNUSED',
+      'clusters.c1.cni.directRouting',
+      'directRouting is younger',
+      'remove directRouting',
+      lab({ cni: { type: 'flannel', docker: true, vni: 7890 } }),
+    ],
+    [
+      'udp over IPv6',
+      lab({ cni: { type: 'flannel', backend: 'udp' }, podCIDR: 'fd00:10:244::/56', serviceCIDR: 'fd00:10:96::/112' }, { underlay: { cidr: 'fd00:30::/64' } }),
+      'CNI_FAMILY_UNSUPPORTED',
+      'clusters.c1.cni.backend',
+      'carries IPv4 alone',
+      'vxlan or host-gw',
+      lab({ cni: { type: 'flannel', backend: 'udp' } }),
     ],
     [
       'BGP across segments',
@@ -3023,6 +3432,24 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       lab({ objects: [object('Pod', 'p', { dnsConfig: { searches: Array.from({ length: 32 }, (_, i) => `d${i}.example`) } })] }),
     ],
     [
+      'a host alias without an address',
+      lab({ objects: [object('Pod', 'p', { hostAliases: [{ ip: 'db', hostnames: ['db'] }] })] }),
+      'HOST_ALIAS_INVALID',
+      'clusters.c1.objects.p.spec.hostAliases[0].ip',
+      'must be a valid IP address',
+      'names stand for',
+      lab({ objects: [object('Pod', 'p', { hostAliases: [{ ip: '192.0.2.7', hostnames: ['db'] }] })] }),
+    ],
+    [
+      'a host alias of two lines',
+      lab({ objects: [object('Pod', 'p', { hostAliases: [{ ip: '192.0.2.7', hostnames: ['db\n10.0.0.1 web'] }] })] }),
+      'HOST_ALIAS_INVALID',
+      'clusters.c1.objects.p.spec.hostAliases[0].hostnames[0]',
+      'is not an RFC 1123 subdomain',
+      'db.example.com',
+      lab({ objects: [object('Pod', 'p', { hostAliases: [{ ip: '192.0.2.7', hostnames: ['db', 'db.example.com'] }] })] }),
+    ],
+    [
       "its node's resolver",
       lab({ dns: true, objects: [object('Pod', 'p', { hostNetwork: true })] }),
       'DNS_POLICY_HOST_NETWORK',
@@ -3059,6 +3486,217 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       services(object('Pod', 'p', { hostname: 'one', subdomain: 'web' }), svc('web', { clusterIP: 'None' })),
     ],
   ],
+  networks: [
+    [
+      'the bridge of the CNI',
+      networked([{ ...STORAGE, bridge: 'cni0' }]),
+      'INTERFACE_NAME_INVALID',
+      'clusters.c1.networks.storage.bridge',
+      'an interface of a node is called so',
+      'write bridge: br-storage',
+      networked([STORAGE]),
+    ],
+    [
+      'a bridge of the author’s own list',
+      lab({ cni: { type: 'raw', conflist: list({ type: 'bridge', bridge: 'br-storage' }) }, networks: [STORAGE] }),
+      'INTERFACE_NAME_INVALID',
+      'clusters.c1.networks.storage.name',
+      'an interface of a node is called so',
+      'write bridge',
+      lab({ cni: { type: 'raw', conflist: list({ type: 'bridge', bridge: 'br0' }) }, networks: [STORAGE] }),
+    ],
+    [
+      'one bridge for two',
+      networked([STORAGE, { name: 'backup', cidr: '10.61.0.0/16', bridge: 'br-storage' }]),
+      'INTERFACE_NAME_INVALID',
+      'clusters.c1.networks.backup.bridge',
+      'it is the bridge of network storage',
+      'write bridge',
+      networked([STORAGE, { name: 'backup', cidr: '10.61.0.0/16' }]),
+    ],
+    [
+      'a long bridge',
+      networked([{ ...STORAGE, bridge: 'br-0123456789abc' }]),
+      'INTERFACE_NAME_INVALID',
+      'clusters.c1.networks.storage.bridge',
+      'it has 16 bytes',
+      'write bridge',
+      networked([{ ...STORAGE, bridge: 'br-0123456789ab' }]),
+    ],
+    [
+      'a family that the cluster lacks',
+      networked([{ ...STORAGE, cidr: ['10.60.0.0/16', 'fd00:60::/56'] }]),
+      'NETWORK_FAMILY',
+      'clusters.c1.networks.storage.cidr[1]',
+      'network storage has an IPv6 range (fd00:60::/56)',
+      'use an IPv4 range',
+      networked([STORAGE]),
+    ],
+    [
+      'a network that is not there',
+      networked([STORAGE], ['storge']),
+      'NETWORK_UNKNOWN',
+      'clusters.c1.workloads.web.networks[0]',
+      'asks for network default/storge; known in cluster c1: storage',
+      'did you mean storage',
+      networked([STORAGE]),
+    ],
+    [
+      'a network twice',
+      networked([STORAGE], ['storage', 'storage']),
+      'NETWORK_TWICE',
+      'clusters.c1.workloads.web.networks[1]',
+      'one interface in each',
+      'name it once',
+      networked([STORAGE]),
+    ],
+    [
+      'a pod in the network of its node',
+      networked([STORAGE], ['storage'], { hostNetwork: true }),
+      'NETWORK_HOST_NETWORK',
+      'clusters.c1.workloads.web.networks',
+      "lives in its node's network",
+      'take hostNetwork out',
+      networked([STORAGE], [], { hostNetwork: true }),
+    ],
+    [
+      'the same by annotation',
+      annotated('storage', { hostNetwork: true }),
+      'NETWORK_HOST_NETWORK',
+      'clusters.c1.objects.db.metadata.annotations.k8s.v1.cni.cncf.io/networks',
+      'Pod db lives in',
+      'take hostNetwork out',
+      annotated('', { hostNetwork: true }),
+    ],
+    [
+      'a network of another namespace',
+      annotated('shop/storage'),
+      'NETWORK_UNKNOWN',
+      'clusters.c1.objects.db.metadata.annotations.k8s.v1.cni.cncf.io/networks',
+      'network shop/storage',
+      'write default/storage',
+      annotated('default/storage'),
+    ],
+    [
+      'the JSON form',
+      annotated('[{"name": "storage"}]'),
+      'NETWORKS_FORM',
+      'clusters.c1.objects.db.metadata.annotations.k8s.v1.cni.cncf.io/networks',
+      'in the JSON form',
+      'names with commas between',
+      annotated('storage'),
+    ],
+    [
+      'a name for the interface',
+      annotated('storage@eth1'),
+      'NETWORKS_FORM',
+      'clusters.c1.objects.db.metadata.annotations.k8s.v1.cni.cncf.io/networks',
+      '"storage@eth1"',
+      'net1, net2',
+      annotated('storage'),
+    ],
+  ],
+  lesson: [
+    [
+      'a place that the lab does not have',
+      lessonOf({ checks: [{ ...check, to: 'pc3' }] }),
+      'LESSON_PLACE_UNKNOWN',
+      'lesson.checks[0].to',
+      'the lab has no "pc3"',
+      'did you mean pc',
+      lessonOf({ checks: [check] }),
+    ],
+    [
+      'a place of a command that breaks',
+      lessonOf({ checks: [check], exercises: [exerciseOf({ break: [{ on: 'printer', run: 'reboot' }] })] }),
+      'LESSON_PLACE_UNKNOWN',
+      'lesson.exercises.cut.break[0].on',
+      'the lab has no "printer"',
+      'cnilab exec',
+      lessonOf({ checks: [check], exercises: [exerciseOf()] }),
+    ],
+    [
+      'one id for two checks',
+      lessonOf({ checks: [check, { ...check, from: 'pc2', to: 'pc1' }] }),
+      'LESSON_NAME',
+      'lesson.checks[1].id',
+      'ping is the name of two',
+      'a name of its own',
+      lessonOf({ checks: [check, { ...check, id: 'ping-back', from: 'pc2', to: 'pc1' }], exercises: [exerciseOf({ checks: [check] })] }),
+    ],
+    [
+      'an id that is no label',
+      lessonOf({ checks: [{ ...check, id: 'Ping it' }] }),
+      'LESSON_NAME',
+      'lesson.checks[0].id',
+      'will not do as a name',
+      'small letters',
+      lessonOf({ checks: [check] }),
+    ],
+    [
+      'tcp without a port',
+      lessonOf({ checks: [{ ...check, protocol: 'tcp' }] }),
+      'LESSON_CHECK',
+      'lesson.checks[0]',
+      'tcp needs a port',
+      'port: 8080',
+      lessonOf({ checks: [{ ...check, protocol: 'tcp', port: 80 }] }),
+    ],
+    [
+      'a port of ICMP',
+      lessonOf({ checks: [{ ...check, port: 7 }] }),
+      'LESSON_CHECK',
+      'lesson.checks[0]',
+      'ICMP has no ports',
+      'remove port',
+      lessonOf({ checks: [check] }),
+    ],
+    [
+      'hops of TCP',
+      lessonOf({ checks: [{ ...check, protocol: 'tcp', port: 80, hops: 1 }] }),
+      'LESSON_CHECK',
+      'lesson.checks[0]',
+      'does not tell the TTL',
+      'use icmp or udp',
+      lessonOf({ checks: [{ ...check, hops: 1 }] }),
+    ],
+    [
+      'what nobody sees',
+      lessonOf({ checks: [{ ...check, protocol: 'tcp', port: 80, to: '192.168.1.9', seenAs: '192.168.1.2' }] }),
+      'LESSON_CHECK',
+      'lesson.checks[0]',
+      'what a responder of the lab sees',
+      'name the place',
+      lessonOf({ checks: [{ ...check, protocol: 'tcp', port: 80, to: '192.168.1.9', responder: { at: 'pc2' }, seenAs: '192.168.1.2' }] }),
+    ],
+    [
+      'a pattern that is none',
+      lessonOf({ checks: [{ type: 'output', id: 'routes', says: 'a route', on: 'pc1', run: 'ip route', matches: ['via ${pc2} (dev'] }] }),
+      'LESSON_CHECK',
+      'lesson.checks[0]',
+      'Invalid regular expression',
+      'escape',
+      lessonOf({ checks: [{ type: 'output', id: 'routes', says: 'a route', on: 'pc1', run: 'ip route', matches: [String.raw`via ${'${pc2}'} \(dev`] }] }),
+    ],
+    [
+      'an output expected twice',
+      lessonOf({ checks: [{ type: 'output', id: 'routes', says: 'a route', on: 'pc1', run: 'ip route', shows: ['default …'], matches: ['default'] }] }),
+      'LESSON_CHECK',
+      'lesson.checks[0]',
+      'say it twice',
+      'keep the one',
+      lessonOf({ checks: [{ type: 'output', id: 'routes', says: 'a route', on: 'pc1', run: 'ip route', shows: ['default …'] }] }),
+    ],
+    [
+      'an exercise that nothing judges',
+      lessonOf({ exercises: [exerciseOf()] }),
+      'LESSON_CHECK',
+      'lesson.exercises.cut',
+      'whether exercise cut is solved',
+      'give it checks',
+      lessonOf({ exercises: [exerciseOf({ checks: [check] })] }),
+    ],
+  ],
 };
 
 const shown = (findings: readonly Diagnostic[], spec: LabSpec): readonly string[] => findings.map((d) => `${d.code} ${formatPath(d.path, spec)}`);
@@ -3078,6 +3716,22 @@ describe.each(Object.entries(ROWS) as [RuleName, readonly Row[]][])('%s', (rule,
     const good = row[6];
     expect(parseLabSpec(good).ok).toBe(true);
     expect(rules[rule](good)).toEqual([]);
+  });
+});
+
+describe('networks of an author who brings Multus', () => {
+  const own: KubernetesObject = { apiVersion: 'k8s.cni.cncf.io/v1', kind: 'NetworkAttachmentDefinition', metadata: { name: 'vlan7', namespace: 'shop' } };
+  const asking = (asked: string, objects: readonly KubernetesObject[]): readonly string[] => {
+    const pod = {
+      ...object('Pod', 'db', { containers: [] }),
+      metadata: { name: 'db', namespace: 'shop', annotations: { 'k8s.v1.cni.cncf.io/networks': asked } },
+    };
+    return rules.networks(lab({ objects: [pod, ...objects] })).map((d) => d.code);
+  };
+  it('are asked for in every form', () => {
+    for (const form of ['vlan7', 'shop/vlan7@eth1', '[{"name": "vlan7"}]']) expect(asking(form, [own])).toEqual([]);
+    expect(asking('vlan7', [])).toEqual(['NETWORK_UNKNOWN']);
+    expect(asking('vlan8', [own])).toEqual(['NETWORK_UNKNOWN']);
   });
 });
 

@@ -91,8 +91,9 @@ const cniSpec = fc.oneof(
   fc.record(
     {
       type: fc.constant('flannel'),
-      backend: fc.constantFrom('vxlan', 'host-gw'),
+      backend: fc.constantFrom('vxlan', 'host-gw', 'udp'),
       directRouting: fc.boolean(),
+      docker: fc.boolean(),
       mtu: mtuBytes,
       vni: fc.integer({ min: 1, max: 9 }),
     },

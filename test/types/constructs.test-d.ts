@@ -51,7 +51,11 @@ new FlannelCni({ backend: 'host-gw', port: 8472 });
 // @ts-expect-error host-gw is direct already
 new FlannelCni({ backend: 'host-gw', directRouting: true });
 // @ts-expect-error no such backend
-new FlannelCni({ backend: 'udp' });
+new FlannelCni({ backend: 'gre' });
+// @ts-expect-error udp has no VNI
+new FlannelCni({ backend: 'udp', vni: 1 });
+// @ts-expect-error Docker was fed by vxlan
+new FlannelCni({ backend: 'host-gw', docker: true });
 
 // calico: what only BGP has.
 // @ts-expect-error VXLAN needs no reflectors

@@ -43,6 +43,14 @@ describe('diagnose', () => {
     ]);
   });
 
+  it('knows a proxy in the server by its calling with the address of the server, whoever the client is', () => {
+    const own = server.interface.addresses[0]?.address ?? '';
+    const failures = [client.id, worker1.id].map((id) => rewritten(plan, id, server.id, 'tcp', `${own}:51000`, '10.244.1.2:40000'));
+    const diagnoses = explain(healthy, failures);
+    expect(diagnoses.map(({ name, confidence }) => [name, confidence])).toEqual([['proxy-in-path', 'likely']]);
+    expect(diagnoses[0]?.evidence).toContain(`${own} is ${server.id} itself: a program in it took the connection and made another`);
+  });
+
   it('keeps a deviation that explains nothing as a warning after the rest', () => {
     const rules = `*nat\n:POSTROUTING ACCEPT [0:0]\n[3:180] -A POSTROUTING -s ${worker2.podCIDRs[0]} ! -d ${worker2.podCIDRs[0]} -j MASQUERADE\nCOMMIT\n`;
     const both = changed(lostRoute, worker2.netns, (one) => ({ rules: { ...one.rules, iptables: rules } }));

@@ -9,14 +9,12 @@ import { answerProblem, parseResolvConf, questionsOf, searchAnswer } from '../..
 import { decodeReply, encodeQuestion } from '../../verify/dns/message.ts';
 import type { CheckResult, Report } from '../../verify/report.ts';
 import { verifyLab } from '../../verify/run-verification.ts';
+import { serviceObject } from '../service-object.ts';
 import { modelSession } from './model-session.ts';
 
-const object = (name: string, spec: Readonly<Record<string, unknown>>): KubernetesObject => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name },
-  spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }], ...spec },
-});
+const HTTP = [{ name: 'http', port: 80, targetPort: 8080 }];
+const object = (name: string, spec: Readonly<Record<string, unknown>>): KubernetesObject =>
+  serviceObject(name, { selector: { app: 'web' }, ports: HTTP, ...spec });
 const plan = planLab({
   name: 'names',
   clusters: [
@@ -94,11 +92,7 @@ function session(world: World = {}): EngineSession {
       const pod = cluster?.pods.find((one) => one.netns === netns) ?? null;
       const conf = pod === null ? null : resolvConf(pod, cluster ?? expect.fail());
       if (argv[0] === 'cat') return done((world.resolvConf ?? ((text) => text))(conf === null ? '' : formatResolvConf(conf)));
-      const input = JSON.parse(options?.input ?? '{}') as { messages?: { data: string }[]; names?: { name: string; family: number }[] };
-      if (input.messages !== undefined)
-        return done(
-          JSON.stringify(input.messages.map(({ data }) => ({ data: serve(Buffer.from(data, 'base64'), world.answers ?? truth).toString('base64') }))),
-        );
+      const input = JSON.parse(options?.input ?? '{}') as { names?: { name: string; family: number }[] };
       const found = (input.names ?? []).map(({ name }) => {
         const right = conf === null ? [] : (searchAnswer(zone, conf, name, 'A') ?? []);
         const addresses = world.lookup?.(name, right) ?? right;
@@ -106,6 +100,8 @@ function session(world: World = {}): EngineSession {
       });
       return done(JSON.stringify(found));
     },
+    exchangeNames: (_netns, _server, messages) =>
+      Promise.resolve(messages.map(({ data }) => ({ data: serve(Buffer.from(data, 'base64'), world.answers ?? truth).toString('base64') }))),
   };
 }
 
@@ -169,8 +165,26 @@ describe('the suite dns', () => {
     expect((await verify()).notLookedAt.join()).not.toContain(note);
   });
 
+  it('asks a cluster that was found whatever plays its proxy, and says of no address that it has no DNS', async () => {
+    const found = (services: boolean): typeof plan => ({
+      ...plan,
+      clusters: plan.clusters.map((one) => ({
+        ...one,
+        cni: { type: 'observed', name: 'cilium', ranges: 'unknown', mtuBytes: 1450 } as const,
+        kubeProxy: { mode: 'none', scheduler: null } as const,
+        services: services ? one.services : [],
+      })),
+    });
+    const report = await verifyLab(session(), found(true), { suites: ['dns'] });
+    for (const { id, verdict, pairs } of report.checks) expect([id, verdict, pairs.planned > 0]).toEqual([id, 'pass', true]);
+    const unknown = await verifyLab(session(), found(false), { suites: ['dns'] });
+    for (const { verdict, reason } of unknown.checks)
+      expect([verdict, reason]).toEqual(['skip', expect.stringContaining('the address of the DNS is not known')]);
+  });
+
   it('what cannot be run is inconclusive', async () => {
-    const broken: EngineSession = { ...session(), run: () => Promise.reject(new Error('no such program')) };
+    const refuse = (): Promise<never> => Promise.reject(new Error('no such program'));
+    const broken: EngineSession = { ...session(), run: refuse, exchangeNames: refuse };
     const report = await verifyLab(broken, plan, { suites: ['dns'] });
     expect(report.checks.map((one) => one.verdict)).toEqual(['inconclusive', 'inconclusive', 'inconclusive', 'inconclusive']);
   });
@@ -195,6 +209,12 @@ describe('DNS messages', () => {
     expect(problem('udp', records.slice(1), false)).toBe('NOERROR: A 10.244.1.2');
     expect(problem('tcp', records.slice(1))).toBe('NOERROR: A 10.244.1.2 (truncated)');
     expect(problem('udp', [{ name, ttl: 30, type: 'A', address: '192.0.2.1' }])).toBe('NOERROR: A 192.0.2.1 (truncated)');
+  });
+
+  it('another code is wrong even where the records are right', () => {
+    const nothing = { question: { name: 'none.default.svc.cluster.local', type: 'A', protocol: 'udp' }, answer: { rcode: 'NXDOMAIN', answers: [] } } as const;
+    const got = (rcode: 'NXDOMAIN' | 'NOERROR'): string | null => answerProblem(nothing, { id: 1, truncated: false, rcode, answers: [] });
+    expect([got('NXDOMAIN'), got('NOERROR')]).toEqual([null, 'NOERROR: no record']);
   });
 
   it('names with many records are asked for by TCP as well', () => {

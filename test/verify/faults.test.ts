@@ -1,11 +1,16 @@
 /** The fault library as data: where each fault applies, its commands, and what happens when one of them fails. The real kernel: test/integration/faults.test.ts. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { EngineSession, Snapshot } from '../../engines/port.ts';
+import { runCommand } from '../../engines/run-command.ts';
 import { LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { diagnosisKinds } from '../../verify/diagnosis/catalogue.ts';
 import { faultApplies, faultById, faults, injectFault, undoFault } from '../../verify/faults/index.ts';
 import { targetsOf } from '../../verify/faults/target.ts';
+import { fakeSession } from '../fake-session.ts';
 import { healthySnapshot, smallPlan } from './inventory-fixture.ts';
 
 function namesAndPolicies(mode: 'iptables' | 'nftables'): LabPlan {
@@ -62,15 +67,31 @@ describe('the library', () => {
       forward-policy-drop         x x x x x x x x x .
       forward-route-missing       x x x x x x . x x .
       return-route-missing        x x x x x x . x x .
+      blackhole-route             x x x x x x . x x .
       rp-filter-strict-asymmetric x . x x x x . x x .
+      calico-own-rpf              x . x x x x . x x .
       bgp-down                    . . . . . x . . . .
+      path-mtu-smaller            x x x x x x . x x .
       mtu-blackhole               x x x x x x x x x .
+      overlay-mtu-over-underlay   . . x . x . . . x .
       duplicate-pod-ip            x x x x x x x . x .
+      duplicate-pod-cidr          x x x x . . . x . .
+      pod-cidr-overlaps-network   x x x x x x . x x .
+      wrong-node-address          . . x . x . . . x .
       pod-address-not-planned     x x x x x x x x x .
+      no-such-pod                 x x x x x x x x x .
+      stale-arp                   x x x x x x x x x .
+      bridge-mac-churn            x x x x . . . x . .
+      attachment-lost             . . . . . . . . . .
       stale-fdb                   . . x . x . x . x .
       wrong-vtep-mac              . . x . x . . . x .
       vni-mismatch                . . x . x . x . x .
+      vxlan-port-blocked          . . x . x . x . x .
+      encapsulation-filtered-across-subnets. . . . . . . . . .
+      vxlan-checksum-offload      . . . . . . . . x .
+      iptables-backends-mixed     x x x x x x x x x .
       random-loss                 x x x x x x x x x .
+      conntrack-full              x x x x x x x x x .
       hairpin-off                 . . . . . . . . . .
       hairpin-without-masquerade  . . . . . . . . x .
       bridge-nf-call-off          . . . . . . . . . .
@@ -81,14 +102,19 @@ describe('the library', () => {
       target-port-wrong           . . . . . . . . x .
       node-port-blocked           . . . . . . . . . .
       affinity-lost               . . . . . . . . . .
+      node-lacks-service-route    . . . . . . . . x .
       policy-not-enforced         . . . . . . . . x .
       policy-too-strict           . . . . . . . . x .
       policy-too-wide             . . . . . . . . x .
       policy-drop                 x x x x x x x x x .
       policy-reject               x x x x x x x x x .
+      closed-port                 . . . . . . . . . .
       dns-broken                  . . . . . . . . x .
       dns-broken-server           . . . . . . . . x .
-      search-list-wrong           . . . . . . . . x ."
+      dns-forwarding-loop         . . . . . . . . x .
+      search-list-wrong           . . . . . . . . x .
+      leftover-conflist           x x x x . . . x . .
+      cni-binary-missing          x x x x . . . x . ."
     `);
     for (const fault of faults) {
       for (const plan of Object.values(plans)) {
@@ -130,6 +156,9 @@ describe('targets', () => {
     const [target] = targetsOf(plan, { pod: pod?.name ?? '' }).targets;
     expect([target?.pod.id, target?.node.name]).toEqual([pod?.id, 'worker2']);
     expect(targetsOf(plan, { pod: 'nobody' })).toEqual({ targets: [], reason: 'no pod of nobody has a pod on another node to talk to' });
+    const elsewhere = plan.clusters[0]?.pods.find((pod) => pod.node === 'worker2')?.name ?? '';
+    expect(targetsOf(plan, { pod: elsewhere, node: 'worker1' })).toEqual({ targets: [], reason: `${elsewhere} is not on worker1` });
+    expect(targetsOf(plan, { pod: elsewhere, node: 'c1/worker2' }).targets).not.toEqual([]);
   });
 });
 
@@ -138,16 +167,10 @@ interface Recorded {
   readonly lines: string[];
 }
 
-function record(plan: LabPlan, failing = '', rules: Readonly<Record<string, string>> = {}, nft = ''): Recorded {
+function record(plan: LabPlan, failing = '', rules: Readonly<Record<string, string>> = {}, nft = '', stderr = 'RTNETLINK answers: no'): Recorded {
   const lines: string[] = [];
   const snapshot: Snapshot = healthySnapshot(plan, rules);
-  const refuse = (): never => {
-    throw new Error('not a part of this test');
-  };
-  const session: EngineSession = {
-    sight: { icmp: true, df: true, kernel: true, clock: true, destination: true },
-    probe: refuse,
-    checkAttachments: refuse,
+  const session = fakeSession({
     snapshot: async (namespaces) => ({
       ...snapshot,
       namespaces: Object.fromEntries(
@@ -162,10 +185,9 @@ function record(plan: LabPlan, failing = '', rules: Readonly<Record<string, stri
         .join(' ')
         .replaceAll(process.execPath, 'node')}${options?.input === undefined ? '' : ` <<< ${options.input}`}`;
       lines.push(line);
-      return failing !== '' && line.includes(failing) ? { exitCode: 2, stdout: '', stderr: 'RTNETLINK answers: no' } : { exitCode: 0, stdout: '', stderr: '' };
+      return failing !== '' && line.includes(failing) ? { exitCode: 2, stdout: '', stderr } : { exitCode: 0, stdout: '', stderr: '' };
     },
-    close: async () => {},
-  };
+  });
   return { session, lines };
 }
 
@@ -176,6 +198,44 @@ async function script(plan: LabPlan, id: string, rules: Readonly<Record<string, 
   await undoFault(session, undo);
   return lines.join('\n');
 }
+
+describe('agents that would mend a node', () => {
+  it('are stopped before it is broken, and go on when it is mended', async () => {
+    const plan = smallPlan({ type: 'bridge' });
+    const { session, lines } = record(plan, '');
+    const undo = await injectFault({ ...session, agents: { stop: ['stop'], resume: ['resume'] } }, plan, 'forward-route-missing');
+    expect(lines[0]).toBe('node.c1.worker1: stop');
+    expect(undo.steps.at(-1)).toEqual({ netns: 'node.c1.worker1', argv: ['resume'], tolerant: true });
+  });
+});
+
+describe('a proxy that does not run on a node', () => {
+  it('is not waited for, once its process has ended', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cnilab-proxy-'));
+    let steps = 0;
+    const session = fakeSession({
+      snapshot: () => Promise.resolve(healthySnapshot(smallPlan({ type: 'bridge' }))),
+      run: async (_netns, argv) => {
+        // What comes after these two is for a node, not for this machine.
+        steps += 1;
+        if (steps > 2) return { exitCode: 0, stdout: '', stderr: '' };
+        // The program is missing, the file of its process is elsewhere, and nothing listens on port 1.
+        const [program = '', ...rest] = argv.map((word) =>
+          word === process.execPath ? '/nowhere/node' : word === '15001' ? '1' : word.endsWith('.pid') ? join(folder, 'pid') : word,
+        );
+        return await runCommand([program, ...rest]);
+      },
+    });
+    const began = performance.now();
+    await expect(injectFault(session, smallPlan({ type: 'bridge' }), 'l4-proxy-redirect')).rejects.toMatchObject({
+      code: 'FAULT_NOT_APPLICABLE',
+      message: expect.stringContaining('the proxy does not run there') as string,
+    });
+    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(steps).toBeGreaterThan(2);
+    rmSync(folder, { recursive: true });
+  });
+});
 
 describe('scripts', () => {
   const vxlan = smallPlan({ type: 'flannel' });
@@ -253,6 +313,7 @@ describe('scripts', () => {
       "node.c1.worker1: iptables-nft -w -P FORWARD DROP
       node.c1.worker1: iptables-nft -w -F FORWARD
       --
+      node.c1.worker1: iptables-nft -w -F FORWARD
       node.c1.worker1: iptables-nft-restore --noflush -w <<< *filter
       :FORWARD ACCEPT [0:0]
       -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
@@ -378,6 +439,25 @@ describe('scripts', () => {
     `);
   });
 
+  it('a server that would forward to itself is run until it ends; undone, it has its own file and is started', async () => {
+    const plan = namesAndPolicies('iptables');
+    const [server] = plan.clusters[0]?.pods.filter((pod) => pod.labels['k8s-app'] === 'kube-dns') ?? [];
+    const file = `/run/cnilab/dns/${server?.netns}/Corefile`;
+    const [known, changedFile, stopped, run, line, ended, started] = (await script(plan, 'dns-forwarding-loop')).split('\n');
+    expect([known, line]).toEqual([`${server?.netns}: test -f ${file}`, '--']);
+    expect(changedFile).toContain('forward . %s');
+    expect(stopped).toContain('kill "$pid"');
+    expect(run).toMatch(/xargs -0 sh -c 'timeout 20 .*\.log plugin\/loop: Loop$/);
+    expect(ended).toContain(`sh ${file} sh -c read -r pid start`);
+    expect(started).toContain(`cp -p "$f.planned" "$f" && "$@" && rm "$f.planned" sh ${file} sh -c read -r pid start`);
+    // dnsmasq, or a server that another engine runs: refused, and not broken.
+    const { session } = record(plan, `test -f ${file}`);
+    await expect(injectFault(session, plan, 'dns-forwarding-loop')).rejects.toMatchObject({
+      code: 'FAULT_NOT_APPLICABLE',
+      message: expect.stringContaining('no CoreDNS'),
+    });
+  });
+
   it('a search list that does not name the domain of the cluster is none to break', () => {
     const pod = (searches: readonly string[]): LabPlan =>
       smallPlan(
@@ -432,6 +512,14 @@ describe('injection', () => {
     const undo = await injectFault(session, plan, 'snat-undone-at-peer');
     await expect(undoFault(session, undo)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
     expect(lines.at(-1)).toMatch(/ip addr del/);
+  });
+
+  it('is undone where somebody mended it by hand, as a diagnosis says', async () => {
+    const mended = 'iptables: Bad rule (does a matching rule exist in that chain?).';
+    const { session } = record(plan, '-D FORWARD', {}, '', mended);
+    await expect(undoFault(session, await injectFault(session, plan, 'policy-drop'))).resolves.toBeUndefined();
+    const other = record(plan, '-D FORWARD', {}, '', 'Permission denied').session;
+    await expect(undoFault(other, await injectFault(other, plan, 'policy-drop'))).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
   });
 
   it('leaves a plan of its undo that survives JSON', async () => {

@@ -127,9 +127,9 @@ describe('policies where the CNI enforces them', () => {
   const options = { casts, suites: ['policy'] as const };
 
   /** What the calls of a rehearsal would have reported, where each was silent but for those that `answered` lets through. */
-  async function judge(answered: (client: string, address: string) => boolean): Promise<Report> {
+  async function judge(answered: (client: string, address: string) => boolean, lab = enforced): Promise<Report> {
     const { session, calls } = rehearse((message) => message);
-    await verifyLab(session, enforced, options);
+    await verifyLab(session, lab, options);
     const probes = [...calls()].flatMap(([place, list]) =>
       list.flatMap((call) => {
         if (call.kind !== 'call') return [];
@@ -167,13 +167,26 @@ describe('policies where the CNI enforces them', () => {
       }),
     );
     const places = new Map([...calls().keys()].map((place) => [place, place]));
-    return await verifyLab(callingSession({ probes, replies: [] }, enforced, places), enforced, options);
+    return await verifyLab(callingSession({ probes, replies: [] }, lab, places), lab, options);
   }
   const own = (client: string, address: string): boolean => {
     const node = enforced.clusters[0]?.nodes.find((one) => one.netns === client);
     // A node is let through to its own pods, whatever policies say.
     return node !== undefined && pods.some((pod) => pod.node === node.name && pod.interface?.addresses[0]?.address === address);
   };
+
+  it('are not judged by the silence of a pod that is not ready and that nobody heard', async () => {
+    const starting = {
+      ...enforced,
+      clusters: enforced.clusters.map((one) => ({ ...one, pods: one.pods.map((pod) => (ids.has(pod.id) ? { ...pod, ready: false } : pod)) })),
+    };
+    const silent = (await judge(() => false)).checks[0]?.pairs;
+    expect(silent?.passed).toBeGreaterThan(0);
+    const deaf = (await judge(() => false, starting)).checks[0];
+    expect(deaf?.pairs).toMatchObject({ passed: 0, inconclusive: silent?.passed });
+    const heard = (await judge(own, starting)).checks[0];
+    expect(heard, 'their own nodes are answered').toMatchObject({ verdict: 'pass', pairs: { inconclusive: 0 } });
+  });
 
   it('pass where what they block is silent, and fail where one of it answers', async () => {
     const blocked = await judge(own);

@@ -1,9 +1,11 @@
 /** A small lab, and the kernel state that a healthy one would show: built from its plan, so that a test changes one thing and nothing else differs. */
+import { emptyNamespace } from '../../engines/empty-namespace.ts';
 import type { LinkSnapshot, NamespaceSnapshot, Outcome, ProbeProtocol, RouteSnapshot, Snapshot } from '../../engines/port.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { AddressPlan, LabPlan, NodePlan, PodPlan, RoutePlan } from '../../topology/plan.ts';
 import type { CniSpec, LabSpec } from '../../topology/spec.ts';
 import type { Failure } from '../../verify/report.ts';
+import { healthyCni } from './healthy-cni.ts';
 
 export function smallPlan(cni: CniSpec, more: Partial<LabSpec> = {}, cluster: Partial<NonNullable<LabSpec['clusters']>[number]> = {}): LabPlan {
   const counts = cluster.nodes === undefined ? { controlPlanes: 1, workers: 2 } : {};
@@ -18,7 +20,7 @@ export function healthySnapshot(plan: LabPlan, rules: Readonly<Record<string, st
   }
   for (const router of plan.machines.filter((machine) => machine.kind === 'router')) {
     namespaces[router.netns] = {
-      ...empty(router.netns),
+      ...emptyNamespace(router.netns),
       links: router.interfaces.map((one, i) => link(i + 2, one.name, one.mac, one.mtuBytes)),
       routes: router.routes.map(route),
       sysctls: { 'net/ipv4/ip_forward': '1' },
@@ -104,13 +106,21 @@ function nodeState(plan: LabPlan, node: NodePlan, iptables: string): NamespaceSn
     master: node.bridge?.name ?? null,
     addresses: [],
   }));
-  const links = [...cables, ...bridge, ...overlays, ...ends];
+  const networks = (node.networks ?? []).map(({ network, bridge: one }, n) => {
+    const inIt = pods.flatMap(({ attachments = [] }) => attachments.filter((each) => each.network === network));
+    return [
+      { ...link(100 * (n + 1), one.name, one.mac, one.mtuBytes), kind: 'bridge', addresses: [] },
+      ...inIt.map((each, i) => ({ ...link(100 * (n + 1) + i + 1, each.hostName, each.hostMac ?? '', each.mtuBytes), master: one.name, addresses: [] })),
+    ];
+  });
+  const links = [...cables, ...bridge, ...overlays, ...ends, ...networks.flat()];
   const routed = plan.clusters.find((cluster) => cluster.name === node.cluster)?.cni.type === 'calico';
   const perPod = routed
     ? pods.flatMap((pod) => (pod.interface?.addresses ?? []).map((one) => kernelRoute(`${one.address}/32`, pod.interface?.hostName ?? '', 3)))
     : [];
   return {
-    ...empty(node.netns),
+    ...emptyNamespace(node.netns),
+    ...healthyCni(node),
     links: links.map(({ addresses: _addresses, ...one }) => one),
     addresses: links.flatMap((one) => one.addresses.map((has) => ({ dev: one.name, ...has }))),
     routes: [
@@ -149,13 +159,14 @@ function nodeState(plan: LabPlan, node: NodePlan, iptables: string): NamespaceSn
 
 function podState(pod: PodPlan): NamespaceSnapshot {
   const one = pod.interface;
-  if (one === null) return empty(pod.netns);
+  if (one === null) return emptyNamespace(pod.netns);
+  const faces = [one, ...(pod.attachments ?? [])];
   return {
-    ...empty(pod.netns),
-    links: [link(2, one.name, one.mac, one.mtuBytes)],
-    addresses: one.addresses.map((has) => ({ dev: one.name, ...has })),
+    ...emptyNamespace(pod.netns),
+    links: faces.map((face, i) => link(2 + i, face.name, face.mac, face.mtuBytes)),
+    addresses: faces.flatMap((face) => face.addresses.map((has) => ({ dev: face.name, ...has }))),
     routes: [
-      ...one.addresses.filter((has) => has.prefixLength < 32).map((has) => connected(has, one.name)),
+      ...faces.flatMap((face) => face.addresses.filter((has) => has.prefixLength < 32).map((has) => connected(has, face.name))),
       ...one.gateways.map((via) =>
         route({
           family: via.includes(':') ? 'ipv6' : 'ipv4',
@@ -170,22 +181,8 @@ function podState(pod: PodPlan): NamespaceSnapshot {
   };
 }
 
-function empty(netns: string): NamespaceSnapshot {
-  return {
-    netns,
-    links: [],
-    addresses: [],
-    routes: [],
-    neighbours: [],
-    fdb: [],
-    sysctls: {},
-    rules: { iptables: '', ip6tables: '', nft: '' },
-    counters: {},
-    listening: [],
-  };
-}
-
-function link(index: number, name: string, mac: string, mtu: number): LinkSnapshot {
+/** One end of a cable, up, that has seen nothing yet. */
+export function link(index: number, name: string, mac: string, mtu: number): LinkSnapshot {
   return {
     index,
     name,

@@ -77,6 +77,29 @@ describe('names', () => {
     expect(found).toMatchObject([{ name: 'dns-server-down', where: [dns], ruledOut: [{ name: 'dns-vip-not-programmed' }, { name: 'policy-blocks-dns' }] }]);
   });
 
+  it('a server that found a loop and ended is told from one that ended otherwise, by the last line that it wrote', () => {
+    const ended = (line: string): readonly Diagnosis[] => {
+      const [plan, snapshot] = read('iptables', {}, false);
+      const netns = plan.clusters[0]?.pods.find((pod) => pod.id === dns)?.netns ?? '';
+      return causes([plan, changed(snapshot, netns, () => ({ dnsServerEnded: line }))], () => [asked(plan, 'refused')]);
+    };
+    const line =
+      '[FATAL] plugin/loop: Loop (127.0.0.1:41234 -> :53) detected for zone ".", see https://coredns.io/plugins/loop#troubleshooting. Query: "HINFO 4547991504243258144.3688648895315093531."';
+    const [loop, ...more] = ended(line);
+    expect(more).toEqual([]);
+    expect(loop).toMatchObject({
+      name: 'dns-forwarding-loop',
+      where: [dns],
+      confidence: 'certain',
+      evidence: [expect.any(String), expect.stringContaining(line)],
+    });
+    expect(loop?.mend).toMatch(/sed -i .*\/\^ \*forward \/d.*\/Corefile.*\/run\/cnilab\/dns\/.*\.run/);
+    expect(loop?.ruledOut.map((one) => one.name)).toEqual(['dns-server-down', 'dns-vip-not-programmed', 'policy-blocks-dns']);
+    const [down] = ended('[INFO] SIGTERM: Shutting down servers then terminating');
+    expect(down).toMatchObject({ name: 'dns-server-down', evidence: [expect.any(String), expect.stringContaining('SIGTERM')] });
+    expect(down?.ruledOut.map((one) => one.name)).toContain('dns-forwarding-loop');
+  });
+
   it('a rule that drops port 53 is one about names; one that drops more is not', () => {
     const table = (match: string): string =>
       `table inet x {\n\tchain f {\n\t\ttype filter hook forward priority filter; policy accept;\n\t\t${match} counter packets 4 bytes 200 drop\n\t}\n}\n`;

@@ -136,6 +136,32 @@ describe('nft list ruleset', () => {
     expect(parseNft(captured('nft-ruleset.txt'), []).map((one) => one.name)).toContain('POSTROUTING');
   });
 
+  it('reads a map at the head of a table behind one that is left to iptables', () => {
+    const text = [
+      'table ip filter {',
+      '\tchain OUTPUT {',
+      '\t\ttype filter hook output priority filter; policy accept;',
+      '\t}',
+      '}',
+      'table inet policies {',
+      '\tmap egress {',
+      '\t\ttype ipv4_addr : verdict',
+      '\t\telements = { 10.244.1.2 : jump pod }',
+      '\t}',
+      '\tchain pod {',
+      '\t\tdrop',
+      '\t}',
+      '\tchain egress {',
+      '\t\ttype filter hook forward priority filter - 6; policy accept;',
+      '\t\tip saddr vmap @egress',
+      '\t}',
+      '}',
+    ].join('\n');
+    const chains = parseNft(text, ['ipv4']);
+    expect(chains.map((one) => one.name)).toEqual(['pod', 'egress']);
+    expect(targets(chains, 'forward', false, packet())).toEqual(['drop']);
+  });
+
   it('reads hooks, named priorities and policies', () => {
     expect(chain(nft, 'pre')).toMatchObject({ hook: 'prerouting', nat: true, priority: -100 });
     expect(chain(nft, 'forwarding')).toMatchObject({ hook: 'forward', nat: false, priority: 0, policy: 'drop' });

@@ -9,14 +9,10 @@ import type { KubernetesObject } from '../../topology/spec.ts';
 import { diagnose } from '../../verify/diagnosis/diagnose.ts';
 import { readProgrammedPort, readProxyRules } from '../../verify/inventory/proxy-rules.ts';
 import type { Diagnosis, Failure } from '../../verify/report.ts';
+import { serviceObject } from '../service-object.ts';
 import { changed, failure, healthySnapshot, nodeNamed } from './inventory-fixture.ts';
 
-const service = (name: string, spec: Readonly<Record<string, unknown>> = {}): KubernetesObject => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name },
-  spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }], ...spec },
-});
+const service = (name: string, spec: Readonly<Record<string, unknown>>): KubernetesObject => serviceObject(name, { selector: { app: 'web' }, ...spec });
 const planned = (mode: 'iptables' | 'nftables'): LabPlan =>
   planLab({
     name: 'small',
@@ -80,7 +76,9 @@ describe('what the proxy of a node was told', () => {
   it('refuses', () => {
     const refusal = `-A KUBE-SERVICES -d ${web.clusterIP}/32 -p tcp -m comment --comment "default/web has no endpoints" -m tcp --dport 80 -j REJECT`;
     const refusing = with1((text) => text.replaceAll(/^-A KUBE-SERVICES .*default\/web cluster IP.*\n/gm, '').replace('COMMIT', `${refusal}\nCOMMIT`));
-    expect(names(explain(refusing, failed('service-cluster-ip', web, { class: 'refused' })))).toEqual(['service-has-no-endpoints certain fail']);
+    const diagnoses = explain(refusing, failed('service-cluster-ip', web, { class: 'refused' }));
+    expect(names(diagnoses)).toEqual(['service-has-no-endpoints certain fail']);
+    expect(diagnoses[0]?.mend, 'a second `up` alone changes nothing').toBe('cnilab down small; cnilab up LAB-FILE');
   });
 
   it('refuses at one door alone, or drops what finds no endpoint on its node', () => {

@@ -2,9 +2,15 @@
  * A session over a network that exists only as a function: what `verifyLab` does with answers is tested here, whether a kernel gives such answers is
  * tested in test/integration.
  */
+import { emptyNamespace } from '../../engines/empty-namespace.ts';
+import { UNSEEN } from '../../engines/kubernetes/probe-record.ts';
 import type { ConntrackReading, EngineSession, NamespaceSnapshot, ProbeRecord, ProbeRequest, ProbeSummary, Snapshot } from '../../engines/port.ts';
 import { createBatch } from '../../engines/probe-batch.ts';
 import type { LabPlan, NodePlan, PodPlan } from '../../topology/plan.ts';
+import { eachPair } from '../../verify/probe-plan.ts';
+import { fakeSession } from '../fake-session.ts';
+import { healthyCni } from './healthy-cni.ts';
+import { link } from './inventory-fixture.ts';
 
 /** One probe under way: the record of a healthy network, to be changed. */
 export interface ModelProbe {
@@ -31,18 +37,7 @@ export interface ModelSession extends EngineSession {
   readonly snapshots: readonly { readonly namespaces: readonly string[]; readonly rules: boolean }[];
 }
 
-/** What a record says when nothing came back and nothing arrived. */
-export const NOTHING = {
-  seenSourceAddress: '',
-  seenSourcePort: 0,
-  seenDestinationAddress: '',
-  seenDestinationPort: 0,
-  seenTtl: 0,
-  answeredBy: -1,
-  nonceThere: false,
-  nonceBack: false,
-} as const satisfies Partial<ProbeRecord>;
-export const SILENT = { ...NOTHING, outcome: 'silent' } as const satisfies Partial<ProbeRecord>;
+export const SILENT = { ...UNSEEN, outcome: 'silent' } as const satisfies Partial<ProbeRecord>;
 
 export function modelSession(plan: LabPlan, model: Model = {}): ModelSession {
   const nodes = plan.clusters.flatMap((cluster) => cluster.nodes);
@@ -51,18 +46,18 @@ export function modelSession(plan: LabPlan, model: Model = {}): ModelSession {
   const snapshots: ModelSession['snapshots'][number][] = [];
   let port = 40_000;
   return {
-    sight: { icmp: true, df: true, kernel: true, clock: true, destination: true },
+    ...fakeSession({}),
     requests,
     snapshots,
     probe: (request, onBatch): Promise<ProbeSummary> => {
       requests.push(request);
       const records: ProbeRecord[] = [];
       for (let attempt = 0; attempt < request.attempts; attempt++) {
-        for (const [client, server] of pairsOf(request)) {
+        eachPair(request.pairs, (client, server) => {
           port = port === 60_000 ? 40_000 : port + 1;
           const record = oneProbe(request, client, server, attempt, port, nodes, pods, model);
           if (record !== null) records.push(record);
-        }
+        });
       }
       // Two batches: what is kept between records must survive a change of the address table.
       const half = Math.ceil(records.length / 2);
@@ -84,15 +79,7 @@ export function modelSession(plan: LabPlan, model: Model = {}): ModelSession {
       });
       return Promise.resolve({ takenAt: '2026-01-02T03:04:05.000Z', namespaces: Object.fromEntries(read) });
     },
-    checkAttachments: () => Promise.reject(new Error('a verification calls no plugin')),
-    run: () => Promise.reject(new Error('a verification runs no program')),
-    close: () => Promise.resolve(),
   };
-}
-
-function* pairsOf({ pairs }: ProbeRequest): Generator<readonly [number, number]> {
-  if (pairs.kind === 'list') yield* pairs.pairs;
-  else for (const client of pairs.clients) for (const server of pairs.servers) if (client !== server || pairs.self) yield [client, server];
 }
 
 function oneProbe(
@@ -140,9 +127,9 @@ function oneProbe(
   const natural: Partial<ProbeRecord> = nobody
     ? SILENT
     : request.responders === 'none'
-      ? { ...NOTHING, outcome: 'refused', errno: 111 }
+      ? { ...UNSEEN, outcome: 'refused', errno: 111 }
       : request.df === true && packetBytes > mtu
-        ? { ...NOTHING, outcome: 'too-big', errno: 90 }
+        ? { ...UNSEEN, outcome: 'too-big', errno: 90 }
         : {};
   const record = { ...healthy, ...natural };
   const changed = model.change?.({
@@ -170,27 +157,9 @@ function namespaceOf(netns: string, nodes: readonly NodePlan[], pods: readonly P
   const node = nodes.find((one) => one.netns === netns);
   const devices = [...(pod?.interface === undefined || pod.interface === null ? [] : [pod.interface]), ...(node?.interfaces ?? [])];
   return {
-    netns,
-    links: devices.map((device, index) => ({
-      index: index + 1,
-      name: device.name,
-      mac: device.mac,
-      mtu: device.mtuBytes,
-      up: true,
-      carrier: true,
-      master: null,
-      kind: 'veth',
-      vxlan: null,
-      hairpin: null,
-      statistics: { rxPackets: 0, txPackets: 0, rxDropped: 0, txDropped: 0 },
-    })),
+    ...emptyNamespace(netns),
+    ...(node === undefined ? {} : healthyCni(node)),
+    links: devices.map((device, index) => link(index + 1, device.name, device.mac, device.mtuBytes)),
     addresses: devices.flatMap((device) => device.addresses.map((one) => ({ dev: device.name, ...one }))),
-    routes: [],
-    neighbours: [],
-    fdb: [],
-    sysctls: {},
-    rules: { iptables: '', ip6tables: '', nft: '' },
-    counters: {},
-    listening: [],
   };
 }

@@ -109,6 +109,25 @@ describe('judgeProbe', () => {
   });
 });
 
+describe('a proxy that is meant to be in the server', () => {
+  const declared: JudgeContext = { ...context('tcp'), isOwnProxy: (server, address) => server === 1 && address === '10.244.2.2' };
+  const byItself = { ...clean, seenSourceAddress: '10.244.2.2', seenSourcePort: 51000 };
+
+  it('may call with an address of the server, over TCP', () => {
+    expect(judgeProbe(byItself, declared)).toEqual({ verdict: 'pass' });
+    expect(judgeProbe(byItself, context('tcp'))).toMatchObject({ verdict: 'fail', class: 'rewritten', saw: 'server saw 10.244.2.2:51000' });
+    expect(judgeProbe(byItself, { ...declared, protocol: 'udp' })).toMatchObject({ verdict: 'fail', class: 'rewritten' });
+  });
+
+  it('excuses nothing else', () => {
+    expect(judgeProbe({ ...byItself, seenSourceAddress: '172.30.0.3' }, declared)).toMatchObject({ verdict: 'fail', class: 'rewritten' });
+    expect(judgeProbe({ ...byItself, seenDestinationPort: 7001 }, declared)).toMatchObject({ verdict: 'fail', class: 'rewritten' });
+    expect(judgeProbe({ ...byItself, nonceBack: false }, declared)).toMatchObject({ verdict: 'fail', class: 'foreign-nonce' });
+    expect(judgeProbe({ ...byItself, replyFromAddress: '172.30.0.4' }, declared)).toMatchObject({ verdict: 'fail', class: 'rewritten' });
+    expect(judgeProbe({ ...byItself, localAddress: '10.9.9.9' }, declared)).toMatchObject({ verdict: 'fail', class: 'address-differs' });
+  });
+});
+
 describe('rowAgrees', () => {
   it.each(rows.map((row) => [row[0], row[1], row[2]] as const))('never calls right what judgeProbe does not: %s (%s)', (_title, protocol, change) => {
     const record = { ...clean, ...change };

@@ -1,19 +1,16 @@
 /** Commands of the faults of Services, from the rules that a node lists. The real kernel: test/integration/service-faults.test.ts. */
 import { describe, expect, it } from 'vitest';
-import type { EngineSession, Snapshot } from '../../engines/port.ts';
+import type { Snapshot } from '../../engines/port.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { iptablesServiceRules } from '../../topology/services/proxy/iptables-rules.ts';
 import type { KubernetesObject, ProxyMode } from '../../topology/spec.ts';
 import { faultApplies, faults, injectFault, undoFault } from '../../verify/faults/index.ts';
+import { fakeSession } from '../fake-session.ts';
+import { serviceObject } from '../service-object.ts';
 import { healthySnapshot } from './inventory-fixture.ts';
 
-const service = (spec: Readonly<Record<string, unknown>>): KubernetesObject => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: 'web' },
-  spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }], ...spec },
-});
+const service = (spec: Readonly<Record<string, unknown>>): KubernetesObject => serviceObject('web', spec);
 const planned = (mode: ProxyMode, ...objects: readonly KubernetesObject[]): LabPlan =>
   planLab({
     name: 'small',
@@ -36,6 +33,7 @@ describe('faults of Services', () => {
       'no-ready-endpoint',
       'target-port-wrong',
       'node-port-blocked',
+      'node-lacks-service-route',
     ]);
     expect(applies(planned('nftables', service({ externalIPs: ['172.30.0.200'] })))).not.toContain('no-ready-endpoint');
     expect(applies(planned('iptables', service({ sessionAffinity: 'ClientIP' })))).toContain('affinity-lost');
@@ -55,18 +53,13 @@ function listed(plan: LabPlan): Snapshot {
 
 async function script(plan: LabPlan, id: string): Promise<string> {
   const lines: string[] = [];
-  const refuse = (): never => expect.fail('not a part of this test');
-  const session: EngineSession = {
-    sight: { icmp: true, df: true, kernel: true, clock: true, destination: true },
-    probe: refuse,
-    checkAttachments: refuse,
+  const session = fakeSession({
     snapshot: async () => listed(plan),
     run: async (netns, argv, options) => {
       lines.push(`${netns}: ${argv.join(' ')}${options?.input === undefined ? '' : `\n${options.input}`}`);
       return { exitCode: 0, stdout: '', stderr: '' };
     },
-    close: async () => {},
-  };
+  });
   const undo = await injectFault(session, plan, id, { node: 'worker1' });
   lines.push('--');
   await undoFault(session, undo);

@@ -5,13 +5,10 @@ import type { ServicePlan } from '../../topology/services/service-plan.ts';
 import type { ClusterSpec, KubernetesObject } from '../../topology/spec.ts';
 import { binomialTail, CHANCE, connectionsToMeetAll } from '../../verify/services/binomial.ts';
 import { expectService, type Caller, type Door, type Expectation } from '../../verify/services/expect.ts';
+import { serviceObject } from '../service-object.ts';
 
-const object = (name: string, app: string, spec: Readonly<Record<string, unknown>>): KubernetesObject => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name },
-  spec: { selector: { app }, ports: [{ port: 80, targetPort: 8080 }], ...spec },
-});
+const object = (name: string, app: string, spec: Readonly<Record<string, unknown>> = {}): KubernetesObject =>
+  serviceObject(name, { selector: { app }, ...spec });
 
 const clusterWith = (cni: ClusterSpec['cni']): ClusterPlan => {
   const [cluster] = planLab({

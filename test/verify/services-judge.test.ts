@@ -2,21 +2,18 @@
 import { describe, expect, it } from 'vitest';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { Outcome } from '../../engines/port.ts';
-import type { KubernetesObject } from '../../topology/spec.ts';
+import type { IpvsScheduler, KubernetesObject } from '../../topology/spec.ts';
 import { clusterEnds } from '../../verify/endpoints.ts';
 import { createHistogram } from '../../verify/latency.ts';
 import { planFlows, type FlowCandidate, type ServiceFlow } from '../../verify/services/flows.ts';
 import { judgeSight, type JudgedFlow } from '../../verify/services/judge.ts';
 import type { ObservedFlow } from '../../verify/services/observe.ts';
 import { verifyLab } from '../../verify/run-verification.ts';
+import { serviceObject } from '../service-object.ts';
 import { modelSession, SILENT } from './model-session.ts';
 
-const service = (name: string, app: string, spec: Readonly<Record<string, unknown>> = {}): KubernetesObject => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name },
-  spec: { selector: { app }, ports: [{ port: 80, targetPort: 8080 }], ...spec },
-});
+const service = (name: string, app: string, spec: Readonly<Record<string, unknown>> = {}): KubernetesObject =>
+  serviceObject(name, { selector: { app }, ...spec });
 const plan = planLab({
   name: 'judged',
   clusters: [
@@ -131,6 +128,22 @@ describe('a served flow', () => {
     expect(findings(observe(sticky, { outcomes: { ok: 8 }, answers: { 'web-worker1': 1, 'web-worker2': 7 } }))).toEqual(['service-affinity finding']);
   });
 
+  it('keeps its endpoint under a scheduler of ipvs that hashes addresses, and under no other', () => {
+    const by = (scheduler: IpvsScheduler, answers: Readonly<Record<string, number>>): readonly string[] => {
+      const ends = { ...flows.cluster, plan: { ...flows.cluster.plan, kubeProxy: { mode: 'ipvs', scheduler } } } as const;
+      const sight = { plan: { ...flows, cluster: ends }, observed: [observe(client, { outcomes: { ok: 60 }, answers })], latency: createHistogram() };
+      return judgeSight(sight).flatMap((one) => one.findings.map(({ check, expected }) => `${check}: ${expected}`));
+    };
+    for (const scheduler of ['sh', 'mh', 'dh'] as const) {
+      expect(by(scheduler, { 'web-worker2': 60 })).toEqual([]);
+      expect(by(scheduler, { 'web-worker1': 1, 'web-worker2': 59 })).toEqual([
+        `service-cluster-ip: the same endpoint for all connections of a client, by scheduler ${scheduler}`,
+      ]);
+    }
+    expect(by('lc', { 'web-worker1': 1, 'web-worker2': 59 })).toEqual([]);
+    expect(by('rr', { 'web-worker2': 60 })).toHaveLength(1);
+  });
+
   it('is not judged by answers to other probes', () => {
     expect(findings(observe(client, { outcomes: { ok: 60 }, answers: EACH, more: { garbled: 1 } }))).toEqual(['service-cluster-ip foreign-nonce']);
   });
@@ -143,9 +156,9 @@ describe('shares', () => {
   });
 
   it('are counted over all clients behind one proxy', () => {
-    const half = { outcomes: { ok: 20 } } as const;
-    const other = observe(flowOf('default/web-worker1', 'web'), { ...half, answers: { 'web-worker1': 10, 'web-worker2': 10 } });
-    const both = [observe(client, { ...half, answers: { 'web-worker1': 10, 'web-worker2': 10 } }), other];
+    const half = { outcomes: { ok: 30 } } as const;
+    const other = observe(flowOf('default/web-worker1', 'web'), { ...half, answers: { 'web-worker1': 15, 'web-worker2': 15 } });
+    const both = [observe(client, { ...half, answers: { 'web-worker1': 15, 'web-worker2': 15 } }), other];
     expect(findings(both[0] ?? other)).toEqual([]);
     expect(findings(...both)).toEqual(['service-cluster-ip finding']);
   });
@@ -184,7 +197,7 @@ describe('endpoints that may be silent', () => {
 
   it('are counted over all clients behind one proxy, where each asks too little', () => {
     const few = ['web-worker1', 'web-worker2'].map((pod) =>
-      observe(only(flowOf(`default/${pod}`, 'web'), pods.slice(1), BLOCKED), { outcomes: { silent: 8 } }),
+      observe(only(flowOf(`default/${pod}`, 'web'), pods.slice(1), BLOCKED), { outcomes: { silent: 12 } }),
     );
     expect(findings(...few.slice(0, 1))).toEqual([]);
     const both = few.map((one) => ({ ...one, flow: { ...one.flow, expectation: few[0]?.flow.expectation ?? one.flow.expectation } }));

@@ -7,6 +7,7 @@ import { createHistogram } from '../../verify/latency.ts';
 import { planFlows, type ServiceFlow } from '../../verify/services/flows.ts';
 import { judgeSight } from '../../verify/services/judge.ts';
 import { setLimitedAside, type ObservedFlow } from '../../verify/services/observe.ts';
+import { serviceObject } from '../service-object.ts';
 
 const plan = planLab({
   name: 'refused',
@@ -17,12 +18,7 @@ const plan = planLab({
       cni: { type: 'flannel' },
       dns: false,
       workloads: [{ name: 'client', perNode: 1 }],
-      objects: ['one', 'two'].map((name) => ({
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name },
-        spec: { selector: { app: 'nobody' }, ports: [{ port: 80 }] },
-      })),
+      objects: ['one', 'two'].map((name) => serviceObject(name, { selector: { app: 'nobody' } })),
     },
   ],
 });

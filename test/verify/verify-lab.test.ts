@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { UNSEEN } from '../../engines/kubernetes/probe-record.ts';
 import type { ConntrackEntry, ConntrackReading, EngineEvent, ProbeRecord, ProbeRequest } from '../../engines/port.ts';
 import { LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
@@ -9,7 +10,7 @@ import { CLOSED_PORT } from '../../topology/probing.ts';
 import { createPairTable, keepDeviation } from '../../verify/pair-table.ts';
 import type { CheckResult, Report } from '../../verify/report.ts';
 import { verifyLab, type VerifyOptions } from '../../verify/run-verification.ts';
-import { modelSession, NOTHING, SILENT, type Model, type ModelProbe } from './model-session.ts';
+import { modelSession, SILENT, type Model, type ModelProbe } from './model-session.ts';
 
 const cluster = (over: Partial<ClusterSpec> = {}): ClusterSpec => ({
   name: 'c1',
@@ -47,6 +48,7 @@ describe('a healthy network', () => {
       'size-sweep': 'pass',
       loss: 'pass',
       controls: 'pass',
+      'inventory-cni': 'pass',
     });
     expect(report.verdict).toBe('pass');
     expect(requirementVerdicts(report)).toBe('R1 pass, R2 pass, R3 pass');
@@ -97,7 +99,7 @@ describe('a healthy network', () => {
   it('has no snapshot with rules and no second probing when nothing fails', async () => {
     const session = modelSession(plan);
     await verifyLab(session, plan);
-    expect(session.snapshots.map((one) => one.rules)).toEqual([false]);
+    expect(session.snapshots.filter((one) => one.rules)).toEqual([]);
   });
 
   it('shows nodes × nodes, and says what it did not look at', async () => {
@@ -205,27 +207,45 @@ describe('what is wrong is found, counted and placed', () => {
   it('takes a reading before and after it sends failing probes again, at most 50', async () => {
     const session = modelSession(plan, { change: (probe) => (isPod(probe.clientId) && probe.clientId !== probe.serverId ? SILENT : {}) });
     await verifyLab(session, plan);
-    expect(session.snapshots.map((one) => one.rules)).toEqual([false, false, true]);
-    expect(session.snapshots[1]?.namespaces).toEqual([...(plan.clusters[0]?.nodes.map((node) => node.netns) ?? []), 'fabric']);
-    expect(session.snapshots[2]?.namespaces).toHaveLength(3 + 1 + 6);
+    expect(session.snapshots.findIndex((one) => one.rules)).toBe(session.snapshots.length - 1);
+    expect(session.snapshots.at(-2)?.namespaces).toEqual([...(plan.clusters[0]?.nodes.map((node) => node.netns) ?? []), 'fabric']);
+    expect(session.snapshots.at(-1)?.namespaces).toHaveLength(3 + 1 + 6);
     const again = session.requests.slice(session.requests.findLastIndex((one) => one.responders === 'none') + 1);
     const sent = again.reduce((sum, one) => sum + (one.pairs.kind === 'list' ? one.pairs.pairs.length : 0), 0);
     expect(sent).toBe(50);
   });
 
-  it('a path that is narrower than the MTU: first lost, then known', async () => {
-    const report = await verifyModel({
+  it('a path that is narrower than the MTU, of which the sender is told, is a warning', async () => {
+    const narrow = (known: number): Model => ({
       change: (probe) =>
         probe.clientNode !== probe.serverNode && probe.packetBytes > 1400 && probe.packetBytes <= 1450
-          ? probe.record.attempt === 0
+          ? probe.record.attempt < known
             ? SILENT
-            : { ...NOTHING, outcome: 'too-big', errno: 90 }
+            : { ...UNSEEN, outcome: 'too-big', errno: 90 }
           : {},
     });
-    const sweep = check(report, 'size-sweep');
-    expect(sweep).toMatchObject({ verdict: 'fail', pairs: { planned: 9, passed: 3, failed: 6 } });
-    expect(sweep.failures[0]).toMatchObject({ class: 'too-big', expected: 'packets of 1449 bytes with DF (MTU 1450) arrive whole' });
-    expect(requirementVerdicts(report)).toBe('R1 fail, R2 pass, R3 pass');
+    for (const known of [0, 1]) {
+      const report = await verifyModel(narrow(known));
+      expect(check(report, 'size-sweep')).toMatchObject({ verdict: 'pass', pairs: { planned: 9, passed: 9, failed: 0 }, failures: [] });
+      expect(requirementVerdicts(report)).toBe('R1 pass, R2 pass, R3 pass');
+      expect(report.verdict).toBe('pass');
+      expect(report.diagnoses[0]).toMatchObject({ name: 'path-mtu-below-pod-mtu', severity: 'warn', checks: ['size-sweep'] });
+    }
+    // Never told: lost.
+    expect(check(await verifyModel(narrow(2)), 'size-sweep')).toMatchObject({ verdict: 'fail', pairs: { planned: 9, passed: 3, failed: 6 } });
+  });
+
+  it('overlays that fragment are a warning, by the counter of the node that does', async () => {
+    const made = [0, 40, 40, 40];
+    const netns = plan.clusters[0]?.nodes[1]?.netns ?? '';
+    const counted: Model = {
+      snapshot: (name, healthy) =>
+        healthy === null || name !== netns ? healthy : { ...healthy, counters: { ...healthy.counters, IpFragCreates: made.shift() ?? 40, Ip6FragCreates: 0 } },
+    };
+    const report = await verifyModel(counted, { only: /^size-sweep$/ });
+    expect(check(report, 'size-sweep')).toMatchObject({ verdict: 'pass', failures: [] });
+    expect(report.diagnoses[0]).toMatchObject({ name: 'overlay-packets-fragmented', severity: 'warn', where: ['c1/worker1'] });
+    expect(report.diagnoses[0]?.evidence[0]).toContain('c1/worker1 made 40 fragments');
   });
 
   it('a blackhole for large packets', async () => {
@@ -262,6 +282,16 @@ describe('what is wrong is found, counted and placed', () => {
     const r3 = check(report, 'r3-self-view');
     expect(r3.failures.map((one) => one.client).sort()).toEqual([first, second].sort());
     expect(r3.failures.find((one) => one.client === first)?.saw).toBe(`${taken?.address} is also on ${second}`);
+  });
+
+  it('but no address that a pod has besides, as long as it speaks from the planned one', async () => {
+    const netns = plan.clusters[0]?.pods.find((pod) => pod.id === first)?.netns;
+    const report = await verifyModel({
+      snapshot: (name, healthy) =>
+        name === netns ? { ...healthy, addresses: [...healthy.addresses, { dev: 'eth0', family: 'ipv4', address: '192.0.2.7', prefixLength: 24 }] } : healthy,
+    });
+    expect(check(report, 'r3-self-view').verdict).toBe('pass');
+    expect(report.observations.find(({ id }) => id === 'more-pod-addresses')?.value).toBe(`${first}: 192.0.2.7`);
   });
 
   it('an interface that has not the address that the API shows', async () => {
@@ -305,9 +335,12 @@ describe('what is wrong with one pod', () => {
   });
 
   it('an interface that is smaller than planned is told from a narrow path', async () => {
+    const netns = plan.clusters[0]?.pods.find((pod) => pod.id === second)?.netns;
     const report = await verifyModel({
+      snapshot: (name, healthy) =>
+        healthy === null || name !== netns ? healthy : { ...healthy, links: healthy.links.map((link) => ({ ...link, mtu: Math.min(link.mtu, 1400) })) },
       change: (probe) =>
-        probe.clientId === second && probe.packetBytes > 1400 && probe.request.df === true ? { ...NOTHING, outcome: 'too-big', errno: 90 } : {},
+        probe.clientId === second && probe.packetBytes > 1400 && probe.request.df === true ? { ...UNSEEN, outcome: 'too-big', errno: 90 } : {},
     });
     const { failures } = check(report, 'size-sweep');
     expect(failures.every((one) => one.class === 'too-big' && one.saw.includes('too big to be sent whole'))).toBe(true);
@@ -430,7 +463,7 @@ describe('what cannot be known is neither pass nor fail', () => {
 
   it('a probe that did not run', async () => {
     const report = await verifyModel({
-      change: (probe) => (probe.clientId === first && listening(probe) ? { ...NOTHING, outcome: 'not-run', errno: 24 } : {}),
+      change: (probe) => (probe.clientId === first && listening(probe) ? { ...UNSEEN, outcome: 'not-run', errno: 24 } : {}),
     });
     expect(check(report, 'r1-pod-to-pod')).toMatchObject({ verdict: 'inconclusive', pairs: { inconclusive: 5, failed: 0 } });
     expect(check(report, 'r1-pod-to-pod').reason).toContain('errno 24');
@@ -470,6 +503,18 @@ describe('what cannot be known is neither pass nor fail', () => {
 });
 
 describe('controls', () => {
+  it('prove nothing by a refusal where the open port beside it does not answer just then', async () => {
+    const isOpenPort = ({ request }: ModelProbe): boolean =>
+      request.pairs.kind === 'list' &&
+      request.protocol === 'tcp' &&
+      request.responders === 'listen' &&
+      request.attempts === 1 &&
+      request.streamBytes === undefined;
+    const report = await verifyModel({ change: (probe) => (isOpenPort(probe) && probe.serverNode === 'worker1' ? SILENT : {}) });
+    expect(check(report, 'controls')).toMatchObject({ verdict: 'inconclusive', pairs: { passed: 2 * 6 + 3 - 2, inconclusive: 2 } });
+    expect(check(report, 'controls').reason).toContain('the open port does not answer either (silent)');
+  });
+
   it.each(['ok', 'stalled'] as const)('an answer where nothing listens is a failure (%s)', async (outcome) => {
     const report = await verifyModel({ change: (probe) => (probe.request.port === CLOSED_PORT && probe.request.protocol === 'tcp' ? { outcome } : {}) });
     expect(check(report, 'controls')).toMatchObject({ verdict: 'fail', failuresTotal: 6 });

@@ -133,6 +133,7 @@ describe('flannel', () => {
     [{ type: 'flannel', directRouting: true, vni: 7, port: 4789 }, {}, { Type: 'vxlan', VNI: 7, Port: 4789, DirectRouting: true }],
     [{ type: 'flannel', mtu: 1400 }, {}, { Type: 'vxlan', VNI: 1, Port: 8472, DirectRouting: false, MTU: 1400 }],
     [{ type: 'flannel', backend: 'host-gw' }, {}, { Type: 'host-gw' }],
+    [{ type: 'flannel', backend: 'udp' }, {}, { Type: 'udp', Port: 8285 }],
   ] as const)('%o: the backend has what was chosen and no MTU that was not', (cni, cluster, backend) => {
     expect(netConf(flannel(cni, cluster))).toEqual({ EnableIPv4: true, Network: '10.244.0.0/16', EnableIPv6: false, EnableNFTables: false, Backend: backend });
   });
@@ -140,6 +141,11 @@ describe('flannel', () => {
   it('host-gw has no tunnel to take an MTU off: the pods get it directly', () => {
     const cniConf = jsonIn(named(flannel({ type: 'flannel', backend: 'host-gw', mtu: 1400 }), 'ConfigMap', 'kube-flannel-cfg'), 'cni-conf.json');
     expect(cniConf).toMatchObject({ plugins: [{ type: 'flannel', delegate: { isDefaultGateway: true, hairpinMode: true, mtu: 1400 } }, { type: 'portmap' }] });
+  });
+
+  it('udp opens /dev/net/tun, for which its container must be privileged; the others are not', () => {
+    const privileged = (backend: 'udp' | 'vxlan'): unknown => JSON.stringify(daemonSet(flannel({ type: 'flannel', backend }))).includes('"privileged":true');
+    expect([privileged('udp'), privileged('vxlan')]).toEqual([true, false]);
   });
 
   it('goes with nftables of kube-proxy', () => {
@@ -242,6 +248,13 @@ describe.skipIf(noUpstream !== null)(`weave, from the manifest of the fork${noUp
     expect(named(objectsOf(manifests), 'Secret', 'weave-passwd')).toMatchObject({ stringData: { 'weave-passwd': 'not-a-secret' } });
     expect(manifests.images).toEqual(['rajchaudhuri/weave-kube:2.9.0', 'rajchaudhuri/weave-npc:2.9.0']);
     expect(daemonSet.metadata.annotations?.['cnilab.dev/experimental']).toContain('no run against Kubernetes 1.33');
+  });
+
+  it('keeps to its router in user space where the lab says so', () => {
+    const env = (mode: 'fastdp' | 'sleeve'): unknown =>
+      container(named(objectsOf(manifestsOf(labWith({ type: 'weave', mode }), upstream)), 'DaemonSet', 'weave-net'), 'weave').env;
+    expect(env('sleeve')).toContainEqual({ name: 'WEAVE_NO_FASTDP', value: 'true' });
+    expect(JSON.stringify(env('fastdp'))).not.toContain('FASTDP');
   });
 
   it('has no secret and no encryption without a password', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { answering, imagesOf, mapImage, mapImages, pullOnlyWhatIsMissing, repositoryOf, withNodeNames } from '../../../constructs/synth/pod-spec.ts';
+import { kindNodes } from '../../../constructs/synth/kind-names.ts';
 import { workloadObjects } from '../../../constructs/synth/workloads.ts';
 import { planLab } from '../../../topology/plan-lab.ts';
 import type { KubernetesObject, LabSpec } from '../../../topology/spec.ts';
@@ -107,7 +108,8 @@ describe('workloads', () => {
   };
   it('are the objects of the cluster, behind the namespaces that they need', () => {
     const plan = planLab(lab);
-    const objects = workloadObjects(plan, plan.clusters[0] as (typeof plan.clusters)[number]);
+    const cluster = plan.clusters[0] as (typeof plan.clusters)[number];
+    const objects = workloadObjects(plan, cluster, kindNodes(plan, cluster));
     expect(objects.map((object) => `${object.kind}/${object.metadata.name}`)).toEqual(['Namespace/shop', 'Namespace/prod', 'DaemonSet/web', 'Pod/db']);
     expect(objects[3]).toMatchObject({ spec: { nodeName: 'cnilab-w-worker2', containers: [{ image: 'db:1', imagePullPolicy: 'IfNotPresent' }] } });
     expect(imagesOf(objects)).toEqual(['db:1', 'mirror.example/agnhost:2.53']);

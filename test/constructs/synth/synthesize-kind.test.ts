@@ -182,7 +182,7 @@ describe('labs of several clusters', () => {
     ]);
     expect(written.filter((file) => file.path.endsWith('README.md')).map((file) => file.path)).toEqual(['README.md']);
     expect(written.every((file) => /^(README\.md|east\/.+|west\/.+)$/.test(file.path))).toBe(true);
-    const listed = clusters.flatMap((cluster) => [cluster.config, ...cluster.cni, ...cluster.workloads, ...cluster.verify]);
+    const listed = clusters.flatMap((cluster) => [`${cluster.name}/Corefile`, cluster.config, ...cluster.cni, ...cluster.workloads, ...cluster.verify]);
     expect(['README.md', ...listed].sort()).toEqual(written.map((file) => file.path));
     expect(images).toEqual(['mirror.example/agnhost:2.53']);
     expect(nodeImages).toEqual([expect.stringContaining('envoy'), expect.stringContaining('node:v1.34.11@'), expect.stringContaining('node:v1.37.0@')]);

@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { asLoaded } from '../../lab/api.ts';
+import { fileOfArchive } from '../../lab/archive-file.ts';
+import { diagnose } from '../../lab/diagnose.ts';
+import { collectEvidence } from '../../lab/evidence.ts';
+import { up } from '../../lab/up.ts';
+import type { LabSpec } from '../../topology/spec.ts';
+import { FileEngine } from './file-engine.ts';
+import { useScratch } from './scratch.ts';
+
+const scratch = useScratch();
+let engine: FileEngine;
+const withEngine = { loadEngine: () => Promise.resolve(engine) };
+const spec: LabSpec = {
+  name: 'a',
+  clusters: [
+    {
+      name: 'c1',
+      cni: { type: 'bridge' },
+      workloads: [{ name: 'web', perNode: 1 }],
+      objects: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'door' }, stringData: { password: 'sesame-42' } }],
+    },
+  ],
+};
+
+beforeEach(async () => {
+  engine = new FileEngine(join(scratch.folder, 'world'));
+  await up(await asLoaded(spec), { engine: 'file', ...withEngine });
+});
+
+describe('a diagnosis of a lab by its name', () => {
+  it('is refused for one that is not there, for half a way, and for ends that are none; sessions are closed', async () => {
+    await expect(diagnose('b', withEngine)).rejects.toMatchObject({ code: 'LAB_UNKNOWN' });
+    await expect(diagnose('a', { ...withEngine, from: 'worker1' })).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('worker1 alone') });
+    await expect(diagnose('a', { ...withEngine, from: 'nobody', to: 'worker1' })).rejects.toMatchObject({ code: 'TARGET_UNKNOWN' });
+    await expect(diagnose('a', withEngine)).rejects.toThrow('a file has no network');
+    // An address that nothing has is walked to.
+    await expect(diagnose('a', { ...withEngine, from: 'worker1', to: '10.9.9.9' })).rejects.toThrow('a file has no network');
+    expect(engine.sessions).toBe(0);
+  });
+});
+
+describe('evidence', () => {
+  it('says what could not be collected, and holds the rest without secrets', async () => {
+    await expect(collectEvidence('b', withEngine)).rejects.toMatchObject({ code: 'LAB_UNKNOWN' });
+    const { archive, files, cut } = await collectEvidence('a', withEngine);
+    expect(engine.sessions).toBe(0);
+    expect(cut).toEqual([]);
+    const read = (name: string): string => fileOfArchive(archive, `a-evidence/${name}`)?.toString() ?? '';
+    expect(read('README.txt')).toMatch(/not collected: a diagnosis: a file has no network\nnot collected: a verification: a file has no network/);
+    expect(files).toEqual(expect.arrayContaining(['README.txt', 'lab.json', 'plan.json']));
+    expect(read('plan.json')).toContain('"door"');
+    expect(read('plan.json')).not.toContain('sesame-42');
+    // The same state gives the same bytes.
+    expect((await collectEvidence('a', withEngine)).archive).toEqual(archive);
+  });
+});
