@@ -1,11 +1,11 @@
 import { spawn, type SpawnOptions } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Wall time in milliseconds, and what the process said. @throws when it fails */
+/** Wall time in milliseconds, and what the process said. @throws when it ends with another code than `code` (0) */
 export async function timed(
   argv: readonly [string, ...string[]],
-  options: SpawnOptions & { readonly watchMemory?: boolean } = {},
-): Promise<{ readonly ms: number; readonly stdout: string; readonly peakMiB: number }> {
+  options: SpawnOptions & { readonly watchMemory?: boolean; readonly code?: number } = {},
+): Promise<{ readonly ms: number; readonly stdout: string; readonly stderr: string; readonly peakMiB: number }> {
   const started = performance.now();
   const child = spawn(argv[0], argv.slice(1), { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
@@ -27,8 +27,8 @@ export async function timed(
     child.on('close', resolve);
   });
   if (watch !== null) clearInterval(watch);
-  if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${code}\n${stderr.slice(-2000)}`);
-  return { ms: performance.now() - started, stdout, peakMiB: Math.round(peak / 1024) };
+  if (code !== (options.code ?? 0)) throw new Error(`${argv.join(' ')} ended with ${code}\n${stderr.slice(-2000)}`);
+  return { ms: performance.now() - started, stdout, stderr, peakMiB: Math.round(peak / 1024) };
 }
 
 /** Resident memory, KiB, of a process and its descendants, right now. */

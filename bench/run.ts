@@ -2,9 +2,10 @@
  * All benchmarks, each as a ratio of two things measured in turn in one run: `npm run bench`, or `npm run bench -- build up` for some.
  * Prints a Markdown table; README.md of this folder keeps figures with their date and machine. Needs root (the reference builder enters by nsenter).
  */
-import { NO_MATERIALS } from '../engines/port.ts';
+import { NO_MATERIALS, type EngineHandle, type EngineSession } from '../engines/port.ts';
 import { bareRestore, connectUs, programming, type Mode } from './services.ts';
 import { byCnilab, byHand, kindLacks, verification } from './kind.ts';
+import { vmLacks, vmUp } from './vm.ts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,9 @@ import { killHolder } from '../engines/netns/kill-holder.ts';
 import type { Stage } from '../engines/netns/ops.ts';
 import { parseYamlLab } from '../lab/lab-yaml.ts';
 import { planLab } from '../topology/plan-lab.ts';
+import type { LabPlan } from '../topology/plan.ts';
 import type { LabSpec } from '../topology/spec.ts';
+import type { SelfTestReport } from '../verify/faults/kill-matrix.ts';
 import type { Report } from '../verify/report.ts';
 import { verifyLab } from '../verify/run-verification.ts';
 import { loadEngine } from '../engines/registry.ts';
@@ -130,8 +133,8 @@ async function up(): Promise<readonly Row[]> {
   ];
 }
 
-async function prober(file: string, pods: number): Promise<Row> {
-  const plan = planLab(parsedSpec(file));
+/** A lab of the embedded engine for the length of a callback. */
+async function withLab<T>(plan: LabPlan, body: (session: EngineSession, handle: EngineHandle) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(join(place, 'lab-'));
   const engine = await loadEngine('netns');
   const context = {
@@ -145,6 +148,17 @@ async function prober(file: string, pods: number): Promise<Row> {
   const handle = await engine.create(plan, context);
   const session = await engine.open(handle, plan);
   try {
+    return await body(session, handle);
+  } finally {
+    await session.close();
+    await engine.destroy(handle, directory);
+    await quiet();
+  }
+}
+
+async function prober(file: string, pods: number): Promise<Row> {
+  const plan = planLab(parsedSpec(file));
+  return await withLab(plan, async (session, handle) => {
     const targets = plan.clusters.flatMap((c) => c.pods.map((p) => `${p.netns}=${p.interface?.addresses[0]?.address ?? ''}`));
     const result = await sideBySide(
       9,
@@ -165,11 +179,7 @@ async function prober(file: string, pods: number): Promise<Row> {
       ratio: `${round(result.ratio, 2)} ×`,
       goal: '≤ 1.4 ×',
     };
-  } finally {
-    await session.close();
-    await engine.destroy(handle, directory);
-    await quiet();
-  }
+  });
 }
 
 function parsedSpec(file: string): LabSpec {
@@ -343,6 +353,94 @@ async function connect(): Promise<readonly Row[]> {
   return rows;
 }
 
+async function vm(): Promise<readonly Row[]> {
+  const lacks = vmLacks();
+  if (lacks !== null) return [{ what: '`up --engine vm` of 2 machines', figures: lacks, ratio: '', goal: 'recorded' }];
+  const { accelerator, steps, ms, ownMs, residentMiB } = await vmUp({ main, env, place });
+  await cnilab('down', 'bench-machines');
+  return [
+    ...steps.map(([step, took]) => ({
+      what: `\`up --engine vm\` of 2 machines, ${accelerator}: ${step}`,
+      figures: `${round(took / 1000, 1)} s`,
+      ratio: '',
+      goal: 'recorded',
+    })),
+    {
+      what: 'the whole of it, and the processor time of cnilab with all that it runs beside QEMU',
+      figures: `${round(ms / 1000)} s : ${round(ownMs / 1000, 1)} s`,
+      ratio: `${round((100 * ownMs) / ms, 1)} %`,
+      goal: '≤ 2 %',
+    },
+    { what: 'resident memory of both QEMUs, then', figures: `${round(residentMiB)} MiB`, ratio: '', goal: 'recorded' },
+  ];
+}
+
+/** The state of 100 pods read and compared with the plan, against reading it alone: no packet is sent. */
+async function inventory(): Promise<Row> {
+  const { takeInventory } = await import('../verify/inventory/index.ts');
+  const { viewLab } = await import('../verify/inventory/lab-view.ts');
+  const plan = planLab(parsedSpec('flannel-10x10.yaml'));
+  return await withLab(plan, async (session) => {
+    const netns = [...plan.clusters.flatMap((c) => [...c.nodes, ...c.pods]), ...plan.machines].map((one) => one.netns);
+    const clock = async (work: () => Promise<void>): Promise<number> => {
+      const started = performance.now();
+      await work();
+      return performance.now() - started;
+    };
+    const { a, b, ratio } = await sideBySide(
+      9,
+      () =>
+        clock(async () => {
+          const found = takeInventory(viewLab(plan, await session.snapshot(netns, { rules: true }), null), []);
+          if (found.some((one) => one.certainty === 'certain')) throw new Error('the inventory finds something in a healthy lab');
+        }),
+      () => clock(async () => void (await session.snapshot(netns, { rules: true }))),
+    );
+    return {
+      what: 'static inventory of 100 pods on 10 nodes, rules included, against reading the kernels alone',
+      figures: `${round(a)} ms : ${round(b)} ms`,
+      ratio: `${round(ratio, 2)} ×`,
+      goal: '≤ 0.5 s',
+    };
+  });
+}
+
+/** One failing pair: what stands between two pods when a node forwards nothing. */
+async function diagnose(): Promise<Row> {
+  const plan = planLab(parsedSpec('flannel-3x10.yaml'));
+  const podOn = (node: string): string => plan.clusters[0]?.pods.find((pod) => pod.node === node)?.id ?? '';
+  await cnilab('up', 'bench/labs/flannel-3x10.yaml');
+  await cnilab('fault', 'inject', plan.name, 'forward-policy-drop', '--node', 'worker1');
+  const { a, b, ratio } = await sideBySide(
+    5,
+    async () => {
+      const argv = [node, main, 'diagnose', plan.name, podOn('control-plane1'), podOn('worker1'), '--json'] as const;
+      const { ms, stdout } = await timed([...argv], { env, cwd: root, code: 1 });
+      if (!stdout.includes('"forward-policy-drops"')) throw new Error(`the diagnosis of the pair does not name the fault: ${stdout.slice(0, 2000)}`);
+      return ms;
+    },
+    async () => (await cnilab('inspect', plan.name)).ms,
+  );
+  await cnilab('down', plan.name);
+  return {
+    what: 'diagnosis of one failing pair of 30 pods, whole process: found by name; against `cnilab inspect`, which sends nothing',
+    figures: `${round(a / 1000, 2)} s : ${round(b / 1000, 2)} s`,
+    ratio: `${round(ratio, 2)} ×`,
+    goal: '≤ 2 s',
+  };
+}
+
+async function selftest(): Promise<Row> {
+  const { ms, stdout } = await cnilab('selftest', '--json');
+  const report = JSON.parse(stdout) as SelfTestReport;
+  return {
+    what: `the self-test: ${report.matrix.length} faults, ${report.trials.length} trials in ${report.labs.length} labs, whole process: ${report.verdict}`,
+    figures: `${round(ms / 1000)} s`,
+    ratio: '',
+    goal: '≤ 180 s',
+  };
+}
+
 const all: Readonly<Record<string, () => Promise<Row | readonly Row[]>>> = {
   help,
   build,
@@ -352,8 +450,12 @@ const all: Readonly<Record<string, () => Promise<Row | readonly Row[]>>> = {
   thousand,
   services,
   connect,
+  inventory,
+  diagnose,
+  selftest,
   kind,
   'kind-up': kindUp,
+  vm,
 };
 const wanted = process.argv.slice(2);
 try {
