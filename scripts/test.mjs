@@ -27,6 +27,18 @@ const gates = [
   },
 ].filter(({ name }) => !testsOnly || name === 'tests');
 
+/** What failed, once more and in short: the report above it is long, and a log may be cut. */
+function failures({ testResults }) {
+  const short = (message) => message.split('\n').slice(0, 12).join('\n    ').slice(0, 1500);
+  return testResults
+    .filter(({ status }) => status === 'failed')
+    .flatMap(({ name, message, assertionResults }) => {
+      const tests = assertionResults.filter(({ status }) => status === 'failed').map((test) => `${test.fullName}\n    ${short(test.failureMessages.join('\n'))}`);
+      return [`  ${name.replace(root, '')}${message === '' ? '' : `: ${short(message)}`}\n`, ...tests.map((test) => `  - ${test}\n`)];
+    })
+    .join('');
+}
+
 let failed = [];
 try {
   for (const { name, argv } of gates) {
@@ -34,7 +46,7 @@ try {
     if (spawnSync(argv[0], argv.slice(1), { cwd: root, stdio: 'inherit' }).status !== 0) failed = [...failed, name];
   }
   const summary = JSON.parse(readFileSync(results, 'utf8'));
-  if (failed.length > 0) process.stdout.write(`failed: ${failed.join(', ')}\n`);
+  if (failed.length > 0) process.stdout.write(`failed: ${failed.join(', ')}\n${failures(summary)}`);
   process.stdout.write(`${summary.numPassedTests} passed, ${summary.numFailedTests} failed, ${summary.numPendingTests} skipped\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
