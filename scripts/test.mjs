@@ -33,7 +33,9 @@ function failures({ testResults }) {
   return testResults
     .filter(({ status }) => status === 'failed')
     .flatMap(({ name, message, assertionResults }) => {
-      const tests = assertionResults.filter(({ status }) => status === 'failed').map((test) => `${test.fullName}\n    ${short(test.failureMessages.join('\n'))}`);
+      const tests = assertionResults
+        .filter(({ status }) => status === 'failed')
+        .map((test) => `${test.fullName}\n    ${short(test.failureMessages.join('\n'))}`);
       return [`  ${name.replace(root, '')}${message === '' ? '' : `: ${short(message)}`}\n`, ...tests.map((test) => `  - ${test}\n`)];
     })
     .join('');
