@@ -7,6 +7,7 @@ export type Requirement =
   | 'root'
   | 'bird'
   | 'dns-server'
+  | 'dnsmasq'
   | 'nginx'
   | 'plugins'
   | 'unprivileged-user'
@@ -36,6 +37,7 @@ const attempts: Readonly<Record<Requirement, () => string | null>> = {
     attempt(['sh', '-c', 'PATH=$PATH:/usr/sbin:${CNILAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cnilab}/bird/usr/sbin command -v bird'], 'BIRD 2 is not here'),
   'dns-server': () =>
     attempt(['sh', '-c', 'PATH=$PATH:/usr/sbin; [ -x "$CNILAB_COREDNS" ] || command -v coredns || command -v dnsmasq'], 'neither CoreDNS nor dnsmasq is here'),
+  dnsmasq: () => attempt(['sh', '-c', 'PATH=$PATH:/usr/sbin command -v dnsmasq'], 'dnsmasq is not here'),
   nginx: () =>
     attempt(['sh', '-c', 'PATH=$PATH:/usr/sbin:${CNILAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cnilab}/nginx/usr/sbin command -v nginx'], 'nginx is not here'),
   plugins: () =>

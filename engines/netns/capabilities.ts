@@ -43,7 +43,6 @@ export function needsOf(plan: LabPlan): readonly string[] {
   const plugins = [...new Set(needs.plugins.map(({ name }) => name))];
   return [
     ...[...kernelTrials, ...toolTrials].filter((trial) => trial.wanted(needs) && !trial.wanted(NO_NEEDS)).map(({ title }) => title),
-    ...(needs.hostDns.length > 0 ? ['dnsmasq'] : []),
     ...(plugins.length > 0 ? [`CNI plugins ${plugins.join(' ')}`] : []),
   ];
 }

@@ -1,7 +1,8 @@
 /** Programs, plugins and limits, each by using it. */
 import type { Trial } from './capabilities.ts';
 import { execute, type HostFacts, inScratch, saidBy } from './capability-facts.ts';
-import { findBird, findDnsServer, findNginx, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import { findBird, findDnsmasq, findDnsServer, findNginx, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import type { DnsServer } from './dns/compile.ts';
 import type { PlanNeeds } from './plan-needs.ts';
 import { REMEDIES } from './remedies.ts';
 
@@ -58,7 +59,8 @@ function faultRule(id: string, title: string, neededBy: string, argv: readonly s
   };
 }
 
-const USUAL_PLUGINS = ['bridge', 'host-local', 'loopback', 'portmap'];
+/** `static` for lists that name their addresses themselves; a folder that somebody built by hand may lack it. */
+const USUAL_PLUGINS = ['bridge', 'host-local', 'loopback', 'portmap', 'static'];
 
 /** The plugins that the built-in CNIs call, or those of a plan. A lab's own, in folders beside its file, are looked for by `up`. */
 export function pluginTrials(needs: PlanNeeds | null): Trial[] {
@@ -153,6 +155,14 @@ export const toolTrials: readonly Trial[] = [
     neededBy: 'DNS of clusters with Services',
     wanted: (needs) => needs.dns.length + needs.containerDns.length > 0,
     attempt: async () => await dnsServer(),
+  },
+  {
+    id: 'dnsmasq',
+    title: 'dnsmasq',
+    required: false,
+    neededBy: 'zones and forwarders of hosts',
+    wanted: (needs) => needs.hostDns.length > 0,
+    attempt: async () => await dnsmasq(),
   },
   {
     id: 'coredns',
@@ -264,11 +274,18 @@ async function dnsServer(): Promise<Outcome> {
       remedy: named === '' ? REMEDIES.dns : 'unset CNILAB_COREDNS, or let it name the program coredns',
     };
   }
-  const answer = await execute([server.program, server.kind === 'coredns' ? '-version' : '--version']);
+  return await dnsVersion(server, REMEDIES.dns);
+}
+
+async function dnsmasq(): Promise<Outcome> {
+  const program = findDnsmasq();
+  return program === null ? { ok: false, detail: 'not in PATH', remedy: REMEDIES.dnsmasq } : await dnsVersion({ kind: 'dnsmasq', program }, REMEDIES.dnsmasq);
+}
+
+async function dnsVersion({ kind, program }: DnsServer, remedy: string): Promise<Outcome> {
+  const answer = await execute([program, kind === 'coredns' ? '-version' : '--version']);
   const version = /(?:CoreDNS-|Dnsmasq version )(\S+)/.exec(answer.stdout)?.[1];
-  return version === undefined
-    ? { ok: false, detail: `${server.program}: ${saidBy(answer)}`, remedy: REMEDIES.dns }
-    : { ok: true, detail: `${server.program}, version ${version}`, remedy: '' };
+  return version === undefined ? { ok: false, detail: `${program}: ${saidBy(answer)}`, remedy } : { ok: true, detail: `${program}, version ${version}`, remedy: '' };
 }
 
 /** Older ones cannot be kept from the log file that they were built with. */

@@ -57,7 +57,7 @@ function lacksOf(plan: LabPlan, sourceDirectory: string): Lack[] {
     ...needs.dns.map(
       (cluster) => [`CoreDNS or dnsmasq (DNS of cluster ${cluster}; \`dns: false\` does without)`, findDnsServer()?.program ?? null, REMEDIES.dns] as const,
     ),
-    ...(needs.hostDns.length > 0 ? [[`dnsmasq (zones of ${needs.hostDns.join(', ')})`, findDnsmasq(), REMEDIES.dns] as const] : []),
+    ...(needs.hostDns.length > 0 ? [[`dnsmasq (zones of ${needs.hostDns.join(', ')})`, findDnsmasq(), REMEDIES.dnsmasq] as const] : []),
     ...needs.containerDns.map((host) => [`CoreDNS or dnsmasq (names of the containers on ${host})`, findDnsServer()?.program ?? null, REMEDIES.dns] as const),
     ...needs.ingress.map((cluster) => [`nginx (Ingresses of cluster ${cluster})`, findNginx(), REMEDIES.nginx] as const),
     ...(needs.tun ? [[`${TUN_FILE} (flannel with backend udp)`, canOpenTun() ? '' : null, REMEDIES.tun] as const] : []),

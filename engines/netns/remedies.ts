@@ -35,6 +35,7 @@ export const REMEDIES: Readonly<
     | 'nginx'
     | 'nginxLibraries'
     | 'dns'
+    | 'dnsmasq'
     | 'bridgeNetfilter'
     | 'ipvs'
     | 'ipvsRoot'
@@ -64,6 +65,7 @@ export const REMEDIES: Readonly<
   nginx: unpack('nginx', 'nginx', 'nginx-core', 'nginx-core-*.rpm'),
   nginxLibraries: install('libpcre2-8-0 libssl3 zlib1g', 'pcre2 openssl-libs'),
   // dnsmasq-base is the program without its service; Fedora's dnsmasq has one that is not enabled.
+  dnsmasq: install('dnsmasq-base', 'dnsmasq'),
   dns: `${install('dnsmasq-base', 'dnsmasq')}   # or have CoreDNS in PATH`,
   bridgeNetfilter: 'sudo modprobe br_netfilter',
   module: (name: string): string => `sudo modprobe ${name}   # not found: this kernel lacks it, and only another kernel has it`,

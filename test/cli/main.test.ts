@@ -108,7 +108,7 @@ describe('main', () => {
   it('--timeout kills a lab file that never ends, and exits 4', async () => {
     const file = join(directory, 'loop.ts');
     writeFileSync(file, 'console.log(`pid ${process.pid}`);\nfor (;;) { /* for ever */ }\n');
-    const result = cnilab('plan', file, '--timeout', '1');
+    const result = cnilab('plan', file, '--timeout', '5');
     expect(result).toMatchObject({ status: 4, stdout: '' });
     const pid = Number(/pid (\d+)/.exec(result.stderr)?.[1]);
     expect(pid).toBeGreaterThan(1);

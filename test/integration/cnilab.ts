@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findBird } from '../../engines/netns/find-executable.ts';
+import { findBird, findNginx } from '../../engines/netns/find-executable.ts';
 
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 const main = join(root, 'dist/cli/main.js');
@@ -23,10 +23,9 @@ export class Place implements AsyncDisposable {
   constructor(prefix: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
     this.#prefix = prefix;
     this.#env = env;
-    // BIRD may be in the cache of whoever runs the tests, which a place does not have, nor another user the right to read.
-    const bird = findBird();
+    // They may be in the cache of whoever runs the tests, which a place does not have, nor another user the right to read.
     mkdirSync(join(this.directory, 'bin'));
-    if (bird !== null) copyFileSync(bird, join(this.directory, 'bin/bird'));
+    for (const program of [findBird(), findNginx()]) if (program !== null) copyFileSync(program, join(this.directory, 'bin', basename(program)));
     chmodSync(this.directory, 0o755);
   }
 

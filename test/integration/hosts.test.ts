@@ -1,13 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findDnsmasq } from '../../engines/netns/find-executable.ts';
 import type { HostSpec, LabSpec } from '../../topology/spec.ts';
 import { lacking } from '../requires.ts';
 import { Place } from './cnilab.ts';
 
 const reason = lacking('root');
-const noDns = reason ?? (findDnsmasq() === null ? 'dnsmasq is not here' : null);
+const noDns = lacking('root', 'dnsmasq');
 
 /** What a command of the lab prints; its errors too. */
 async function said(place: Place, where: string, ...argv: readonly string[]): Promise<string> {

@@ -2,11 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lacking } from '../requires.ts';
-import { Place } from './cnilab.ts';
+import { type Outcome, Place } from './cnilab.ts';
 
 const why = lacking('netns', 'plugins', 'bird');
-// Steps of up begin at most this far apart; the whole takes 300 to 1500 ms here, so every step is hit by some of these moments.
-const moments = [20, 60, 90, 110, 130, 150, 165, 180, 195, 210, 225, 240, 260, 280, 300, 330, 370, 420, 500, 700, 1000];
+/** Moments of one `up`, as shares of what an undisturbed one takes on this machine now: so every step is hit by some of them, however slow it is. */
+const MOMENTS = Array.from({ length: 21 }, (_, at) => (at + 1) / 22);
 
 describe.skipIf(why !== null)(`kill -9 of up${why === null ? '' : ` (skipped: ${why})`}`, () => {
   it.each([
@@ -14,11 +14,20 @@ describe.skipIf(why !== null)(`kill -9 of up${why === null ? '' : ` (skipped: ${
     ['calico with bird', '{ type: calico, encapsulation: none }'],
   ])('at any moment leaves what down can clean: %s', async (_title, cni) => {
     const reached = new Set<string>();
-    for (const killAfterMs of moments) {
-      await using place = new Place();
+    const up = async (place: Place, options: { readonly killAfterMs?: number } = {}): Promise<Outcome> => {
       const file = join(place.directory, 'lab.yaml');
       writeFileSync(file, `name: killed\nclusters:\n  - { name: c1, workers: 2, cni: ${cni}, workloads: [{ name: app, perNode: 2 }] }\n`);
-      const killed = await place.cnilab(['up', file], { killAfterMs });
+      return await place.cnilab(['up', file], options);
+    };
+    await using undisturbed = new Place();
+    const began = performance.now();
+    expect((await up(undisturbed)).code).toBe(0);
+    const whole = performance.now() - began;
+    expect((await undisturbed.cnilab(['down', '--all'])).code).toBe(0);
+    for (const share of MOMENTS) {
+      const killAfterMs = Math.round(share * whole);
+      await using place = new Place();
+      const killed = await up(place, { killAfterMs });
       for (const step of killed.stderr.matchAll(/• (\S+)/g)) reached.add(step[1] ?? '');
       const down = await place.cnilab(['down', '--all']);
       expect(down.code, `down after ${killAfterMs} ms: ${down.stderr}`).toBe(0);

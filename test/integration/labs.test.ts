@@ -33,7 +33,7 @@ const NETWORK = [
 ] as const;
 /** A negative control: what is wrong in it must be found. */
 const USERSPACE = 'service-userspace';
-const why = lacking('netns', 'plugins', 'bird', 'dns-server', 'nginx');
+const why = lacking('netns', 'plugins', 'bird', 'dns-server', 'dnsmasq', 'nginx');
 
 const wrong = (report: Report): readonly string[] =>
   report.checks.filter((c) => c.verdict === 'fail' || c.verdict === 'inconclusive').map((c) => `${c.id}: ${c.failures[0]?.saw ?? c.reason}`);

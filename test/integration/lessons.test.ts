@@ -22,7 +22,7 @@ interface TaughtLab extends ShippedLab {
 vi.setConfig({ maxConcurrency: 8 });
 
 const ENGINE = 'netns';
-const why = lacking('netns', 'plugins', 'bird', 'dns-server', 'nginx');
+const why = lacking('netns', 'plugins', 'bird', 'dns-server', 'dnsmasq', 'nginx');
 const { labs, broken } = await shippedLabs();
 const taught = labs.filter((lab): lab is TaughtLab => lab.lesson !== null);
 

@@ -31,9 +31,13 @@ export function inventoryMtu(view: LabView, flows: readonly Flow[]): readonly Fi
   const pairs = new Map<string, PairFlow>();
   // Both directions of a pair are looked at together.
   for (const flow of sized) pairs.set(`${[flow.client.node.id, flow.server.node.id].toSorted().join(' ')} ${flow.family}`, flow);
-  // Where probes tell about sizes, they tell more than the devices do.
-  const paths = flows.some(failsBySize) ? [...pairs.values()].flatMap((flow) => judgePath(view, flow, sized)) : narrowDevices(view);
-  return [...paths, ...view.nodes.flatMap((node) => tightOverlays(view, node))];
+  // Where probes tell about sizes, they tell more than the devices do. Other losses may have kept the ways of a node from being swept at all.
+  const judged = new Set(sized.flatMap((flow) => [flow.client.node.id, flow.server.node.id]));
+  return [
+    ...[...pairs.values()].flatMap((flow) => judgePath(view, flow, sized)),
+    ...narrowDevices(view).filter(({ where }) => !where.some((node) => judged.has(node))),
+    ...view.nodes.flatMap((node) => tightOverlays(view, node)),
+  ];
 }
 
 /** Devices of nodes towards other nodes that take less than the pods of the cluster send. */
