@@ -370,6 +370,12 @@ describe('MTU', () => {
     expect(find(plan, narrow, sized('silent'))[0]?.mend).toBe('cnilab exec small worker1 -- ip link set flannel.1 mtu 1450');
   });
 
+  it('a narrow device is named where sizes failed between other nodes alone', () => {
+    const elsewhere = failuresBetween(plan, 'worker2', 'control-plane1', 'silent', { check: 'size-sweep', protocol: 'udp' });
+    expect(elsewhere.length).toBeGreaterThan(0);
+    expect(find(plan, narrow, elsewhere).map(({ name, where }) => [name, where])).toEqual([['path-mtu-below-pod-mtu', ['c1/worker1']]]);
+  });
+
   it('is no subject of probes that did not fail by size', () => {
     const failures = failuresBetween(plan, 'worker1', 'worker2', 'silent');
     const flows = flowsOf(viewLab(plan, narrow), failures);
