@@ -1,3 +1,4 @@
+import type { TrafficDistribution } from '../topology/services/service-plan.ts';
 import type { KubernetesObject } from '../topology/spec.ts';
 import type { Cluster } from './cluster.ts';
 import { Workload, type LoweredWorkload } from './workload.ts';
@@ -63,6 +64,12 @@ interface ProxiedServiceProps extends RoutedServiceProps {
    * @default Cluster
    */
   readonly internalTrafficPolicy?: 'Cluster' | 'Local';
+  /**
+   * Proxies prefer endpoints in their node's zone (its label `topology.kubernetes.io/zone`), or on their node, and take any where there is none. A traffic
+   * policy Local goes before. PreferClose, from Kubernetes 1.31 on, is the old name of PreferSameZone, from 1.34 on.
+   * @default all endpoints alike
+   */
+  readonly trafficDistribution?: TrafficDistribution;
   /**
    * Addresses of the service CIDR, one per family.
    * @default free ones

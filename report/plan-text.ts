@@ -5,6 +5,7 @@ import { listed } from '../topology/listed.ts';
 import { selects } from '../topology/policy/select.ts';
 import { policyWorld } from '../topology/policy/world.ts';
 import type { ServicePlan, ServicePortPlan } from '../topology/services/service-plan.ts';
+import { ZONE_LABEL } from '../topology/services/traffic-distribution.ts';
 import { counted, printable, table } from './layout.ts';
 import type { Style } from './style.ts';
 
@@ -84,6 +85,7 @@ function clusterLines(cluster: ClusterPlan, style: Style): string[] {
   const columns: readonly (readonly [string, (node: NodePlan) => string])[] = [
     ['node', (n) => n.name],
     ['role', (n) => n.role],
+    ['zone', (n) => n.labels[ZONE_LABEL] ?? ''],
     ['addresses', (n) => addresses(n)],
     ['pod cidr', (n) => [...n.podCIDRs, ...n.blocks].filter((c, i, all) => all.indexOf(c) === i).join(' ')],
     ['gateway', (n) => n.gateways.join(' ')],
@@ -208,16 +210,17 @@ function serviceLines(services: readonly ServicePlan[], style: Style): string[] 
       ...(String(one.targetPort) === String(one.port) ? [] : [style.symbols.arrow, String(one.targetPort)]),
       ...(one.nodePort === null ? [] : [`(node ${String(one.nodePort)})`]),
     ].join(' ');
-  const rows = services
-    .slice(0, SERVICES_LISTED)
-    .map((service) => [
-      service.id,
-      service.headless ? 'headless' : service.type,
-      service.externalName === '' ? [...service.clusterIPs, ...service.externalIPs, ...service.loadBalancerIPs].join(' ') : printable(service.externalName),
-      service.ports.map(port).join(', '),
-      String(new Set(service.endpoints.filter((one) => one.ready).map((one) => one.pod ?? one.address)).size),
-    ]);
-  const lines = section('services', ['service', 'type', 'addresses', 'ports', 'ready endpoints'], rows, style);
+  const listed = services.slice(0, SERVICES_LISTED);
+  const prefers = listed.some((service) => service.trafficDistribution !== undefined);
+  const rows = listed.map((service) => [
+    service.id,
+    service.headless ? 'headless' : service.type,
+    service.externalName === '' ? [...service.clusterIPs, ...service.externalIPs, ...service.loadBalancerIPs].join(' ') : printable(service.externalName),
+    service.ports.map(port).join(', '),
+    String(new Set(service.endpoints.filter((one) => one.ready).map((one) => one.pod ?? one.address)).size),
+    ...(prefers ? [service.trafficDistribution ?? ''] : []),
+  ]);
+  const lines = section('services', ['service', 'type', 'addresses', 'ports', 'ready endpoints', ...(prefers ? ['distribution'] : [])], rows, style);
   return services.length <= SERVICES_LISTED ? lines : [...lines, more(services.length - SERVICES_LISTED, 'service', style)];
 }
 

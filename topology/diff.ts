@@ -2,7 +2,7 @@ import type { ContainerPlan } from './docker/docker-plan.ts';
 import type { ClusterPlan, LabPlan, MachinePlan, NetworkPlan, NodePlan, PodPlan } from './plan.ts';
 import { isNetworkPolicy } from './policy/read-policy.ts';
 import { policyWorld } from './policy/world.ts';
-import type { EndpointPlan, ServicePlan } from './services/service-plan.ts';
+import type { EndpointHints, EndpointPlan, ServicePlan } from './services/service-plan.ts';
 
 export interface PlanChange {
   readonly kind: 'add' | 'remove' | 'change';
@@ -176,16 +176,12 @@ export function diffPlans(from: LabPlan, to: LabPlan): PlanDiff {
           from: `${addressesOf(x)} ${x.podCIDRs.join(', ')}`,
           to: `${addressesOf(y)} ${y.podCIDRs.join(', ')}`,
         });
-      else if (x.machineId !== y.machineId)
-        changes.push({
-          kind: 'change',
-          object: 'node',
-          id: x.id,
-          inPlace: true,
-          reason: 'its machine-id changes',
-          from: text(x.machineId),
-          to: text(y.machineId),
-        });
+      else
+        for (const [what, had, has] of [
+          ['its machine-id changes', x.machineId, y.machineId],
+          ['its labels change', x.labels, y.labels],
+        ] as const)
+          if (!same(had, has)) changes.push({ kind: 'change', object: 'node', id: x.id, inPlace: true, reason: what, from: text(had), to: text(has) });
     }
     const pods = compare(a.pods, b.pods, (p) => p.id);
     for (const p of pods.added) changes.push({ kind: 'add', object: 'pod', id: p.id, inPlace: true, reason: `on ${p.node}, asked for by ${p.owner}` });
@@ -298,13 +294,14 @@ function policyChanges(a: ClusterPlan, b: ClusterPlan): readonly PlanChange[] {
   ];
 }
 
+const hintText = ({ zones, nodes }: EndpointHints): string => ` (for ${[...nodes.map((n) => `node ${n}`), ...zones.map((z) => `zone ${z}`)].join(', ')})`;
 const endpointText = (e: EndpointPlan): string =>
-  `${e.address}${e.ports.length === 0 ? '' : `:${[...new Set(e.ports.map((p) => p.port))].join('/')}`}${e.ready ? '' : ' (not ready)'}`;
+  `${e.address}${e.ports.length === 0 ? '' : `:${[...new Set(e.ports.map((p) => p.port))].join('/')}`}${e.ready ? '' : ' (not ready)'}${e.hints === undefined ? '' : hintText(e.hints)}`;
 const endpointsText = (s: ServicePlan): string => (s.endpoints.length === 0 ? 'no endpoints' : s.endpoints.map(endpointText).join(', '));
 const serviceText = (s: ServicePlan): string =>
   s.type === 'ExternalName'
     ? `ExternalName ${s.externalName}`
-    : `${s.headless ? 'headless' : s.type} ${[...s.clusterIPs, ...s.loadBalancerIPs, ...s.ports.map((p) => `${p.port}/${p.protocol}${p.nodePort === null ? '' : ` at ${p.nodePort}`}`)].join(' ')}`.trim();
+    : `${s.headless ? 'headless' : s.type} ${[...s.clusterIPs, ...s.loadBalancerIPs, ...s.ports.map((p) => `${p.port}/${p.protocol}${p.nodePort === null ? '' : ` at ${p.nodePort}`}`), s.trafficDistribution ?? ''].join(' ')}`.trim();
 
 /** What changed of a Service: itself, or the endpoints behind it. */
 function serviceChange(a: ServicePlan, b: ServicePlan): Pick<PlanChange, 'reason' | 'from' | 'to'> | null {

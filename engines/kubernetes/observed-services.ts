@@ -45,7 +45,8 @@ function withKind(object: KubernetesObject): KubernetesObject {
 }
 
 function endpointsOf(cluster: string, slice: Slice, nodes: readonly NodePlan[]): readonly EndpointPlan[] {
-  return slice.endpoints.flatMap(({ address, ports, hostname, node, pod, ready }): readonly EndpointPlan[] => {
+  const nodeNamed = (name: string): string | null => nodes.find((one) => one.netns === name)?.name ?? null;
+  return slice.endpoints.flatMap(({ address, ports, hostname, node, pod, ready, hints }): readonly EndpointPlan[] => {
     const parsed = tryParseAddress(address);
     if (!parsed.ok) return [];
     const { family, value } = parsed.address;
@@ -56,8 +57,9 @@ function endpointsOf(cluster: string, slice: Slice, nodes: readonly NodePlan[]):
         hostname,
         ready,
         address: formatAddress(family, value),
-        node: nodes.find((one) => one.netns === node)?.name ?? null,
+        node: nodeNamed(node),
         pod: pod === '' ? null : `${cluster}/${pod}`,
+        ...(hints === undefined ? {} : { hints: { zones: hints.zones, nodes: hints.nodes.map((name) => nodeNamed(name) ?? name) } }),
       },
     ];
   });

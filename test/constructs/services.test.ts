@@ -50,6 +50,7 @@ describe('Service', () => {
       { ports: [{ port: 80 }], sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } },
     ],
     ['affinity for as long as usual', { ports: [{ port: 80 }], sessionAffinity: { type: 'ClientIP' } }, { ports: [{ port: 80 }], sessionAffinity: 'ClientIP' }],
+    ['near endpoints', { ports: [{ port: 80 }], trafficDistribution: 'PreferSameNode' }, { ports: [{ port: 80 }], trafficDistribution: 'PreferSameNode' }],
     [
       'addresses',
       { ports: [{ port: 80 }], ipFamilyPolicy: 'RequireDualStack', clusterIPs: ['10.96.0.20', 'fd00:96::20'] },

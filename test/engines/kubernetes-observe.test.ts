@@ -127,13 +127,31 @@ describe('observeCluster', () => {
       addressType: 'IPv4',
       ports: [{ port: 8080, protocol: 'TCP' }],
       endpoints: [
-        { addresses: ['10.244.3.9'], nodeName: 'lab-worker', conditions: { ready: true }, targetRef: { kind: 'Pod', namespace: 'default', name: 'web-x1' } },
+        {
+          addresses: ['10.244.3.9'],
+          nodeName: 'lab-worker',
+          conditions: { ready: true },
+          targetRef: { kind: 'Pod', namespace: 'default', name: 'web-x1' },
+          hints: { forZones: [{ name: 'a' }], forNodes: [{ name: 'lab-worker' }, { name: 'lab-gone' }] },
+        },
       ],
     };
     const api = { [SERVICES]: [service('other', '10.96.7.7', 30_007), service('web', '10.96.8.8', 30_008)], [SLICES]: [slice] };
     const seen = await observe([], null, plan, api);
     expect(seen.clusters[0]?.services.map(({ id, clusterIPs, ports, endpoints }) => [id, clusterIPs, ports[0]?.nodePort, endpoints])).toEqual([
-      ['c1/default/web', ['10.96.8.8'], 30_008, [expect.objectContaining({ address: '10.244.3.9', node: 'worker-1', pod: 'c1/default/web-x1' })]],
+      [
+        'c1/default/web',
+        ['10.96.8.8'],
+        30_008,
+        [
+          expect.objectContaining({
+            address: '10.244.3.9',
+            node: 'worker-1',
+            pod: 'c1/default/web-x1',
+            hints: { zones: ['a'], nodes: ['worker-1', 'lab-gone'] },
+          }),
+        ],
+      ],
     ]);
     expect(fill('${svc/web} ${svc/default/web.nodePort}', valuesOf(seen))).toBe('10.96.8.8 30008');
   });

@@ -5,7 +5,8 @@ import { renderLab, renderLabList } from '../../report/state-text.ts';
 import { plainStyle } from '../../report/style.ts';
 import { diffPlans, type PlanDiff } from '../../topology/diff.ts';
 import { planLab } from '../../topology/plan-lab.ts';
-import type { ClusterSpec, LabSpec } from '../../topology/spec.ts';
+import type { ClusterSpec, KubernetesObject, LabSpec } from '../../topology/spec.ts';
+import { serviceObject } from '../service-object.ts';
 
 const cluster: ClusterSpec = { name: 'c1', workers: 1, cni: { type: 'flannel' }, workloads: [{ name: 'web', perNode: 1 }] };
 const lab = (over: Partial<ClusterSpec> = {}, rest: Partial<LabSpec> = {}): LabSpec => ({ name: 'three', clusters: [{ ...cluster, ...over }], ...rest });
@@ -50,6 +51,24 @@ describe('renderPlan', () => {
     expect(pods.length + nodes.length).toBeGreaterThan(8);
     for (const part of [...pods, ...nodes]) expect(text).toContain(part);
     expect(text).toContain('mtu 1450');
+  });
+
+  it('has zones of nodes, and what Services prefer, where there are any', () => {
+    const web = (name: string, more: object): KubernetesObject => serviceObject(name, { selector: { app: 'web' }, ...more });
+    const zoned = lab({ dns: false, objects: [web('near', { trafficDistribution: 'PreferSameZone' }), web('even', {})] });
+    const [named] = zoned.clusters ?? [];
+    const { workers: _, ...rest } = named ?? cluster;
+    const nodes = [
+      { name: 'cp', role: 'control-plane' },
+      { name: 'w1', labels: { 'topology.kubernetes.io/zone': 'north' } },
+    ] as const;
+    const lines = renderPlan(planLab({ ...zoned, clusters: [{ ...rest, nodes }] }), plainStyle).split('\n');
+    const columns = (start: RegExp): readonly string[] => (lines.find((line) => start.test(line)) ?? '').trim().split(/ {2,}/);
+    expect(columns(/^ {2}node /)).toContain('zone');
+    expect(columns(/^ {2}w1 /)[2]).toBe('north');
+    expect(columns(/^ {2}service /).at(-1)).toBe('distribution');
+    expect(columns(/^ {2}c1\/default\/near /).at(-1)).toBe('PreferSameZone');
+    expect(columns(/^ {2}c1\/default\/even /).at(-1)).toBe('2');
   });
 
   it('counts pods and routes beyond the listed ones', () => {

@@ -83,6 +83,20 @@ const dualOutside = (loadBalancerIP: string): LabSpec =>
     { outside: { cidr: ['203.0.113.0/24', '2001:db8::/64'], hosts: [{ name: 'client', address: ['203.0.113.7', '2001:db8::7'] }] } },
   );
 /** A Service without a selector and a slice of it. */
+const distributed = (trafficDistribution: string, rest: Partial<ClusterSpec> = {}): LabSpec =>
+  lab({
+    nodes: [
+      { name: 'cp', role: 'control-plane' },
+      { name: 'w1', labels: { 'topology.kubernetes.io/zone': 'a' } },
+    ],
+    objects: [svc('web', { trafficDistribution, ports: [{ port: 80 }] })],
+    ...rest,
+  });
+const hinted = (field: string, kubernetesVersion: string): LabSpec =>
+  lab({
+    kubernetesVersion,
+    objects: [svc('web', { ports: [{ port: 80 }] }), { ...slice('web', []), endpoints: [{ addresses: ['172.30.0.51'], hints: { [field]: [{ name: 'a' }] } }] }],
+  });
 const sliced = (more: object): LabSpec => services(svc('web', { ports: [{ port: 80 }] }), { ...slice('web', ['172.30.0.51']), ...more });
 
 const check = { type: 'reach', id: 'ping', says: 'pc1 reaches pc2', from: 'pc1', to: 'pc2', protocol: 'icmp', expect: 'answered' } as const satisfies CheckSpec;
@@ -2515,13 +2529,58 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
     ],
     [
       'a field that nothing acts on',
-      services(svc('web', { trafficDistribution: 'PreferSameZone', ports: [{ port: 80 }] })),
+      services(svc('web', { type: 'LoadBalancer', loadBalancerClass: 'example.com/metal', ports: [{ port: 80 }] })),
       'OBJECT_NOT_ACTED_ON',
-      'clusters.c1.objects.web.spec.trafficDistribution',
-      'nothing in the lab acts on trafficDistribution of Service default/web',
+      'clusters.c1.objects.web.spec.loadBalancerClass',
+      'nothing in the lab acts on loadBalancerClass of Service default/web',
       'real cluster',
       // Another group's kind of that name is none of ours.
       services({ ...svc('web', { traffic: [] }), apiVersion: 'serving.knative.dev/v1' }),
+    ],
+    [
+      'a distribution that is none',
+      distributed('PreferSamezone'),
+      'SERVICE_VALUE_UNSUPPORTED',
+      'clusters.c1.objects.web.spec.trafficDistribution',
+      'supported values: PreferSameZone, PreferSameNode, PreferClose',
+      'PreferSameZone',
+      distributed('PreferSameZone'),
+    ],
+    [
+      'a distribution that the version has switched off',
+      distributed('PreferSameNode', { kubernetesVersion: '1.33' }),
+      'TRAFFIC_DISTRIBUTION_TOO_EARLY',
+      'clusters.c1.objects.web.spec.trafficDistribution',
+      'came with Kubernetes 1.34 (alpha, and off, in 1.33; stable 1.35); this is 1.33',
+      'PreferClose',
+      distributed('PreferClose', { kubernetesVersion: '1.33' }),
+    ],
+    [
+      'a distribution before there was any',
+      distributed('PreferClose', { kubernetesVersion: '1.30' }),
+      'TRAFFIC_DISTRIBUTION_TOO_EARLY',
+      'clusters.c1.objects.web.spec.trafficDistribution',
+      'came with Kubernetes 1.31 (alpha, and off, in 1.30; stable 1.33); this is 1.30',
+      'remove it, or use kubernetesVersion 1.31 or newer',
+      distributed('PreferClose', { kubernetesVersion: '1.31.2' }),
+    ],
+    [
+      'a distribution by zones where there are none',
+      distributed('PreferSameZone', { nodes: [{ name: 'cp', role: 'control-plane' }, { name: 'w1' }] }),
+      'TRAFFIC_DISTRIBUTION_WITHOUT_ZONES',
+      'clusters.c1.objects.web.spec.trafficDistribution',
+      'no node of cluster c1 is in a zone',
+      'topology.kubernetes.io/zone',
+      distributed('PreferSameNode', { nodes: [{ name: 'cp', role: 'control-plane' }, { name: 'w1' }] }),
+    ],
+    [
+      'a distribution behind which no proxy stands',
+      services(svc('web', { clusterIP: 'None', trafficDistribution: 'PreferSameNode', ports: [{ port: 80 }] })),
+      'OBJECT_NOT_ACTED_ON',
+      'clusters.c1.objects.web.spec.trafficDistribution',
+      'none stands behind a headless Service',
+      'give the Service an address',
+      services(svc('web', { clusterIP: 'None', ports: [{ port: 80 }] })),
     ],
   ],
   'service-addresses': [
@@ -2821,6 +2880,31 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
     ],
   ],
   'service-endpoints': [
+    ...(
+      [
+        ['forZones', '1.30', '1.31'],
+        ['forNodes', '1.33', '1.34'],
+      ] as const
+    ).map(
+      ([field, before, on]): Row => [
+        `hints ${field} before proxies follow them`,
+        hinted(field, before),
+        'ENDPOINT_HINTS_TOO_EARLY',
+        `clusters.c1.objects.web-1.endpoints[0].hints.${field}`,
+        `from Kubernetes ${on} on; this is ${before}`,
+        `kubernetesVersion ${on}`,
+        hinted(field, on),
+      ],
+    ),
+    [
+      'a hint that is none',
+      sliced({ endpoints: [{ addresses: ['172.30.0.51'], hints: { forZone: [{ name: 'a' }] } }] }),
+      'ENDPOINT_INVALID',
+      'clusters.c1.objects.web-1.endpoints[0].hints.forZone',
+      'there is no field "forZone" here',
+      'did you mean forZones?',
+      sliced({ endpoints: [{ addresses: ['172.30.0.51'], hints: { forZones: [{ name: 'a' }] } }] }),
+    ],
     [
       'a port beyond the last',
       sliced({ ports: [{ name: '', port: 99_999 }] }),

@@ -1,10 +1,13 @@
 import { familyNamed, tryParseAddress } from '../cidr.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { labelsOf, recordOf, recordsOf, textsOf } from '../json.ts';
+import { DEFAULTS } from '../draft.ts';
+import { isAtLeast, parseKubernetesVersion } from '../kubernetes-version.ts';
 import { isPort, labelProblem } from '../names.ts';
 import { PROTOCOLS } from '../services/read-service.ts';
 import { selecting, type Selecting } from '../services/endpoints.ts';
 import { readSlices, SLICE_SERVICE_LABEL } from '../services/read-slices.ts';
+import { TRAFFIC_DISTRIBUTIONS } from '../services/traffic-distribution.ts';
 import type { KubernetesObject, LabSpec } from '../spec.ts';
 import type { PodDraft } from '../workloads.ts';
 import { caution, note, problem, type Path } from './findings.ts';
@@ -121,6 +124,31 @@ function endpointParts(object: KubernetesObject, what: string, path: Path): read
   ]);
 }
 
+/** Hints that the proxies of that version do not follow: before, the Service had to ask for it by an annotation. */
+function hints(
+  { spec: { kubernetesVersion = DEFAULTS.kubernetesVersion } }: ClusterView,
+  object: KubernetesObject,
+  what: string,
+  path: Path,
+): readonly Diagnostic[] {
+  const version = parseKubernetesVersion(kubernetesVersion);
+  if (version === null || object.kind !== 'EndpointSlice') return [];
+  return recordsOf(object['endpoints']).flatMap((endpoint, i) =>
+    [['forZones', TRAFFIC_DISTRIBUTIONS.PreferClose.on] as const, ['forNodes', TRAFFIC_DISTRIBUTIONS.PreferSameNode.on] as const].flatMap(([field, on]) =>
+      recordsOf(recordOf(endpoint['hints'])[field]).length === 0 || isAtLeast(version, on)
+        ? []
+        : [
+            problem(
+              'ENDPOINT_HINTS_TOO_EARLY',
+              [...path, 'endpoints', i, 'hints', field],
+              `${what}: kube-proxy follows hints ${field} from Kubernetes ${on} on; this is ${kubernetesVersion}`,
+              `remove them, or use kubernetesVersion ${on} or newer`,
+            ),
+          ],
+    ),
+  );
+}
+
 function ofSlice(cluster: ClusterView, object: KubernetesObject, path: Path, services: readonly ServiceView[]): readonly Diagnostic[] {
   const [slice] = readSlices([object]);
   if (slice === undefined) return [];
@@ -128,6 +156,7 @@ function ofSlice(cluster: ClusterView, object: KubernetesObject, path: Path, ser
   const found: Diagnostic[] = [
     ...fieldProblems('ENDPOINT_INVALID', what, object, slice.kind === 'EndpointSlice' ? ENDPOINT_SLICE : ENDPOINTS, path),
     ...endpointParts(object, what, path),
+    ...hints(cluster, object, what, path),
   ];
   const type = object['addressType'];
   const family = familyNamed(type);

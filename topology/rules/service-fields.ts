@@ -27,7 +27,7 @@ export const SERVICE: Shape = {
     internalTrafficPolicy: 'any',
     externalTrafficPolicy: 'any',
     publishNotReadyAddresses: 'flag',
-    trafficDistribution: 'text',
+    trafficDistribution: 'any',
   },
 };
 
@@ -45,7 +45,7 @@ export const ENDPOINT_SLICE: Shape = {
       hostname: 'text',
       nodeName: 'text',
       zone: 'text',
-      hints: 'any',
+      hints: { forZones: [{ name: 'text' }], forNodes: [{ name: 'text' }] },
       deprecatedTopology: 'any',
       targetRef: REFERENCE,
     },

@@ -1,11 +1,14 @@
 import type { Diagnostic } from '../diagnostic.ts';
+import { DEFAULTS } from '../draft.ts';
 import { recordOf, recordsOf } from '../json.ts';
+import { isAtLeast, parseKubernetesVersion } from '../kubernetes-version.ts';
 import { isPort, labelProblem, nearest, portNameProblem, subdomainProblem } from '../names.ts';
 import { isApiService } from '../services/cluster-services.ts';
 import { FAMILY_POLICIES, PROTOCOLS, SERVICE_TYPES, TRAFFIC_POLICIES } from '../services/read-service.ts';
 import type { LabSpec } from '../spec.ts';
-import { note, problem, type Path } from './findings.ts';
-import { clustersOf } from './lab-view.ts';
+import { TRAFFIC_DISTRIBUTION_WORDS, TRAFFIC_DISTRIBUTIONS, ZONE_LABEL } from '../services/traffic-distribution.ts';
+import { caution, note, problem, type Path } from './findings.ts';
+import { clustersOf, type ClusterView } from './lab-view.ts';
 import { fieldProblems } from './object-fields.ts';
 import { SERVICE } from './service-fields.ts';
 import { invalid, servicesOf, type ServiceView } from './services-view.ts';
@@ -17,10 +20,11 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   internalTrafficPolicy: TRAFFIC_POLICIES,
   externalTrafficPolicy: TRAFFIC_POLICIES,
   ipFamilyPolicy: FAMILY_POLICIES,
+  trafficDistribution: TRAFFIC_DISTRIBUTION_WORDS,
 };
 
 /** Fields that change what a real cluster does, and nothing here. */
-const NOT_ACTED_ON: readonly string[] = ['trafficDistribution', 'loadBalancerClass'];
+const NOT_ACTED_ON: readonly string[] = ['loadBalancerClass'];
 
 /** Longest time of affinity: a day. */
 const MAX_AFFINITY_SECONDS = 86_400;
@@ -225,6 +229,45 @@ function ignored(service: ServiceView): readonly Diagnostic[] {
   );
 }
 
+/** A preference that the version knows, that there are zones for, and that some proxy follows. */
+function distribution({ spec: { kubernetesVersion = DEFAULTS.kubernetesVersion }, name, nodes }: ClusterView, service: ServiceView): readonly Diagnostic[] {
+  const { trafficDistribution: word, headless, type } = service.source;
+  if (word === undefined) return [];
+  const path = [...service.path, 'trafficDistribution'];
+  const { alpha, on, stable } = TRAFFIC_DISTRIBUTIONS[word];
+  const version = parseKubernetesVersion(kubernetesVersion);
+  if (version !== null && !isAtLeast(version, on))
+    return [
+      problem(
+        'TRAFFIC_DISTRIBUTION_TOO_EARLY',
+        path,
+        `trafficDistribution ${word} of ${service.what} came with Kubernetes ${on} (alpha, and off, in ${alpha}; stable ${stable}); this is ${kubernetesVersion}`,
+        word !== 'PreferClose' && isAtLeast(version, TRAFFIC_DISTRIBUTIONS.PreferClose.on)
+          ? `use PreferClose, the old name of PreferSameZone, or kubernetesVersion ${on} or newer`
+          : `remove it, or use kubernetesVersion ${on} or newer`,
+      ),
+    ];
+  if (headless || type === 'ExternalName')
+    return [
+      note(
+        'OBJECT_NOT_ACTED_ON',
+        path,
+        `nothing acts on trafficDistribution of ${service.what}: proxies follow it, and none stands behind a ${headless ? 'headless Service' : 'name'}`,
+        'remove it, or give the Service an address',
+      ),
+    ];
+  if (word !== 'PreferSameNode' && nodes.every(({ labels }) => labels[ZONE_LABEL] === undefined))
+    return [
+      caution(
+        'TRAFFIC_DISTRIBUTION_WITHOUT_ZONES',
+        path,
+        `no node of cluster ${name} is in a zone, so ${word} of ${service.what} prefers nobody: all its endpoints are used`,
+        `give nodes the label ${ZONE_LABEL}, or use PreferSameNode`,
+      ),
+    ];
+  return [];
+}
+
 /** Services are what the API server takes, field by field. What they refer to is looked at by the other rules of Services. */
 export function services(spec: LabSpec): readonly Diagnostic[] {
   return clustersOf(spec).flatMap((cluster) =>
@@ -246,6 +289,7 @@ export function services(spec: LabSpec): readonly Diagnostic[] {
       ...affinity(service),
       ...externalName(service),
       ...ignored(service),
+      ...distribution(cluster, service),
     ]),
   );
 }

@@ -4,6 +4,7 @@ import type { Family } from '../spec.ts';
 import type { ServiceSource } from './read-service.ts';
 import type { Slice } from './read-slices.ts';
 import type { EndpointPlan, ServicePortPlan } from './service-plan.ts';
+import { hintsFor } from './traffic-distribution.ts';
 
 /** Where endpoints come from: pods by selector, and slices by name. */
 export interface EndpointWorld {
@@ -13,6 +14,8 @@ export interface EndpointWorld {
   readonly slicesOf: (namespace: string, service: string) => readonly Slice[];
   /** Addresses of a node in the plan; none for another name. */
   readonly nodeAddresses: (name: string) => readonly AddressPlan[];
+  /** Zone of a node in the plan; '': none. */
+  readonly zoneOf: (name: string) => string;
 }
 
 /** What of a namespace has every label of a selector, in its order; a selector without labels is met by none. */
@@ -48,6 +51,8 @@ function ofPod(pod: PodPlan, source: ServiceSource, families: readonly Family[],
     return number === null ? [] : [{ name: port.name, protocol: port.protocol, port: number }];
   });
   const addresses = pod.interface?.addresses ?? world.nodeAddresses(pod.node);
+  const ready = pod.ready || source.publishNotReadyAddresses;
+  const hints = source.trafficDistribution === undefined || !ready ? null : hintsFor(source.trafficDistribution, pod.node, world.zoneOf(pod.node));
   return families.flatMap((family) => {
     const own = addresses.find((address) => address.family === family);
     if (own === undefined) return [];
@@ -60,7 +65,8 @@ function ofPod(pod: PodPlan, source: ServiceSource, families: readonly Family[],
         pod: pod.id,
         // Set in the slice only where pod and Service name each other: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
         hostname: pod.subdomain === source.name ? pod.hostname : '',
-        ready: pod.ready || source.publishNotReadyAddresses,
+        ready,
+        ...(hints === null ? {} : { hints }),
       },
     ];
   });
@@ -84,6 +90,8 @@ function ofSlices(source: ServiceSource, families: readonly Family[], world: End
           pod: pod?.id ?? null,
           hostname: endpoint.hostname,
           ready: endpoint.ready,
+          // Slices of others have the hints that they were written with: the controller adds none.
+          ...(endpoint.hints === undefined ? {} : { hints: endpoint.hints }),
         },
       ];
     }),

@@ -10,6 +10,7 @@ import { endpointsOf, selecting, type EndpointWorld } from './endpoints.ts';
 import { readService, serviceFamilies, type ServiceSource } from './read-service.ts';
 import { readSlices, type Slice } from './read-slices.ts';
 import type { EndpointPlan, ServicePlan } from './service-plan.ts';
+import { ZONE_LABEL } from './traffic-distribution.ts';
 
 /** What the Services of a cluster are planned from: everything else of it, and its Services as they run. */
 export interface ServicesContext {
@@ -160,13 +161,17 @@ function worldOf(context: ServicesContext): EndpointWorld {
     const service = `${slice.namespace}/${slice.service}`;
     slices.set(service, [...(slices.get(service) ?? []), slice]);
   }
-  const nodes = new Map(context.nodes.map((node) => [node.name, addressesOf(node)]));
+  const nodes = new Map(context.nodes.map((node) => [node.name, node]));
   return {
     cluster: context.cluster,
     podsWith: selecting(context.pods),
     podWithId: (id) => byId.get(id),
     slicesOf: (namespace, service) => slices.get(`${namespace}/${service}`) ?? [],
-    nodeAddresses: (name) => nodes.get(name) ?? [],
+    nodeAddresses: (name) => {
+      const node = nodes.get(name);
+      return node === undefined ? [] : addressesOf(node);
+    },
+    zoneOf: (name) => nodes.get(name)?.labels[ZONE_LABEL] ?? '',
   };
 }
 

@@ -3,6 +3,7 @@ import { asList } from '../draft.ts';
 import { labelsOf, recordOf, recordsOf, textOf, textsOf, wordOf } from '../json.ts';
 import type { Family, KubernetesObject } from '../spec.ts';
 import type { ServicePlan, ServicePortPlan, ServiceProtocol } from './service-plan.ts';
+import { TRAFFIC_DISTRIBUTION_WORDS } from './traffic-distribution.ts';
 
 export const SERVICE_TYPES: readonly ServicePlan['type'][] = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'];
 export const PROTOCOLS: readonly ServiceProtocol[] = ['TCP', 'UDP', 'SCTP'];
@@ -61,6 +62,7 @@ export function readService(object: KubernetesObject): ServiceSource {
   const affinity = recordOf(recordOf(spec['sessionAffinityConfig'])['clientIP'])['timeoutSeconds'];
   const clusterIPs = external ? [] : asked.filter((ip) => ip !== 'None');
   const ipFamilies = familiesAsked(spec['ipFamilies']);
+  const distribution = TRAFFIC_DISTRIBUTION_WORDS.find((word) => word === spec['trafficDistribution']);
   return {
     namespace: object.metadata.namespace ?? 'default',
     name: object.metadata.name,
@@ -78,6 +80,7 @@ export function readService(object: KubernetesObject): ServiceSource {
     affinitySeconds: spec['sessionAffinity'] === 'ClientIP' ? (typeof affinity === 'number' ? affinity : AFFINITY_SECONDS) : null,
     internalTrafficPolicy: wordOf(spec['internalTrafficPolicy'], TRAFFIC_POLICIES, 'Cluster'),
     externalTrafficPolicy: wordOf(spec['externalTrafficPolicy'], TRAFFIC_POLICIES, 'Cluster'),
+    ...(distribution === undefined ? {} : { trafficDistribution: distribution }),
     healthCheckNodePort: typeof spec['healthCheckNodePort'] === 'number' && spec['healthCheckNodePort'] !== 0 ? spec['healthCheckNodePort'] : null,
     publishNotReadyAddresses: spec['publishNotReadyAddresses'] === true,
     selector: selects && !external ? selector : null,

@@ -7,7 +7,7 @@ import type { EndpointPlan } from './service-plan.ts';
 export const SLICE_SERVICE_LABEL = 'kubernetes.io/service-name';
 
 /** One endpoint of an EndpointSlice, or one address of an Endpoints object. */
-export interface SliceEndpoint extends Pick<EndpointPlan, 'address' | 'hostname' | 'ready' | 'ports'> {
+export interface SliceEndpoint extends Pick<EndpointPlan, 'address' | 'hostname' | 'ready' | 'ports' | 'hints'> {
   /** Name of the node; '' where it says none. */
   readonly node: string;
   /** `namespace/name` of the pod that it names; ''. */
@@ -34,6 +34,13 @@ function podOf(reference: Json, namespace: string): string {
   return reference['kind'] === 'Pod' ? `${textOf(reference['namespace'], namespace)}/${textOf(reference['name'], '')}` : '';
 }
 
+/** Names that no node or zone can have are passed over. */
+function hintsOf(value: unknown): Pick<EndpointPlan, 'hints'> {
+  const named = (field: string): readonly string[] => recordsOf(recordOf(value)[field]).flatMap(({ name }) => textOf(name, '') || []);
+  const hints = { zones: named('forZones'), nodes: named('forNodes') };
+  return hints.zones.length + hints.nodes.length === 0 ? {} : { hints };
+}
+
 function ofSlice(object: KubernetesObject, namespace: string): readonly SliceEndpoint[] {
   const ports = portsOf(object['ports']);
   if (object['addressType'] === 'FQDN') return [];
@@ -48,6 +55,7 @@ function ofSlice(object: KubernetesObject, namespace: string): readonly SliceEnd
         node: textOf(endpoint['nodeName'], ''),
         pod: podOf(recordOf(endpoint['targetRef']), namespace),
         ready: recordOf(endpoint['conditions'])['ready'] !== false,
+        ...hintsOf(endpoint['hints']),
       })),
   );
 }

@@ -3,6 +3,17 @@ import type { Family } from '../spec.ts';
 
 export type ServiceProtocol = 'TCP' | 'UDP' | 'SCTP';
 
+/** Which endpoints a proxy prefers: those in its node's zone, or on its node. PreferClose is the old name of PreferSameZone. */
+export type TrafficDistribution = 'PreferClose' | 'PreferSameZone' | 'PreferSameNode';
+
+/** Whom an endpoint is meant for, as its EndpointSlice says. One of the lists may be empty. */
+export interface EndpointHints {
+  /** Zones. */
+  readonly zones: readonly string[];
+  /** Names of nodes in the plan. */
+  readonly nodes: readonly string[];
+}
+
 export interface ServicePortPlan {
   /** '' for the only port of a Service without a name. */
   readonly name: string;
@@ -26,6 +37,8 @@ export interface EndpointPlan {
   /** The pod's hostname where DNS serves it (hostname and subdomain set, or a StatefulSet's pod); else ''. */
   readonly hostname: string;
   readonly ready: boolean;
+  /** Absent: for everybody. */
+  readonly hints?: EndpointHints;
 }
 
 export interface ServicePlan {
@@ -50,6 +63,8 @@ export interface ServicePlan {
   readonly affinitySeconds: number | null;
   readonly internalTrafficPolicy: 'Cluster' | 'Local';
   readonly externalTrafficPolicy: 'Cluster' | 'Local';
+  /** Absent: all endpoints alike. */
+  readonly trafficDistribution?: TrafficDistribution;
   readonly healthCheckNodePort: number | null;
   readonly publishNotReadyAddresses: boolean;
   /** null: endpoints come from EndpointSlices alone. */

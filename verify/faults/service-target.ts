@@ -50,6 +50,6 @@ export function rulesOf({ cluster, node, family }: FaultTarget, snapshot: Snapsh
 }
 
 /** Chosen from at least two, without session affinity: each endpoint has its share of every client. */
-export function isShared({ service, usable }: ProxiedPort): boolean {
-  return service.affinitySeconds === null && service.internalTrafficPolicy === 'Cluster' && usable.length > 1;
+export function isShared({ service, cluster }: ProxiedPort): boolean {
+  return service.affinitySeconds === null && service.internalTrafficPolicy === 'Cluster' && cluster.length > 1;
 }

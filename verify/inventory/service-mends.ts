@@ -37,7 +37,7 @@ export function mendEndpoint(view: LabView, place: ReadPlace, one: ProgrammedEnd
   const { port, found, rules } = place;
   const right =
     port.usable.find(({ address }) => address === one.address) ??
-    port.usable.find((planned) => !found.endpoints.some((has) => has.address === planned.address && has.port === planned.port));
+    port.reachable.find((planned) => !found.endpoints.some((has) => has.address === planned.address && has.port === planned.port));
   if (right === undefined) return '';
   const move = (text: string): string => text.replace(endpointText(one.address, one.port), right.text).replaceAll(one.address, right.address);
   const own = rules.chains.get(one.chain)?.rules ?? [];

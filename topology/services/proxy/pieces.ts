@@ -1,5 +1,5 @@
 /**
- * A Service comes to the same rules on every node, unless a Local policy or source ranges make it look at the node. What is the same is made once: with
+ * A Service comes to the same rules on every node, unless a Local policy, source ranges or hints make it look at the node. What is the same is made once: with
  * 1000 Services on 10 nodes that is nine tenths of the work.
  */
 import type { ServicePlan } from '../service-plan.ts';
@@ -20,6 +20,11 @@ export function createPieces<T>(): (service: ServicePlan, key: string, make: () 
   };
 }
 
-function dependsOnNode({ internalTrafficPolicy, externalTrafficPolicy, loadBalancerSourceRanges }: ServicePlan): boolean {
-  return internalTrafficPolicy === 'Local' || externalTrafficPolicy === 'Local' || loadBalancerSourceRanges.length > 0;
+function dependsOnNode({ internalTrafficPolicy, externalTrafficPolicy, loadBalancerSourceRanges, endpoints }: ServicePlan): boolean {
+  return (
+    internalTrafficPolicy === 'Local' ||
+    externalTrafficPolicy === 'Local' ||
+    loadBalancerSourceRanges.length > 0 ||
+    endpoints.some(({ hints }) => hints !== undefined)
+  );
 }

@@ -4,7 +4,8 @@
  */
 import type { ClusterPlan, NodePlan } from '../../plan.ts';
 import type { Family } from '../../spec.ts';
-import type { ServicePlan, ServicePortPlan } from '../service-plan.ts';
+import type { EndpointHints, ServicePlan, ServicePortPlan } from '../service-plan.ts';
+import { ZONE_LABEL } from '../traffic-distribution.ts';
 import { endpointText, servicePortName } from './hashes.ts';
 
 export interface ProxiedEndpoint {
@@ -14,6 +15,7 @@ export interface ProxiedEndpoint {
   readonly text: string;
   /** On the proxy's own node. */
   readonly local: boolean;
+  readonly hints?: EndpointHints;
 }
 
 /** serve: there is an endpoint to go to. reject: the Service has none at all. drop: none on this node, under a Local policy. */
@@ -33,7 +35,7 @@ export interface ProxiedPort {
   readonly sourceRanges: readonly string[];
   /** Reachable otherwise than by its cluster IP. */
   readonly exposed: boolean;
-  /** Used under policy Cluster; empty where no traffic of the port is under it. */
+  /** Used under policy Cluster: those that are hinted for this node or its zone, else all; empty where no traffic of the port is under it. */
   readonly cluster: readonly ProxiedEndpoint[];
   /** Used under policy Local: those on this node; empty where no traffic of the port is under it. */
   readonly local: readonly ProxiedEndpoint[];
@@ -70,6 +72,7 @@ function proxied(service: ServicePlan, port: ServicePortPlan, clusterIP: string,
   const usesCluster = !internalLocal || exposed;
   const usesLocal = internalLocal || (externalLocal && exposed);
   const local = usesLocal ? usable.filter((endpoint) => endpoint.local) : [];
+  const near = usesCluster ? hintedEndpoints(usable, node) : [];
   const fate = (isLocal: boolean): Fate => (usable.length === 0 ? 'reject' : isLocal && local.length === 0 ? 'drop' : 'serve');
   return {
     service,
@@ -81,9 +84,9 @@ function proxied(service: ServicePlan, port: ServicePortPlan, clusterIP: string,
     loadBalancerIPs,
     sourceRanges: service.loadBalancerSourceRanges.filter((cidr) => isOf(family, cidr)),
     exposed,
-    cluster: usesCluster ? usable : [],
+    cluster: near,
     local,
-    reachable: usesCluster ? usable : local,
+    reachable: !usesCluster ? local : near === usable ? usable : usable.filter((endpoint) => near.includes(endpoint) || local.includes(endpoint)),
     usable,
     internal: fate(internalLocal),
     external: fate(externalLocal),
@@ -98,14 +101,26 @@ export function endpointCount(service: ServicePlan, family: Family): number {
   return service.endpoints.reduce((sum, endpoint) => sum + (endpoint.family === family ? endpoint.ports.length : 0), 0);
 }
 
+/**
+ * Those that are hinted for a node. All of them where hints are to be ignored: an endpoint has none, or none is for here. Hints for nodes count before those
+ * for zones (topologyModeFromHints).
+ */
+function hintedEndpoints(endpoints: readonly ProxiedEndpoint[], { name, labels }: NodePlan): readonly ProxiedEndpoint[] {
+  const meantFor = (kind: keyof EndpointHints, place: string): readonly ProxiedEndpoint[] =>
+    endpoints.every(({ hints }) => hints !== undefined && hints[kind].length > 0) ? endpoints.filter(({ hints }) => hints?.[kind].includes(place)) : [];
+  const onNode = meantFor('nodes', name);
+  const inZone = onNode.length > 0 ? onNode : meantFor('zones', labels[ZONE_LABEL] ?? '');
+  return inZone.length > 0 ? inZone : endpoints;
+}
+
 /** Those of one port that are ready, each address and port once, in kube-proxy's order: by their text. */
 function usableEndpoints(service: ServicePlan, port: ServicePortPlan, node: NodePlan, family: Family): readonly ProxiedEndpoint[] {
   const usable = new Map<string, ProxiedEndpoint>();
-  for (const { address, family: its, ready, node: where, ports } of service.endpoints) {
+  for (const { address, family: its, ready, node: where, ports, hints } of service.endpoints) {
     const target = its === family ? ports.find((p) => p.name === port.name && p.protocol === port.protocol) : undefined;
     if (target === undefined || !ready) continue;
     const text = endpointText(address, target.port);
-    usable.set(text, { address, port: target.port, text, local: where === node.name });
+    usable.set(text, { address, port: target.port, text, local: where === node.name, ...(hints === undefined ? {} : { hints }) });
   }
   return [...usable.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
 }
