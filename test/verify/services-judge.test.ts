@@ -31,6 +31,7 @@ const plan = planLab({
         service('web', 'web', { type: 'NodePort' }),
         service('sticky', 'web', { sessionAffinity: 'ClientIP' }),
         service('near', 'web', { internalTrafficPolicy: 'Local' }),
+        service('close', 'web', { trafficDistribution: 'PreferSameNode' }),
         service('nobody', 'nobody'),
       ],
     },
@@ -115,6 +116,20 @@ describe('a served flow', () => {
     ).toEqual(['service-cluster-ip wrong-server']);
     const near = flowOf('default/client-worker1', 'near');
     expect(findings(observe(near, { outcomes: { ok: 2 }, answers: { 'web-worker1': 1, 'web-worker2': 1 } }))).toEqual(['service-traffic-policy wrong-server']);
+  });
+
+  it('fails where an endpoint answers that its node passes over by hints', () => {
+    const close = flowOf('default/client-worker1', 'close');
+    expect(findings(observe(close, { outcomes: { ok: 2 }, answers: { 'web-worker1': 2 } }))).toEqual([]);
+    const [far] = judge(observe(close, { outcomes: { ok: 2 }, answers: { 'web-worker1': 1, 'web-worker2': 1 } }));
+    expect(far?.findings).toEqual([
+      {
+        check: 'service-cluster-ip',
+        class: 'wrong-server',
+        saw: 'c1/default/web-worker2 port 8080 answered 1 of 2 connections',
+        expected: 'answers from c1/default/web-worker1 alone, hinted for that node or its zone',
+      },
+    ]);
   });
 
   it('fails where the endpoint sees another client', () => {

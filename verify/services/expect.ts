@@ -1,10 +1,12 @@
 /**
  * What must become of a connection to a Service, from the documented behaviour of kube-proxy and written apart from what programs the rules. Pure.
- * Sources: https://kubernetes.io/docs/reference/networking/virtual-ips/, https://kubernetes.io/docs/tutorials/services/source-ip/
+ * Sources: https://kubernetes.io/docs/reference/networking/virtual-ips/ (traffic policies, traffic distribution),
+ * https://kubernetes.io/docs/tutorials/services/source-ip/
  */
 import { cidrContains, parseCidr } from '../../topology/cidr.ts';
 import type { ClusterPlan } from '../../topology/plan.ts';
 import type { EndpointPlan, ServicePlan, ServicePortPlan } from '../../topology/services/service-plan.ts';
+import { ZONE_LABEL } from '../../topology/services/traffic-distribution.ts';
 import type { Family } from '../../topology/spec.ts';
 
 export type Via = 'cluster-ip' | 'node-port' | 'external-ip' | 'load-balancer';
@@ -45,7 +47,7 @@ export interface Candidate {
 
 export type Expectation =
   /** Each candidate is as likely as the others. `proxy`: the node that chooses. */
-  | { readonly fate: 'served'; readonly proxy: string; readonly candidates: readonly Candidate[]; readonly because: 'cluster' | 'local-policy' }
+  | { readonly fate: 'served'; readonly proxy: string; readonly candidates: readonly Candidate[]; readonly because: 'cluster' | 'local-policy' | 'hints' }
   | { readonly fate: 'refused' | 'dropped'; readonly because: 'no-endpoints' | 'no-local-endpoints' | 'source-ranges' }
   | { readonly fate: 'unjudged'; readonly because: string };
 
@@ -67,17 +69,36 @@ export function leavesAs(cluster: Pick<ClusterPlan, 'cni'>): 'node' | 'pod' | 'u
   }
 }
 
+export interface UsableEndpoint {
+  readonly endpoint: EndpointPlan;
+  readonly port: number;
+}
+
 /** Endpoints that may be chosen: ready ones of the family that have the port. */
-export function usableEndpoints(
-  service: ServicePlan,
-  port: ServicePortPlan,
-  family: Family,
-): readonly { readonly endpoint: EndpointPlan; readonly port: number }[] {
+export function usableEndpoints(service: ServicePlan, port: ServicePortPlan, family: Family): readonly UsableEndpoint[] {
   return service.endpoints.flatMap((endpoint) => {
     const target = endpoint.ports.find((has) => has.name === port.name && has.protocol === port.protocol);
     const usable = endpoint.family === family && endpoint.ready;
     return usable && target !== undefined ? [{ endpoint, port: target.port }] : [];
   });
+}
+
+/**
+ * Of ready endpoints those that the proxy of a node prefers, and by which hints: its node's, else its zone's. Hints of a kind count where every endpoint has
+ * one and some endpoint has that of the node; with neither all endpoints are used.
+ */
+export function preferredEndpoints(
+  { nodes }: Pick<ClusterPlan, 'nodes'>,
+  ready: readonly UsableEndpoint[],
+  proxy: string,
+): { readonly by: 'node' | 'zone' | null; readonly endpoints: readonly UsableEndpoint[] } {
+  const zone = nodes.find((node) => node.name === proxy)?.labels[ZONE_LABEL] ?? '';
+  for (const [by, kind, place] of [['node', 'nodes', proxy] as const, ['zone', 'zones', zone] as const]) {
+    const hinted = ready.filter(({ endpoint }) => (endpoint.hints?.[kind].length ?? 0) > 0);
+    const endpoints = hinted.filter(({ endpoint }) => endpoint.hints?.[kind].includes(place));
+    if (hinted.length === ready.length && endpoints.length > 0) return { by, endpoints };
+  }
+  return { by: null, endpoints: ready };
 }
 
 /** How a packet stands before the proxy that handles it. */
@@ -112,7 +133,8 @@ export function expectService(cluster: ClusterPlan, service: ServicePlan, port: 
     return { fate: 'unjudged', because: 'whether the node sees the pod or its node is the network’s choice, and decides which endpoints are used' };
   // Under a Local policy for the outside, the pods and the node of the proxy itself still use all endpoints.
   const confined = local && (internal || standing === 'stranger');
-  const chosen = confined ? all.filter(({ endpoint }) => endpoint.node === proxy) : all;
+  const preferred = preferredEndpoints(cluster, all, proxy);
+  const chosen = confined ? all.filter(({ endpoint }) => endpoint.node === proxy) : preferred.endpoints;
   if (chosen.length === 0) return { fate: 'dropped', because: 'no-local-endpoints' };
   const masqueraded = internal ? caller.kind !== 'pod' : !local || standing === 'own-node';
   const candidates = chosen.map(
@@ -122,7 +144,7 @@ export function expectService(cluster: ClusterPlan, service: ServicePlan, port: 
       source: masqueraded || isSelf(caller, endpoint) ? { kept: false, nodes: [proxy] } : unmasqueraded(cluster, caller, endpoint, standing, proxy),
     }),
   );
-  return { fate: 'served', proxy, candidates, because: local ? 'local-policy' : 'cluster' };
+  return { fate: 'served', proxy, candidates, because: local ? 'local-policy' : preferred.by === null ? 'cluster' : 'hints' };
 }
 
 /** A pod that gets itself: without masquerade it would answer itself directly, and wait for an answer from the Service. */

@@ -223,13 +223,15 @@ function wrongServers(sight: ServiceSight, observed: ObservedFlow): readonly Ser
   const wrong = [...answers.keys()].filter((listener) => !allowed.has(listener));
   return wrong.map((listener): ServiceFinding => {
     const blocked = flow.candidates.some((candidate) => candidate.listener === listener);
-    const isLocal = flow.expectation.fate === 'served' && flow.expectation.because === 'local-policy';
+    const because = flow.expectation.fate === 'served' ? flow.expectation.because : null;
     const endpoint = flow.service.endpoints.some((one) => one.address === sight.plan.listeners[listener]?.endpoint.addresses[0]?.address);
     return {
-      check: isLocal && endpoint && !blocked ? 'service-traffic-policy' : primaryOf(flow),
+      check: because === 'local-policy' && endpoint && !blocked ? 'service-traffic-policy' : primaryOf(flow),
       class: blocked ? 'unexpected-answer' : 'wrong-server',
       saw: `${listener < 0 ? 'something that is no endpoint of a Service' : nameAt(sight, listener)} answered ${answers.get(listener) ?? 0} of ${observed.records} connections`,
-      expected: blocked ? 'silence: policies block that endpoint' : `answers from ${names(flow.candidates)} alone`,
+      expected: blocked
+        ? 'silence: policies block that endpoint'
+        : `answers from ${names(flow.candidates)} alone${because === 'hints' ? ', hinted for that node or its zone' : ''}`,
     };
   });
 }

@@ -10,6 +10,7 @@ import { execLine, type ProbedFailure } from '../failure.ts';
 import type { Run } from '../run.ts';
 import { isPortTaken, unusableAmong } from '../unusable.ts';
 import { doorEndpoint } from './observe.ts';
+import { usableEndpoints, type UsableEndpoint } from './expect.ts';
 import { planFlows, type ServiceFlow, type ServiceFlows } from './flows.ts';
 
 /** A flow that is remembered, and who asks it. */
@@ -85,7 +86,10 @@ export function chooseReuses(cluster: ClusterEnds, plan: ServiceFlows, entries: 
     if (flow?.expectation.fate !== 'served' || flow.expectation.proxy !== nodes.get(entry.netns)) continue;
     // A pod that gets itself is the matter of service-hairpin.
     if (reply.source === original.source) continue;
-    const stale = !flow.candidates.some((one) => one.endpoint.address === reply.source && one.port === reply.sourcePort);
+    const isThere = ({ endpoint, port }: UsableEndpoint): boolean => endpoint.address === reply.source && port === reply.sourcePort;
+    const stale = !flow.candidates.some(isThere);
+    // kube-proxy forgets flows to endpoints that are gone. One that began before hints passed its endpoint over goes on.
+    if (stale && flow.expectation.because === 'hints' && usableEndpoints(flow.service, flow.port, flow.family).some(isThere)) continue;
     const name = stale ? `${key} ${original.sourcePort}` : key;
     if (!chosen.has(name)) chosen.set(name, { flow, entry, stale, outcome: null, answeredBy: -1, unusable: null });
   }

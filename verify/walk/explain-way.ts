@@ -9,6 +9,7 @@ import { walkBothWays } from './both-ways.ts';
 import { WALK_SCHEMA, type WalkReport } from './document.ts';
 import { goalOf, goalText, type WalkQuestion } from './goal.ts';
 import { compareLive, sendOne } from './live.ts';
+import { preferenceNotes } from './preference.ts';
 import { worldOfView } from './world.ts';
 
 export interface ExplainOptions extends WalkQuestion {
@@ -59,7 +60,7 @@ export async function explainRead(session: EngineSession, plan: LabPlan, all: Sn
     family: goal.family,
     protocol: goal.protocol,
     ...walked,
-    notes: [...walked.notes, ...(why === '' ? [] : [`no packet was sent: ${why}`])],
+    notes: [...preferenceNotes(plan, goal), ...walked.notes, ...(why === '' ? [] : [`no packet was sent: ${why}`])],
     legs: compared?.legs ?? walked.legs,
     live: compared?.live ?? null,
   };
