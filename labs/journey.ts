@@ -10,8 +10,12 @@ const lab = new Lab({
   lesson,
 });
 const cluster = new Cluster(lab, 'c1', {
-  controlPlanes: 1,
-  workers: 2,
+  // Two zones: what is near to the control plane is far from the workers.
+  nodes: [
+    { name: 'control-plane1', role: 'control-plane', labels: { 'topology.kubernetes.io/zone': 'a' } },
+    { name: 'worker1', labels: { 'topology.kubernetes.io/zone': 'b' } },
+    { name: 'worker2', labels: { 'topology.kubernetes.io/zone': 'b' } },
+  ],
   cni: new FlannelCni({ backend: 'vxlan' }),
   kubeProxy: { mode: 'iptables' },
   dns: { replicas: 2 },
@@ -23,6 +27,14 @@ new Service(cluster, 'web', {
   loadBalancerIP: '203.0.113.10',
   selector: { app: 'web' },
   ports: [{ port: 80, targetPort: 'http', nodePort: 30080 }],
+});
+// The pods of kube-dns once more: whoever asks here gets one of its zone.
+new Service(cluster, 'dns-near', {
+  namespace: 'kube-system',
+  clusterIPs: ['10.96.0.11'],
+  selector: { 'k8s-app': 'kube-dns' },
+  trafficDistribution: 'PreferSameZone',
+  ports: [{ port: 53, name: 'dns-tcp' }],
 });
 
 export default lab;

@@ -1,8 +1,10 @@
 import type { LessonSpec } from 'cnilab';
 
 const DIAL = { on: 'laptop', run: "timeout 3 bash -c '</dev/tcp/203.0.113.10/80'; true" } as const;
-/** Flows of the node itself to the DNS Service, by the pod that the kernel chose: source of the answer. */
-const BY_POD = 'grep "src=192.168.15.2 dst=10.96.0.10 .*dport=53 " /proc/net/nf_conntrack | grep -o "src=10.244[0-9.]*" | sort';
+/** Opens fresh connections from a node to port 53 of a Service, and names the pods that the kernel chose: sources of the answers. */
+const fresh = (node: string, service: string): string =>
+  `for i in $(seq 16); do timeout 2 bash -c "</dev/tcp/${service}/53"; done; ` +
+  `grep "src=${node} dst=${service} .*dport=53 " /proc/net/nf_conntrack | grep -o "src=10.244[0-9.]*" | sort -u`;
 
 export const lesson: LessonSpec = {
   title: 'The journey of one request',
@@ -11,9 +13,9 @@ export const lesson: LessonSpec = {
   order: 3,
   goal:
     'A laptop outside opens a connection to 203.0.113.10, and a pod somewhere answers. In between stand a router, a node that does not have the pod, a handful of rules, a tunnel, another node and a bridge. You will go the whole way and back, hop by hop, with ' +
-    'the one command at each hop that shows why the packet goes on as it does; then you will see what a connection that stays open costs.',
+    'the one command at each hop that shows why the packet goes on as it does; then you will see what a connection that stays open costs, and what it costs to prefer near endpoints.',
   notShown:
-    'Real kube-proxies can prefer near endpoints (`trafficDistribution: PreferSameZone`, `PreferSameNode`), which trades even shares for short ways; the rules of this lab know nothing of zones.',
+    'An older way to near endpoints, the annotation `service.kubernetes.io/topology-mode: Auto`, weighs zones by the CPUs of their nodes before it hints at anything; here only `trafficDistribution` is acted on. And all zones of this lab are on one machine: a way between them costs no time and no money.',
   look: [
     {
       title: '1. The laptop: who has this address?',
@@ -68,7 +70,7 @@ export const lesson: LessonSpec = {
     {
       title: 'Fresh connections are spread',
       on: 'control-plane1',
-      run: `for i in $(seq 16); do timeout 2 bash -c "</dev/tcp/10.96.0.10/53"; done; ${BY_POD} -u`,
+      run: fresh('192.168.15.2', '10.96.0.10'),
       timeoutMs: 30_000,
       text: 'Sixteen connections to the DNS Service, which has two pods: both get some. Dice are thrown for the first packet of each connection.',
       shows: ['src=10.244.0.3', 'src=10.244.1.2'],
@@ -79,6 +81,33 @@ export const lesson: LessonSpec = {
       run: 'bash -c "exec 3<>/dev/tcp/10.96.0.10/53; for i in 1 2 3 4 5; do printf 0 >&3; sleep 0.1; done; grep ESTABLISHED /proc/net/nf_conntrack | grep -c \'src=192.168.15.2 dst=10.96.0.10\'"',
       text: 'One connection, five writes, one entry, one pod, however long it lives. Protocols that keep connections open (HTTP/2, gRPC, pools of database clients) are balanced when they connect and never again: a new pod gets nothing until somebody reconnects.',
       shows: ['1'],
+    },
+    {
+      title: 'Near endpoints first: the rules',
+      on: 'control-plane1',
+      run: 'iptables -t nat -S | grep -o "kube-system/[a-z-]*:dns-tcp -> [0-9.]*" | sort -u',
+      text:
+        'Two Services for the same two pods. `dns-near` says `trafficDistribution: PreferSameZone`, so the EndpointSlice controller hints for each endpoint at the zone of its node, and the proxy of a node writes only the endpoints that are hinted for its own zone: `control-plane1` is in zone a, ' +
+        'the workers are in zone b (`cnilab plan journey` shows it). Hints are a preference: where an endpoint has none, or none is for this zone, all endpoints are written.',
+      shows: ['kube-system/dns-near:dns-tcp -> 10.244.0.3', 'kube-system/kube-dns:dns-tcp -> 10.244.0.3', 'kube-system/kube-dns:dns-tcp -> 10.244.1.2'],
+    },
+    {
+      title: 'Near endpoints first: fresh connections from zone a',
+      on: 'control-plane1',
+      run: fresh('192.168.15.2', '10.96.0.11'),
+      timeoutMs: 30_000,
+      text: 'No dice: the pod of this zone gets every connection. The way is short, and stays so while that pod is ready.',
+      shows: ['src=10.244.0.3'],
+    },
+    {
+      title: 'Near endpoints first: fresh connections from zone b',
+      on: 'worker2',
+      run: fresh('192.168.15.4', '10.96.0.11'),
+      timeoutMs: 30_000,
+      text:
+        '`worker2` has no such pod, `worker1` in its zone has one. That pod carries two nodes now and the other one: latency was bought with even shares. How many pods a zone needs follows from who asks there, and a pod more in the wrong zone helps nobody. ' +
+        '`PreferSameNode` goes one step further, to the pod of the node itself where there is one.',
+      shows: ['src=10.244.1.2'],
     },
   ],
   checks: [
@@ -163,6 +192,25 @@ export const lesson: LessonSpec = {
       on: 'worker2',
       run: 'iptables -t nat -nvxL KUBE-SERVICES | grep "loadbalancer IP"',
       matches: ['^ *0 +0 KUBE-EXT-LOLE4ISW44XBNF3G'],
+    },
+    {
+      id: 'fresh-are-spread',
+      says: 'Fresh connections to `kube-dns` are spread over its two pods.',
+      type: 'output',
+      on: 'worker2',
+      run: fresh('192.168.15.4', '10.96.0.10'),
+      timeoutMs: 30_000,
+      matches: ['^src=10\\.244\\.0\\.3$', '^src=10\\.244\\.1\\.2$'],
+    },
+    {
+      id: 'fresh-stay-near',
+      says: 'Those to `dns-near` all go to the pod in the zone of the node that asks.',
+      type: 'output',
+      on: 'worker2',
+      run: fresh('192.168.15.4', '10.96.0.11'),
+      timeoutMs: 30_000,
+      matches: ['^src=10\\.244\\.1\\.2$'],
+      lacks: ['^src=10\\.244\\.0\\.3$'],
     },
   ],
   exercises: [
