@@ -158,7 +158,7 @@ const node: z.ZodType<NodeSpec> = strict({
   segment: optional(z.string(), 'Segment it stands on. Default: the first.'),
   address: optional(addresses, 'Fixed address(es). Default: allocated.'),
   podCIDR: optional(cidr, "The node's share of the cluster's pod CIDR. Default: the next free one."),
-  labels: optional(strings, 'Labels of the node.'),
+  labels: optional(strings, 'Labels of the node: topology.kubernetes.io/zone says its zone.'),
   machineId: optional(z.string().regex(/^[0-9a-f]{32}$/), 'What it shows as /etc/machine-id (engine netns): 32 hex digits.'),
 }).meta({ id: 'Node' });
 

@@ -217,6 +217,7 @@ export interface NodeSpec {
   readonly address?: string | readonly string[];
   /** The node's share of the pod CIDR. @default the next free one */
   readonly podCIDR?: CidrInput;
+  /** `topology.kubernetes.io/zone` says its zone. */
   readonly labels?: Readonly<Record<string, string>>;
   /** What it shows as /etc/machine-id: 32 hex digits (engine netns). @default the machine's that runs the lab */
   readonly machineId?: string;
