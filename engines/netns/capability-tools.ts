@@ -285,7 +285,9 @@ async function dnsmasq(): Promise<Outcome> {
 async function dnsVersion({ kind, program }: DnsServer, remedy: string): Promise<Outcome> {
   const answer = await execute([program, kind === 'coredns' ? '-version' : '--version']);
   const version = /(?:CoreDNS-|Dnsmasq version )(\S+)/.exec(answer.stdout)?.[1];
-  return version === undefined ? { ok: false, detail: `${program}: ${saidBy(answer)}`, remedy } : { ok: true, detail: `${program}, version ${version}`, remedy: '' };
+  return version === undefined
+    ? { ok: false, detail: `${program}: ${saidBy(answer)}`, remedy }
+    : { ok: true, detail: `${program}, version ${version}`, remedy: '' };
 }
 
 /** Older ones cannot be kept from the log file that they were built with. */
