@@ -462,6 +462,26 @@ export interface HttpSummary {
   readonly unusable: readonly (string | null)[];
 }
 
+/** One way through a lab, measured by one TCP connection of its own: small messages there and back, one after the other, then a stream. */
+export interface MeasureRequest {
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  readonly family: Family;
+  readonly roundTrips: number;
+  readonly streamMs: number;
+  /** How long the connection, and each message, is waited for. */
+  readonly deadlineMs: number;
+}
+
+export interface Measurement {
+  readonly roundTripsUs: readonly number[];
+  /** What arrived of the stream, and in which time. */
+  readonly streamedBytes: number;
+  readonly streamedMs: number;
+  /** What ended it before its time: `silent`, `stalled`, or the name of an errno and what it means; ''. */
+  readonly failed: string;
+}
+
 /** A running lab, opened. Close it; the lab stays up. */
 export interface EngineSession {
   readonly sight: SessionSight;
@@ -476,6 +496,8 @@ export interface EngineSession {
   exchangeNames?(netns: string, server: string, messages: readonly NameMessage[], deadlineMs: number): Promise<readonly NameReply[]>;
   /** Absent: no HTTP servers can be opened there. */
   http?(request: HttpRequest): Promise<HttpSummary>;
+  /** Absent: no programs of this package run there, and no stream is timed. */
+  measure?(request: MeasureRequest): Promise<Measurement>;
   /** Records arrive in batches, in no particular order. */
   probe(request: ProbeRequest, onBatch: (batch: ProbeBatch) => void): Promise<ProbeSummary>;
   /** `rules: true` also lists the packet filters (a process per namespace); `flows: true` dumps the connection tracking (10 to 40 ms per namespace). */

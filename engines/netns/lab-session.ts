@@ -16,6 +16,7 @@ export function labSession(agent: AgentSession, plan: LabPlan): EngineSession {
     sight: FULL_SIGHT,
     probe: async (request, onBatch) => await agent.request('probe', request, (batch) => onBatch(decodeBatch(batch))),
     http: async (request) => await agent.request('http', request),
+    measure: async (request) => await agent.request('measure', request),
     snapshot: async (namespaces, options) => await agent.request('snapshot', { namespaces, ...options }),
     capture: async (request, during) => {
       await agent.request('captureStart', { namespaces: request.namespaces });

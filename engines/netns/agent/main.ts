@@ -15,6 +15,7 @@ const methods: { readonly [M in keyof AgentMethods]: (params: AgentMethods[M]['p
   apply: async (params, emit) => await (await import('./apply.ts')).applyDelta(params, emit),
   probe: async (params, emit) => await (await import('./probe.ts')).runProbe(params, emit),
   http: async (params) => await (await import('./http.ts')).runHttp(params),
+  measure: async (params) => (await import('./measure.ts')).runMeasure(params),
   snapshot: async (params) => await (await import('./snapshot.ts')).takeSnapshot(params),
   exchangeNames: async (params) => await (await import('./exchange-names.ts')).exchangeNames(params),
   run: async ({ netns, argv, id, ...options }) => {

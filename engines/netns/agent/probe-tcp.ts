@@ -3,10 +3,10 @@
  * no port taken. Inside one kernel the handshake is done when connect() returns, so a healthy probe ends within {@link Transport.start}.
  */
 import { ERROR, NO_DESCRIPTOR, NOT_RUN, OK, outcomeOf, SILENT, STALLED, WAITING } from './probe-outcome.ts';
-import { createSocketAddress, portOf, socketAddressOf } from './probe-address.ts';
+import { createSocketAddress, portOf } from './probe-address.ts';
 import { enterReply, enterSight, NONCE_BYTES, type ProbeRun, type Responder, slotOf, type Transport, writeProbe, writeReply } from './probe-run.ts';
 import { createStream } from './probe-stream.ts';
-import { IPV6_V6ONLY, ONE, openSocket, setOption, SOL_IPV6 } from './probe-socket.ts';
+import { ABORT, listenTcp, tcpSocketType } from './probe-socket.ts';
 import {
   accept4,
   AF_INET,
@@ -23,25 +23,17 @@ import {
   setsockopt,
   SO_ERROR,
   SO_LINGER,
-  SO_REUSEADDR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
-  SOCK_STREAM,
   socket,
   SOL_SOCKET,
-  listen,
-  bind,
 } from './sys.ts';
-import { KernelError } from './kernel-error.ts';
 
 const CONNECTING = 0;
 /** The nonce is sent. */
 const ASKED = 1;
 const STREAMING = 2;
-const BACKLOG = 4096;
 const ACCEPT_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
-/** struct linger {1, 0}: close sends RST. */
-const ABORT = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 
 /** A connection whose nonce has not arrived yet. */
 interface Stranger {
@@ -61,7 +53,6 @@ export function createTcp(run: ProbeRun): Transport {
   } = run;
   const { columns } = slots;
   const domain = family === 'ipv4' ? AF_INET : AF_INET6;
-  const type = SOCK_STREAM | ACCEPT_FLAGS;
   const own = createSocketAddress(family);
   const peer = createSocketAddress(family);
   const words = new Uint32Array(new ArrayBuffer(NONCE_BYTES));
@@ -150,21 +141,10 @@ export function createTcp(run: ProbeRun): Transport {
   };
 
   return {
-    open(port): number {
-      const fd = openSocket(domain, type, 0, `the ${protocol} responder`);
-      setOption(fd, SOL_SOCKET, SO_REUSEADDR, ONE);
-      // Accepted sockets inherit it: no call per connection.
-      setOption(fd, SOL_SOCKET, SO_LINGER, ABORT);
-      if (family === 'ipv6') setOption(fd, SOL_IPV6, IPV6_V6ONLY, ONE);
-      const address = socketAddressOf(family, '', port);
-      if (bind(fd, address.bytes, address.size) === 0 && listen(fd, BACKLOG) === 0) return fd;
-      const number = errno();
-      close(fd);
-      throw new KernelError(`cannot listen on TCP port ${port}`, number);
-    },
+    open: (port) => listenTcp(family, port, `the ${protocol} responder`),
 
     start(slot, destination): number {
-      const fd = socket(domain, type, 0);
+      const fd = socket(domain, tcpSocketType, 0);
       if (fd < 0) {
         const number = errno();
         columns.errno[slot] = number;

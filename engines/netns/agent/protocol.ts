@@ -9,6 +9,8 @@ import type {
   EngineEvent,
   HttpRequest,
   HttpSummary,
+  Measurement,
+  MeasureRequest,
   NameReply,
   ProbeRequest,
   ProbeSummary,
@@ -36,6 +38,7 @@ export interface AgentMethods {
   apply: { readonly params: OpsDelta; readonly event: EngineEvent; readonly result: ApplyResult };
   probe: { readonly params: ProbeRequest; readonly event: EncodedBatch; readonly result: ProbeSummary };
   http: { readonly params: HttpRequest; readonly event: never; readonly result: HttpSummary };
+  measure: { readonly params: MeasureRequest; readonly event: never; readonly result: Measurement };
   snapshot: { readonly params: SnapshotRequest; readonly event: never; readonly result: Snapshot };
   exchangeNames: { readonly params: ExchangeRequest; readonly event: never; readonly result: readonly NameReply[] };
   run: { readonly params: RunRequest; readonly event: never; readonly result: CommandResult };

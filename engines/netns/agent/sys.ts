@@ -38,6 +38,8 @@ export const getsockopt: (fd: number, level: number, option: number, value: Byte
 export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number = libc.func(
   'int setsockopt(int, int, int, const uint8_t*, uint)',
 );
+/** `set`: `struct pollfd` one after the other. Blocks the thread: only where nothing else is to be done meanwhile. */
+export const poll: (set: Bytes, count: number, timeoutMs: number) => number = libc.func('int poll(_Inout_ uint8_t*, ulong, int)');
 /** Of the requests that fill a buffer. */
 export const ioctl: (fd: number, request: number, result: Bytes) => number = libc.func('int ioctl(int, ulong, _Out_ uint8_t*)');
 export const close: (fd: number) => number = libc.func('int close(int)');
