@@ -112,6 +112,7 @@ export type CommandName =
   | 'lock'
   | 'up'
   | 'verify'
+  | 'compare'
   | 'diagnose'
   | 'evidence'
   | 'step'
@@ -283,6 +284,24 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
     details:
       'Exit 0: every requirement holds; 1: one does not; 5: something could not be judged. A cluster with an API is verified from inside: by a DaemonSet that answers and Jobs that probe, in one namespace that is removed, and proven gone, before the command ends. Nothing else of the cluster is touched.',
     graceMs: CLEANUP_GRACE_MS,
+  },
+  compare: {
+    summary: 'put running labs side by side: how packets travel, what it costs, how fast it is',
+    arguments: [{ name: '<labs...>', summary: 'two running labs or more, or their lab files', completes: 'file-or-lab' }],
+    options: [
+      { flags: '--seconds <n>', value: 'seconds', summary: 'how long TCP streams on each way of each lab, 0.2 to 10 (default: 1)' },
+      { flags: '--verify', summary: 'verify every lab first, for the rows of the requirements' },
+      { flags: '-o, --out <file>', value: 'text', completes: 'file', summary: 'also write the comparison as JSON' },
+      { flags: '--force', summary: 'write over a file that exists' },
+    ],
+    examples: [
+      'cnilab compare flannel-host-gw flannel-vxlan',
+      'cnilab compare flannel-host-gw flannel-vxlan flannel-udp --verify',
+      'cnilab compare bridge-routes flannel-vxlan --seconds 5 -o compared.json',
+    ],
+    details:
+      'Nothing is brought up. Two ways of each lab are measured, between pods of one node and of two, round by round over the labs: what slows the machine down slows all of them. Ratios are against the first lab, and hold for this machine as it is now. A row that a lab cannot have is -, with the reason below. Exit 1 and 5 only with --verify.',
+    graceMs: STOP_GRACE_MS,
   },
   diagnose: {
     summary: 'find out what is wrong with a running lab, or with one way through it',

@@ -3,6 +3,7 @@ import type { runAttached } from '../engines/run-attached.ts';
 import type { capture } from '../lab/capture.ts';
 import type { checkAttachments } from '../lab/check.ts';
 import type { cniByHand } from '../lab/cni.ts';
+import type { compare } from '../lab/compare.ts';
 import type { diagnose } from '../lab/diagnose.ts';
 import type { diffLab } from '../lab/diff.ts';
 import type { doctor } from '../lab/doctor.ts';
@@ -51,6 +52,7 @@ export interface LabApi {
   readonly listLabs: Later<typeof listLabs>;
   readonly readLab: Later<typeof readLab>;
   readonly verify: Later<typeof verify>;
+  readonly compare: Later<typeof compare>;
   readonly diagnose: Later<typeof diagnose>;
   readonly explain: Later<typeof explain>;
   readonly collectEvidence: Later<typeof collectEvidence>;
@@ -99,6 +101,7 @@ export const labApi: LabApi = {
   listLabs: async (...args) => (await import('../lab/read.ts')).listLabs(...args),
   readLab: async (...args) => (await import('../lab/read.ts')).readLab(...args),
   verify: async (...args) => (await import('../lab/verify.ts')).verify(...args),
+  compare: async (...args) => (await import('../lab/compare.ts')).compare(...args),
   diagnose: async (...args) => (await import('../lab/diagnose.ts')).diagnose(...args),
   explain: async (...args) => (await import('../lab/explain.ts')).explain(...args),
   collectEvidence: async (...args) => (await import('../lab/evidence.ts')).collectEvidence(...args),

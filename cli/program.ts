@@ -21,6 +21,7 @@ const modules: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
   lock: () => import('./commands/lock.ts'),
   up: () => import('./commands/up.ts'),
   verify: () => import('./commands/verify.ts'),
+  compare: () => import('./commands/compare.ts'),
   diagnose: () => import('./commands/diagnose.ts'),
   evidence: () => import('./commands/evidence.ts'),
   step: () => import('./commands/step.ts'),

@@ -76,11 +76,13 @@ function heading(plan: LabPlan, style: Style): string[] {
 }
 
 function clusterLines(cluster: ClusterPlan, style: Style): string[] {
-  const proxy = cluster.kubeProxy.scheduler === null ? cluster.kubeProxy.mode : `${cluster.kubeProxy.mode} (${cluster.kubeProxy.scheduler})`;
   const facts = [
     ['  CNI', cniText(cluster)],
     ['  pods', `${cluster.podCIDRs.join(' ')}, per node /${cluster.nodeMasks.join(' /')}`],
-    ['  services', `${cluster.serviceCIDRs.join(' ')}, DNS ${cluster.dnsServiceIPs.join(' ')} ${cluster.dnsDomain}, kube-proxy ${proxy}`],
+    [
+      '  services',
+      `${cluster.serviceCIDRs.join(' ')}, DNS ${cluster.dnsServiceIPs.join(' ')} ${cluster.dnsDomain}, kube-proxy ${proxyText(cluster.kubeProxy)}`,
+    ],
   ];
   const columns: readonly (readonly [string, (node: NodePlan) => string])[] = [
     ['node', (n) => n.name],
@@ -106,6 +108,11 @@ function clusterLines(cluster: ClusterPlan, style: Style): string[] {
       style,
     ),
   ];
+}
+
+/** `iptables`, `ipvs (rr)`. */
+export function proxyText({ mode, scheduler }: ClusterPlan['kubeProxy']): string {
+  return scheduler === null ? mode : `${mode} (${scheduler})`;
 }
 
 function cniText({ cni }: ClusterPlan): string {

@@ -12,6 +12,11 @@ export async function openLabFile({ lab, output, streams, timeoutMs }: Invocatio
   return loaded;
 }
 
+/** Name of the lab that a word means: its own, or that of a lab file. */
+export async function labNamed(invocation: Invocation, word: string): Promise<string> {
+  return isFileOperand(word, invocation.streams.cwd) ? (await invocation.lab.planLabFile(await openLabFile(invocation, word))).name : word;
+}
+
 /** Path of the lab file that a word means: what exists here by that name, else the lab of the package. */
 export function labFilePath(word: string, cwd: string): string {
   const here = resolve(cwd, word);

@@ -7,11 +7,11 @@ import type { Profile, Report } from '../../verify/report.ts';
 import { exitCodeOfVerdict } from '../exit-codes.ts';
 import { flag, given, listOption, numberOption, textOption, usageError, type Invocation, type RunCommand } from '../invocation.ts';
 import { canWriteInto, writeWhole } from '../write-whole.ts';
-import { isFileOperand, openLabFile } from './open-lab-file.ts';
+import { labNamed } from './open-lab-file.ts';
 
 /** Proves the requirements on a running lab. */
 export const run: RunCommand = async (invocation) => {
-  const { lab, operands, output, streams } = invocation;
+  const { operands, output } = invocation;
   const cluster = existingCluster(invocation);
   const [word] = operands;
   if ((cluster === null) === (word === undefined)) {
@@ -21,7 +21,7 @@ export const run: RunCommand = async (invocation) => {
   }
   if (cluster === null && invocation.options['probeImage'] !== undefined)
     throw usageError('--probe-image is of no lab', 'it goes with --kubeconfig or --context; `cnilab images LAB` lists what a lab runs');
-  const name = word !== undefined && isFileOperand(word, streams.cwd) ? (await lab.planLabFile(await openLabFile(invocation, word))).name : word;
+  const name = word === undefined ? undefined : await labNamed(invocation, word);
   const report = await verifyWith(invocation, name === undefined ? { cluster: cluster ?? {} } : { name });
   output.document(report);
   showReport(report, invocation);
