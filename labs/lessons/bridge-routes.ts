@@ -9,6 +9,7 @@ export const lesson: LessonSpec = {
   goal: [
     'Kubernetes brings no pod network; it calls a CNI plugin and expects the result to hold. This lab is the smallest thing that does: what `docker0` is on one host, with a range of its own on each node, and a route on every node to the range of each other one.',
     'There is no tunnel, no daemon and no NAT between pods. Once you can follow a packet here, you know what flannel, Weave and Calico automate.',
+    'Routed against overlay: `cnilab up flannel-vxlan` beside this lab, then `cnilab compare bridge-routes flannel-vxlan` shows both ways of meeting the same requirements, and what each costs.',
   ].join('\n'),
   look: [
     {

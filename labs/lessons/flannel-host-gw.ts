@@ -15,6 +15,8 @@ export const lesson: LessonSpec = {
     '| udp | a process, by a TUN device | 28 bytes: IPv4 20, UDP 8 | 1472 | anything that carries UDP 8285 | [flannel-udp](flannel-udp.md) |',
     '| vxlan | the kernel | 50 bytes: IPv4 20, UDP 8, VXLAN 8, Ethernet 14 | 1450 | anything that carries UDP 8472 | [flannel-vxlan](flannel-vxlan.md) |',
     '| host-gw | nobody | 0 | 1500 | one L2 network | this one |',
+    '',
+    'With the three labs up, `cnilab compare flannel-host-gw flannel-vxlan flannel-udp` measures what that comes to: round trips and throughput between two nodes, against this one.',
   ].join('\n'),
   notShown: 'flanneld, which writes the routes and repairs them when somebody removes one; the engine `kind` runs it.',
   look: [

@@ -9,6 +9,7 @@ export const lesson: LessonSpec = {
   goal: [
     'Plain routes need nodes that are neighbours, or a router that you may configure. Often you have neither. flannel then wraps each pod packet into a UDP packet between nodes: VXLAN, a virtual switch on top of any network that carries IP.',
     'The kernel does all the wrapping. What flannel adds on each node are **three entries for every other node**: a route, a neighbour and a forwarding entry. Here you read them, lose them and write them by hand.',
+    'What the wrapping costs against plain routes: `cnilab up flannel-host-gw` beside this lab, then `cnilab compare flannel-host-gw flannel-vxlan`.',
   ].join('\n'),
   notShown:
     'flanneld itself. On a real cluster it runs in a pod of every node, reads the Node objects, keeps these entries up to date and writes `/run/flannel/subnet.env`; the engine `kind` shows it at work.',

@@ -11,10 +11,11 @@ export const lesson: LessonSpec = {
   goal: [
     'flannel routes between nodes, Calico routes everywhere. Weave Net does not route at all: all pods of the cluster sit on one switch, in one subnet, and ask each other by broadcast. The switch is a bridge on each node, joined by links from every node to every other one.',
     'Weave Net is history in the making (its company closed in 2024), but an L2 network over a whole cluster is worth having seen: what it makes simple, and what it floods.',
+    'What its mesh costs against plain routes: `cnilab up bridge-routes` beside this lab, then `cnilab compare bridge-routes weave-mesh`.',
   ].join('\n'),
   notShown: [
     "Weave's own router: gossip over TCP, and relaying by a third node when a link is cut (the exercise `link-cut` shows how it is without). Nor its two ways for packets. *Fast datapath* is Open vSwitch in the kernel, for which its router only writes the flows; here the kernel's VXLAN joins the bridges, on Weave's port 6784 and with its MTU. *Sleeve* is that router itself: it catches what the bridge sends (pcap), wraps it in UDP, encrypts it at will, and is slow; Weave takes it for a link that cannot carry the other, or where Open vSwitch is missing.",
-    'Engine `kind` can install the living fork, also with `cni: { type: weave, mode: sleeve }`: in its pods `weave status connections` names the way of each link.',
+    'Engine `kind` can install the living fork, also with `cni: { type: weave, mode: sleeve }`: in its pods `weave status connections` names the way of each link, and `cnilab compare` puts a lab of either mode side by side.',
   ].join('\n'),
   look: [
     {

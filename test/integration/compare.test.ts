@@ -47,6 +47,24 @@ describe.skipIf(why !== null || !canOpenTun())(`the backends of flannel${why ?? 
   });
 });
 
+describe.skipIf(why !== null)(`routes and overlays${why === null ? '' : `: ${why}`}`, () => {
+  it('of different CNIs are told apart', { timeout: 300_000 }, async () => {
+    await using place = new Place();
+    const labs = ['bridge-routes', 'flannel-vxlan', 'weave-mesh'] as const;
+    for (const lab of labs) expect((await place.cnilab(['up', lab])).code).toBe(0);
+    const { code, stdout, stderr } = await place.cnilab(['compare', ...labs, '--seconds', '0.2', '--json']);
+    expect(code, stderr).toBe(0);
+    const { labs: compared } = JSON.parse(stdout) as Comparison;
+    expect(compared.map(({ cluster }) => [cluster?.cni, cluster?.passage.by, cluster?.passage.overheadBytes, cluster?.podMtuBytes])).toEqual([
+      ['bridge, routes on nodes', 'route', 0, 1500],
+      ['flannel vxlan', 'vxlan', 50, 1450],
+      ['weave fastdp', 'vxlan', 50, 1376],
+    ]);
+    const figures = compared.flatMap(({ oneNode, twoNodes }) => [oneNode.roundTripUs, oneNode.bitsPerSecond, twoNodes.roundTripUs, twoNodes.bitsPerSecond]);
+    expect(figures.filter(({ value, ratio, reason }) => !(Number(value) > 0) || !(Number(ratio) > 0) || reason !== '')).toEqual([]);
+  });
+});
+
 describe.skipIf(why !== null)(`a way that is measured${why === null ? '' : `: ${why}`}`, () => {
   it('is told as what it is when it does not carry what is sent', { timeout: 120_000 }, async () => {
     await using lab = await VerifiedLab.up({
