@@ -474,11 +474,13 @@ export interface MeasureRequest {
 }
 
 export interface Measurement {
+  /** Both ends in one thread, or a program at either. */
+  readonly by: 'thread' | 'programs';
   readonly roundTripsUs: readonly number[];
   /** What arrived of the stream, and in which time. */
   readonly streamedBytes: number;
   readonly streamedMs: number;
-  /** What ended it before its time: `silent`, `stalled`, or the name of an errno and what it means; ''. */
+  /** What ended it before its time: `silent`, `stalled`, or the error in words; ''. */
   readonly failed: string;
 }
 
@@ -496,7 +498,7 @@ export interface EngineSession {
   exchangeNames?(netns: string, server: string, messages: readonly NameMessage[], deadlineMs: number): Promise<readonly NameReply[]>;
   /** Absent: no HTTP servers can be opened there. */
   http?(request: HttpRequest): Promise<HttpSummary>;
-  /** Absent: no programs of this package run there, and no stream is timed. */
+  /** Absent: nothing is timed there. */
   measure?(request: MeasureRequest): Promise<Measurement>;
   /** Records arrive in batches, in no particular order. */
   probe(request: ProbeRequest, onBatch: (batch: ProbeBatch) => void): Promise<ProbeSummary>;

@@ -106,17 +106,14 @@ function lacks(lab: ComparedLab): string[] {
     ['one node', lab.oneNode],
     ['two nodes', lab.twoNodes],
   ] as const;
-  const rowsByReason = new Map<string, string[]>();
-  const note = (row: string, reason: string): void => {
-    if (reason !== '') rowsByReason.set(reason, [...(rowsByReason.get(reason) ?? []), row]);
-  };
-  if (lab.cluster?.passage.overheadBytes === null) note('bytes around each packet', 'the plan does not say');
-  for (const [which, { roundTripUs, bitsPerSecond }] of ways) {
-    const same = roundTripUs.reason === bitsPerSecond.reason;
-    note(same ? which : `round trip, ${which}`, roundTripUs.reason);
-    if (!same) note(`TCP, ${which}`, bitsPerSecond.reason);
-  }
-  return [...rowsByReason].map(([reason, which]) => `${lab.name}: ${which.join('; ')}: ${reason}`);
+  const reasons = new Set(ways.map(([, { reason }]) => reason).filter((reason) => reason !== ''));
+  return [
+    ...(lab.cluster?.passage.overheadBytes === null ? [`${lab.name}, bytes around each packet: the plan does not say`] : []),
+    ...[...reasons].map((reason) => {
+      const whose = ways.filter(([, way]) => way.reason === reason).map(([which]) => which);
+      return `${lab.name}, ${whose.join(' and ')}: ${reason}`;
+    }),
+  ];
 }
 
 function whichCluster({ name, cluster }: ComparedLab): string[] {
@@ -127,16 +124,18 @@ function measuredOf({ rounds, seconds, labs }: Comparison): string {
   return `Of this machine, as it is now: ${rounds} rounds in turns over the labs, ${seconds} s of TCP for each way. In brackets against ${labs[0]?.name ?? ''}, in the median of the rounds: ratios say more than figures.`;
 }
 
-/** How round trips were taken; said of each lab where it differs. */
+/** Who sent and received; said of each lab where it differs. */
 function methods(labs: readonly ComparedLab[]): string[] {
   const by = (method: ComparedWay['by']): readonly string[] =>
     labs.filter(({ oneNode, twoNodes }) => (oneNode.by ?? twoNodes.by) === method).map(({ name }) => name);
-  const [tcp, icmp] = [by('tcp'), by('icmp')];
-  const whose = (names: readonly string[]): string => (tcp.length > 0 && icmp.length > 0 ? ` (${names.join(', ')})` : '');
-  return [
-    ...(tcp.length === 0 ? [] : [`Round trip${whose(tcp)}: a byte there and back on an open TCP connection.`]),
-    ...(icmp.length === 0 ? [] : [`Round trip${whose(icmp)}: an ICMP echo in every second round, by a program in the namespace of the pod.`]),
+  const [thread, programs] = [by('thread'), by('programs')];
+  if (thread.length === 0 && programs.length === 0) return [];
+  const whose = [
+    ...(thread.length === 0 ? [] : [`one thread for both ends (${thread.join(', ')})`]),
+    ...(programs.length === 0 ? [] : [`a program at either end (${programs.join(', ')})`]),
   ];
+  const unlike = whose.length > 1 ? '; between these no ratio is formed' : '';
+  return [`Round trip: a byte there and back on an open TCP connection.${programs.length === 0 ? '' : ` Sent and received by ${whose.join(', ')}${unlike}.`}`];
 }
 
 function hasFigure({ oneNode, twoNodes }: ComparedLab): boolean {

@@ -10,6 +10,7 @@ import { endedByItself } from './ended-by-itself.ts';
 import { followPackets } from './follow-packets.ts';
 import { inPodArgv } from './kernel-script.ts';
 import { readKernels, readPodPlaces, type ClusterPlace, type OnNode } from './read-kernels.ts';
+import { measureWay } from './measure-way.ts';
 import { limited } from './time-limit.ts';
 import { tryWays, type RunInPlace } from './try-ways.ts';
 
@@ -46,6 +47,7 @@ export function nodeSession({ engine, slowness, run: enter }: EnteredNodes, plan
     sight: { ...REPORTED_SIGHT, probes: false, single: true, kernel: true },
     agents: { stop: ['pkill', '-STOP', '-f', AGENTS], resume: ['pkill', '-CONT', '-f', AGENTS] },
     probe: async (request, onBatch) => await tryWays(inPlace, request, onBatch, slowness),
+    measure: async (request) => await measureWay(inPlace, request, slowness),
     follow: async (request, context) => await followPackets(inPlace, request, context),
     snapshot: async (namespaces, options) => {
       const asked = new Set(namespaces);

@@ -17,7 +17,7 @@ export type RunInPlace = (
 ) => Promise<CommandResult>;
 
 /** What a busy node may take to start a program. */
-const START_MS = 15_000;
+export const START_MS = 15_000;
 /** And until what one end saw is here, when the other end is. */
 const TELL_MS = 1500;
 

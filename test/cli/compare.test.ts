@@ -14,8 +14,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const figure = { value: null, ratio: null, reason: 'the lab has no cluster' };
-const way: ComparedWay = { from: '', to: '', by: null, roundTripUs: figure, bitsPerSecond: figure };
+const figure = { value: null, ratio: null };
+const way: ComparedWay = { from: '', to: '', by: null, roundTripUs: figure, bitsPerSecond: figure, reason: 'the lab has no cluster' };
 const labOf = (name: string, verdict?: 'pass' | 'fail' | 'inconclusive'): ComparedLab => ({
   name,
   engine: 'netns',

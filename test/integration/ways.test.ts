@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { followPackets } from '../../engines/kubernetes/follow-packets.ts';
+import { measureWay } from '../../engines/kubernetes/measure-way.ts';
 import { tryWays, type RunInPlace } from '../../engines/kubernetes/try-ways.ts';
-import type { CapturedPacket, ProbeRecord, ProbeRequest, ProbeSummary } from '../../engines/port.ts';
+import type { CapturedPacket, Endpoint, Measurement, MeasureRequest, ProbeRecord, ProbeRequest, ProbeSummary } from '../../engines/port.ts';
 import { runCommand } from '../../engines/run-command.ts';
 import { parseFilter } from '../../verify/capture/filter.ts';
 import { lacking } from '../requires.ts';
@@ -69,6 +70,12 @@ describe.skipIf(why !== null)(`probes of one way${why === null ? '' : ` (skipped
     return { record: records[0], unusable };
   }
 
+  async function measure(address: string, over: Partial<MeasureRequest> = {}, through = run): Promise<Measurement> {
+    const family = address.includes(':') ? 'ipv6' : 'ipv4';
+    const end: Endpoint = { id: 'end', kind: 'host', netns: 'here', addresses: [{ family, address }] };
+    return await measureWay(through, { from: end, to: end, family, roundTrips: 7, streamMs: 200, deadlineMs: 700, ...over });
+  }
+
   it.each([
     ['tcp', '10.9.1.1', { seenTtl: 0, seenDestinationAddress: '10.9.1.1', seenDestinationPort: 5000 }],
     ['udp', '10.9.1.1', { seenTtl: 64, seenDestinationAddress: '10.9.1.1', seenDestinationPort: 5000 }],
@@ -129,6 +136,28 @@ describe.skipIf(why !== null)(`probes of one way${why === null ? '' : ` (skipped
       asks: expect.stringContaining('failed to execute perl'),
       listens: expect.stringContaining('failed to execute perl'),
     });
+  });
+
+  it.each(['10.9.1.1', '::1'])('are measured: %s', async (address) => {
+    const measured = await measure(address);
+    expect(measured).toMatchObject({ by: 'programs', failed: '', streamedMs: 200 });
+    expect(measured.roundTripsUs).toHaveLength(7);
+    expect(measured.roundTripsUs.every((us) => us > 0 && us < 700_000)).toBe(true);
+    expect(measured.streamedBytes).toBeGreaterThan(0);
+    expect(await measure(address, { streamMs: 0 })).toMatchObject({ streamedBytes: 0, streamedMs: 0, failed: '' });
+  });
+
+  it.each([
+    ['10.9.0.2', 'silent'],
+    ['10.9.2.1', 'Network is unreachable'],
+  ])('are measured in vain: %s is %s, and nobody listens any more', async (address, failed) => {
+    expect(await measure(address)).toEqual({ by: 'programs', roundTripsUs: [], streamedBytes: 0, streamedMs: 0, failed });
+    expect((await run('here', ['pgrep', '-f', 'perl - listen'], {})).stdout).toBe('');
+  });
+
+  it('are told as what they are where no program can measure', async () => {
+    const nothing: RunInPlace = () => Promise.resolve({ exitCode: 127, stdout: '', stderr: 'nsenter: failed to execute perl: No such file or directory\n' });
+    expect((await measure('10.9.1.1', {}, nothing)).failed).toContain('failed to execute perl');
   });
 
   it('are few', async () => {

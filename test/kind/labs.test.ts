@@ -3,12 +3,14 @@
  * of them are followed there, one for each CNI and proxy mode: what they show, what they check, and each exercise broken and solved.
  */
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withLesson } from '../../lab/lesson/open-lesson.ts';
 import { shippedLabs } from '../../scripts/lab-pages.ts';
 import type { LessonSpec } from '../../topology/lesson/lesson.ts';
 import type { ClusterSpec, LabSpec } from '../../topology/spec.ts';
+import type { Comparison } from '../../verify/compare/document.ts';
 import type { Report } from '../../verify/report.ts';
 import { checksOf, exerciseOf, lookAt } from '../follow-lesson.ts';
 import { Place } from '../integration/cnilab.ts';
@@ -124,6 +126,25 @@ describe.skipIf(why !== null).each(LABS)(`$name, kube-proxy $proxy${why === null
     const netns = (JSON.parse(stdout) as { readonly report: Report }).report;
     expect(verdicts(report)).toEqual(verdicts(netns));
     for (const id of PAIRS) expect([id, roles(report, id)]).toEqual([id, roles(netns, id)]);
+  });
+
+  it('is compared with the same lab of the embedded engine', async () => {
+    const { lesson: _taught, ...plain } = spec;
+    const file = join(place.directory, 'embedded.json');
+    writeFileSync(file, textOf({ ...plain, name: 'embedded' }));
+    expect((await place.cnilab(['up', file])).code).toBe(0);
+    const { code, stdout, stderr } = await place.cnilab(['compare', lab.name, 'embedded', '--seconds', '0.5', '--json']);
+    expect(code, stderr).toBe(0);
+    const [real, embedded] = (JSON.parse(stdout) as Comparison).labs;
+    expect([real?.cluster?.passage, real?.cluster?.podMtuBytes]).toEqual([embedded?.cluster?.passage, embedded?.cluster?.podMtuBytes]);
+    for (const way of ['oneNode', 'twoNodes'] as const) {
+      expect(real?.[way]).toMatchObject({ by: 'programs', reason: '', roundTripUs: { ratio: 1 } });
+      expect(real?.[way].roundTripUs.value).toBeGreaterThan(0);
+      expect(real?.[way].bitsPerSecond.value).toBeGreaterThan(0);
+      expect(embedded?.[way]).toMatchObject({ by: 'thread', reason: '', roundTripUs: { ratio: null }, bitsPerSecond: { ratio: null } });
+    }
+    expect(onNode(containers(`cnilab-${row.name}`)[0] ?? '', 'ps', '-eo', 'args=')).not.toContain('perl -');
+    expect((await place.cnilab(['down', 'embedded'])).code).toBe(0);
   });
 
   it('is a cluster that kubectl knows, with the pods of the lab', async () => {

@@ -20,7 +20,7 @@ class MeasuredEngine extends FileEngine {
       measure: (request) => {
         this.asked.push(request);
         if (this.fails !== null) return Promise.reject(this.fails);
-        return Promise.resolve({ roundTripsUs: [20], streamedBytes: 125_000, streamedMs: 1, failed: '' });
+        return Promise.resolve({ by: 'thread', roundTripsUs: [20], streamedBytes: 125_000, streamedMs: 1, failed: '' });
       },
     };
   }

@@ -3,20 +3,16 @@ import { renderComparison } from '../../report/compare-text.ts';
 import { createStyle, plainStyle } from '../../report/style.ts';
 import type { ComparedLab, ComparedWay, Comparison, Figure } from '../../verify/compare/document.ts';
 
-const figure = (value: number | null, ratio: number | null = null, reason = ''): Figure => ({ value, ratio, reason });
-const none = (reason: string): ComparedWay => ({
-  from: '',
-  to: '',
-  by: null,
-  roundTripUs: figure(null, null, reason),
-  bitsPerSecond: figure(null, null, reason),
-});
-const way = (to: string, roundTripUs: Figure, bitsPerSecond: Figure, by: 'tcp' | 'icmp' = 'tcp'): ComparedWay => ({
+const figure = (value: number | null, ratio: number | null = null): Figure => ({ value, ratio });
+const none = (reason: string): ComparedWay => ({ from: '', to: '', by: null, roundTripUs: figure(null), bitsPerSecond: figure(null), reason });
+const way = (to: string, roundTripUs: Figure, bitsPerSecond: Figure, over: Partial<ComparedWay> = {}): ComparedWay => ({
   from: 'c1/default/web-worker1',
   to: `c1/default/${to}`,
-  by,
+  by: 'thread',
   roundTripUs,
   bitsPerSecond,
+  reason: '',
+  ...over,
 });
 
 const hostGw: ComparedLab = {
@@ -60,7 +56,7 @@ const udp: ComparedLab = {
     podMtuBytes: 1472,
   },
   oneNode: none('no node has two pods'),
-  twoNodes: way('web-node2', figure(1240, 63.3), figure(412_000_000, 0.0417, '1 of 5 rounds failed: silent')),
+  twoNodes: way('web-node2', figure(1240, 63.3), figure(412_000_000, 0.0417), { reason: '1 of 10 rounds failed: silent' }),
   twoToOne: { roundTrip: null, throughput: null },
 };
 
@@ -85,8 +81,8 @@ const kind: ComparedLab = {
     passage: { by: 'sleeve', overheadBytes: null },
     podMtuBytes: 1376,
   },
-  oneNode: way('a', figure(95), figure(null, null, 'on engine kind nothing times a stream'), 'icmp'),
-  twoNodes: way('b', figure(190), figure(null, null, 'on engine kind nothing times a stream'), 'icmp'),
+  oneNode: way('a', figure(95), figure(8_120_000_000), { by: 'programs' }),
+  twoNodes: way('b', figure(190), figure(null), { by: 'programs', reason: 'stalled' }),
   twoToOne: { roundTrip: 2, throughput: null },
 };
 

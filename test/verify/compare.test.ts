@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { REPORTED_SIGHT, type EngineSession, type Measurement, type MeasureRequest, type ProbeRequest } from '../../engines/port.ts';
-import { createBatch } from '../../engines/probe-batch.ts';
-import { UNSEEN } from '../../engines/kubernetes/probe-record.ts';
+import type { EngineSession, Measurement, MeasureRequest } from '../../engines/port.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import type { ClusterSpec } from '../../topology/spec.ts';
@@ -11,14 +9,8 @@ import { measureInTurns, ROUNDS, type Side } from '../../verify/compare/measure.
 import { waysOf } from '../../verify/compare/ways.ts';
 import { fakeSession } from '../fake-session.ts';
 
-const sample = (us: readonly number[], bitsPerSecond: number | null, failed = ''): WaySample => ({ by: 'tcp', roundTripsUs: us, bitsPerSecond, failed });
-const way = (samples: readonly WaySample[], lacks = '', lacksThroughput = ''): MeasuredWay => ({
-  from: 'c1/default/a',
-  to: 'c1/default/b',
-  samples,
-  lacks,
-  lacksThroughput,
-});
+const sample = (us: readonly number[], bitsPerSecond: number | null, failed = ''): WaySample => ({ by: 'thread', roundTripsUs: us, bitsPerSecond, failed });
+const way = (samples: readonly WaySample[], lacks = ''): MeasuredWay => ({ from: 'c1/default/a', to: 'c1/default/b', samples, lacks });
 
 describe('figures', () => {
   it.each([
@@ -37,9 +29,10 @@ describe('figures', () => {
     expect(compareWay(second, first)).toEqual({
       from: 'c1/default/a',
       to: 'c1/default/b',
-      by: 'tcp',
-      roundTripUs: { value: 20, ratio: 2, reason: '' },
-      bitsPerSecond: { value: 500, ratio: 0.5, reason: '' },
+      by: 'thread',
+      roundTripUs: { value: 20, ratio: 2 },
+      bitsPerSecond: { value: 500, ratio: 0.5 },
+      reason: '',
     });
     expect(compareWay(first, first)).toMatchObject({ roundTripUs: { value: 11, ratio: 1 }, bitsPerSecond: { value: 1000, ratio: 1 } });
     expect(twoToOne(second, first)).toEqual({ roundTrip: 2, throughput: 0.5 });
@@ -49,25 +42,24 @@ describe('figures', () => {
     const healthy = way([sample([10], 100), sample([10], 100)]);
     const stalls = way([sample([10], null, 'stalled'), sample([20], null, 'stalled')]);
     expect(compareWay(stalls, healthy)).toMatchObject({
-      roundTripUs: { value: 15, ratio: 1.5, reason: 'stalled' },
-      bitsPerSecond: { value: null, ratio: null, reason: 'stalled' },
+      roundTripUs: { value: 15, ratio: 1.5 },
+      bitsPerSecond: { value: null, ratio: null },
+      reason: 'stalled',
     });
     const once = way([sample([], null, 'silent'), sample([10], 100)]);
-    expect(compareWay(once, healthy)).toMatchObject({ bitsPerSecond: { value: 100, ratio: 1, reason: '1 of 2 rounds failed: silent' } });
+    expect(compareWay(once, healthy)).toMatchObject({ bitsPerSecond: { value: 100, ratio: 1 }, reason: '1 of 2 rounds failed: silent' });
     expect(twoToOne(stalls, healthy).throughput).toBeNull();
   });
 
-  it('of a lab without such pods, and of an engine that cannot time a stream, have their reasons', () => {
-    const none = way([], 'no node has two pods', 'no node has two pods');
-    expect(compareWay(none, none)).toMatchObject({ by: null, roundTripUs: { value: null, ratio: null, reason: 'no node has two pods' } });
-    const echoes = way([{ by: 'icmp', roundTripsUs: [300], bitsPerSecond: null, failed: '' }], '', 'no stream there');
-    expect(compareWay(echoes, echoes)).toMatchObject({
-      by: 'icmp',
-      roundTripUs: { value: 300, ratio: 1, reason: '' },
-      bitsPerSecond: { reason: 'no stream there' },
+  it('of a lab without such pods have their reason, and what was measured otherwise is in no ratio', () => {
+    const none = way([], 'no node has two pods');
+    expect(compareWay(none, none)).toMatchObject({ by: null, roundTripUs: { value: null, ratio: null }, reason: 'no node has two pods' });
+    const programs = way([{ ...sample([300], 700), by: 'programs' }]);
+    expect(compareWay(programs, programs)).toMatchObject({ by: 'programs', roundTripUs: { value: 300, ratio: 1 } });
+    expect(compareWay(programs, way([sample([10], 100)]))).toMatchObject({
+      roundTripUs: { value: 300, ratio: null },
+      bitsPerSecond: { value: 700, ratio: null },
     });
-    // What was measured otherwise is not put into a ratio.
-    expect(compareWay(echoes, way([sample([10], 100)])).roundTripUs).toEqual({ value: 300, ratio: null, reason: '' });
   });
 });
 
@@ -100,7 +92,7 @@ describe('ways', () => {
 });
 
 /** Answers at once: 8 Mbit in 2 s are 4 Mbit/s. */
-const answer: Measurement = { roundTripsUs: [40, 50], streamedBytes: 1_000_000, streamedMs: 2000, failed: '' };
+const answer: Measurement = { by: 'thread', roundTripsUs: [40, 50], streamedBytes: 1_000_000, streamedMs: 2000, failed: '' };
 
 function side(session: Partial<EngineSession>, plan: LabPlan = lab(pods(2))): Side {
   return { engine: 'netns', session: fakeSession(session), ...waysOf(plan) };
@@ -122,7 +114,7 @@ describe('measuring', () => {
     expect(asked).toEqual(Array.from({ length: ROUNDS / 2 }, () => [a, b, b, a]).flat(2));
     expect(new Set(requests.map(({ streamMs }) => streamMs))).toEqual(new Set([2000 / ROUNDS]));
     expect(measured[1]?.twoNodes.samples).toHaveLength(ROUNDS);
-    expect(measured[1]?.twoNodes.samples[0]).toEqual({ by: 'tcp', roundTripsUs: [40, 50], bitsPerSecond: 4_000_000, failed: '' });
+    expect(measured[1]?.twoNodes.samples[0]).toEqual({ by: 'thread', roundTripsUs: [40, 50], bitsPerSecond: 4_000_000, failed: '' });
   });
 
   it('asks nothing of a lab without pods, and stops when it is told to', async () => {
@@ -141,31 +133,13 @@ describe('measuring', () => {
     expect(calls).toBe(3);
   });
 
-  it('takes echoes where only single probes are sent, and says why there is no throughput', async () => {
-    const requests: ProbeRequest[] = [];
-    const reply = (record: object, unusable: Readonly<Record<string, string>> = {}): Partial<EngineSession> => ({
-      sight: { ...REPORTED_SIGHT, probes: false, single: true },
-      probe: (request, onBatch) => {
-        requests.push(request);
-        onBatch(createBatch([{ ...UNSEEN, client: 0, server: 1, attempt: 0, dialledAddress: '', dialledPort: 0, nonceBack: true, ...record } as never]));
-        return Promise.resolve({ probes: 1, elapsedMs: 1, conntrack: [], unusable });
-      },
-    });
-    const sides = [
-      side(reply({ outcome: 'ok', rttUs: 333 })),
-      side(reply({ outcome: 'silent', rttUs: 0 })),
-      side(reply({ outcome: 'not-run', rttUs: 0 }, { 'c1/default/web-control-plane1': 'it has no perl' })),
-      { ...side({ sight: REPORTED_SIGHT }), engine: 'kind' },
-    ];
-    const [answered, silent, unusable, blind] = await measureInTurns(sides, { seconds: 1 });
-    expect(requests[0]).toMatchObject({ protocol: 'icmp', attempts: 1, pairs: { kind: 'list', pairs: [[0, 1]] } });
-    expect(answered?.twoNodes.samples).toEqual(
-      Array.from({ length: ROUNDS / 2 }, () => ({ by: 'icmp', roundTripsUs: [333], bitsPerSecond: null, failed: '' })),
-    );
-    expect(answered?.twoNodes.lacksThroughput).toMatch(/^on engine netns no program of cnilab runs in the pods/);
-    expect(silent?.oneNode.samples[0]).toMatchObject({ roundTripsUs: [], failed: 'silent' });
-    expect(unusable?.oneNode.samples[0]?.failed).toBe('it has no perl');
-    expect(blind?.oneNode).toMatchObject({ samples: [], lacks: 'engine kind sends no single probes between pods' });
+  it('tells what failed, and where nothing is timed', async () => {
+    const silent: Partial<EngineSession> = {
+      measure: () => Promise.resolve({ by: 'programs', roundTripsUs: [], streamedBytes: 0, streamedMs: 0, failed: 'silent' }),
+    };
+    const [fails, blind] = await measureInTurns([side(silent), { ...side({}), engine: 'paper' }], { seconds: 1 });
+    expect(fails?.twoNodes.samples[0]).toEqual({ by: 'programs', roundTripsUs: [], bitsPerSecond: null, failed: 'silent' });
+    expect(blind?.oneNode).toMatchObject({ samples: [], lacks: 'nothing is timed on engine paper' });
   });
 });
 
@@ -194,7 +168,7 @@ describe('labs side by side', () => {
       },
       {
         cluster: { cni: 'flannel vxlan', passage: { by: 'vxlan', overheadBytes: 50 }, podMtuBytes: 1450 },
-        oneNode: { by: null, roundTripUs: { value: null, reason: 'no node has two pods' } },
+        oneNode: { by: null, roundTripUs: { value: null }, reason: 'no node has two pods' },
         twoNodes: { bitsPerSecond: { value: 4_000_000, ratio: 1 } },
         twoToOne: { roundTrip: null, throughput: null },
       },

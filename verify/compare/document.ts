@@ -10,7 +10,7 @@ export interface Comparison {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly elapsedMs: number;
-  /** In each, every way of every lab was measured once; echoes were sent in every second one. */
+  /** In each, every way of every lab was measured once. */
   readonly rounds: number;
   /** Of streaming on each way, all rounds together. */
   readonly seconds: number;
@@ -53,10 +53,12 @@ export interface ComparedWay {
   /** Identities; '' where the lab has no two such pods. */
   readonly from: string;
   readonly to: string;
-  /** tcp: a byte there and back on a connection that is open. icmp: an echo. null: nothing was measured. */
-  readonly by: 'tcp' | 'icmp' | null;
+  /** One thread with both ends of the connection, or a program at either; null: nothing was measured. */
+  readonly by: 'thread' | 'programs' | null;
   readonly roundTripUs: Figure;
   readonly bitsPerSecond: Figure;
+  /** Why there is no figure, or what failed in some of the rounds; ''. */
+  readonly reason: string;
 }
 
 export interface Figure {
@@ -64,6 +66,4 @@ export interface Figure {
   readonly value: number | null;
   /** Against the same of the first lab, in the median of the rounds; null where one of them is missing, or was measured otherwise. */
   readonly ratio: number | null;
-  /** Why there is none, or what failed in some of the rounds; ''. */
-  readonly reason: string;
 }

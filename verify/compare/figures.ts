@@ -1,9 +1,9 @@
 /** The arithmetic of a comparison: medians, and ratios of what was measured in the same round. Pure. */
-import type { ComparedWay, Figure } from './document.ts';
+import type { ComparedWay } from './document.ts';
 
 /** What one round found of one way. */
 export interface WaySample {
-  readonly by: 'tcp' | 'icmp';
+  readonly by: 'thread' | 'programs';
   /** One for each round trip. */
   readonly roundTripsUs: readonly number[];
   /** null: not measured. */
@@ -19,8 +19,6 @@ export interface MeasuredWay {
   readonly samples: readonly WaySample[];
   /** Why there are no samples; ''. */
   readonly lacks: string;
-  /** Why throughput is not measured there; ''. */
-  readonly lacksThroughput: string;
 }
 
 /** The middle one, of an even number the mean of the two in the middle; null of none. */
@@ -33,15 +31,15 @@ export function median(values: readonly number[]): number | null {
 
 /** Figures of a way, against the same way of the first lab. */
 export function compareWay(way: MeasuredWay, first: MeasuredWay): ComparedWay {
-  const reason = way.lacks === '' ? failures(way.samples) : way.lacks;
   const alike = way.samples[0]?.by === first.samples[0]?.by;
-  const trips = roundTrips(way);
+  const against = (of: (way: MeasuredWay) => readonly (number | null)[]): number | null => (alike ? ratio(of(way), of(first)) : null);
   return {
     from: way.from,
     to: way.to,
     by: way.samples[0]?.by ?? null,
-    roundTripUs: figure(median(way.samples.flatMap(({ roundTripsUs }) => roundTripsUs)), alike ? ratio(trips, roundTrips(first)) : null, reason),
-    bitsPerSecond: figure(median(present(throughputs(way))), ratio(throughputs(way), throughputs(first)), reason === '' ? way.lacksThroughput : reason),
+    roundTripUs: { value: median(way.samples.flatMap(({ roundTripsUs }) => roundTripsUs)), ratio: against(roundTrips) },
+    bitsPerSecond: { value: median(present(throughputs(way))), ratio: against(throughputs) },
+    reason: way.lacks === '' ? failures(way.samples) : way.lacks,
   };
 }
 
@@ -53,7 +51,6 @@ export function twoToOne(two: MeasuredWay, one: MeasuredWay): { readonly roundTr
 const roundTrips = ({ samples }: MeasuredWay): readonly (number | null)[] => samples.map(({ roundTripsUs }) => median(roundTripsUs));
 const throughputs = ({ samples }: MeasuredWay): readonly (number | null)[] => samples.map(({ bitsPerSecond }) => bitsPerSecond);
 const present = (values: readonly (number | null)[]): readonly number[] => values.filter((value) => value !== null);
-const figure = (value: number | null, against: number | null, reason: string): Figure => ({ value, ratio: against, reason });
 
 /** The median of the rounds' own ratios: what slows a whole round down is in both of its sides. */
 function ratio(of: readonly (number | null)[], to: readonly (number | null)[]): number | null {

@@ -1,12 +1,11 @@
 /** Measures labs in turns: each round takes every way of every lab, so that what slows the machine down for a while slows all of them. */
-import type { EngineSession, ProbeRecord } from '../../engines/port.ts';
+import type { EngineSession } from '../../engines/port.ts';
 import type { MeasuredWay, WaySample } from './figures.ts';
 import type { Way, WayOrWhyNot } from './ways.ts';
 
 export const ROUNDS = 10;
-/** Round trips of each way in each round, by TCP. By echoes it is one in each second round: two programs start for each. */
+/** Round trips of each way in each round. */
 const ROUND_TRIPS = 20;
-const ROUNDS_FOR_ECHO = 2;
 /** A SYN that is lost is sent again after a second. */
 const DEADLINE_MS = 3000;
 
@@ -44,7 +43,7 @@ export async function measureInTurns(sides: readonly Side[], { seconds, onRound,
     const order = round % 2 === 1 ? sides.keys() : [...sides.keys()].toReversed();
     for (const index of order) {
       const side = sides[index];
-      if (side === undefined || (side.session.measure === undefined && round % ROUNDS_FOR_ECHO !== 0)) continue;
+      if (side === undefined) continue;
       for (const which of ['oneNode', 'twoNodes'] as const) {
         signal?.throwIfAborted();
         const way = side[which];
@@ -60,51 +59,15 @@ export async function measureInTurns(sides: readonly Side[], { seconds, onRound,
   }));
 }
 
-function measured({ engine, session }: Side, way: WayOrWhyNot, samples: readonly WaySample[]): MeasuredWay {
-  if (typeof way === 'string') return { from: '', to: '', samples: [], lacks: way, lacksThroughput: way };
-  return {
-    from: way.from.id,
-    to: way.to.id,
-    samples,
-    lacks: samples.length === 0 ? `engine ${engine} sends no single probes between pods` : '',
-    lacksThroughput: session.measure === undefined ? `on engine ${engine} no program of cnilab runs in the pods that could time a stream` : '',
-  };
+function measured({ engine }: Side, way: WayOrWhyNot, samples: readonly WaySample[]): MeasuredWay {
+  if (typeof way === 'string') return { from: '', to: '', samples: [], lacks: way };
+  return { from: way.from.id, to: way.to.id, samples, lacks: samples.length === 0 ? `nothing is timed on engine ${engine}` : '' };
 }
 
 /** null: the session has nothing to measure by. */
 async function measureWay(session: EngineSession, way: Way, streamMs: number): Promise<WaySample | null> {
-  if (session.measure !== undefined) {
-    const { roundTripsUs, streamedBytes, streamedMs, failed } = await session.measure({ ...way, roundTrips: ROUND_TRIPS, streamMs, deadlineMs: DEADLINE_MS });
-    return { by: 'tcp', roundTripsUs, bitsPerSecond: streamedBytes === 0 ? null : (streamedBytes * 8000) / streamedMs, failed };
-  }
-  return session.sight.single === true ? await echo(session, way) : null;
-}
-
-/** The kernel of the other pod answers; the time is taken from the request on, without the start of the program. */
-async function echo(session: EngineSession, { from, to, family }: Way): Promise<WaySample> {
-  const records: ProbeRecord[] = [];
-  const { unusable } = await session.probe(
-    {
-      protocol: 'icmp',
-      family,
-      port: 0,
-      endpoints: [from, to],
-      pairs: { kind: 'list', pairs: [[0, 1]] },
-      attempts: 1,
-      deadlineMs: DEADLINE_MS,
-      responders: 'listen',
-      conntrack: [],
-    },
-    (batch) => {
-      for (let index = 0; index < batch.length; index++) records.push(batch.at(index));
-    },
-  );
-  const [record] = records;
-  const answered = record?.outcome === 'ok';
-  return {
-    by: 'icmp',
-    roundTripsUs: answered ? [record.rttUs] : [],
-    bitsPerSecond: null,
-    failed: answered ? '' : (unusable[from.id] ?? record?.outcome ?? 'not-run'),
-  };
+  const measured = await session.measure?.({ ...way, roundTrips: ROUND_TRIPS, streamMs, deadlineMs: DEADLINE_MS });
+  if (measured === undefined) return null;
+  const { by, roundTripsUs, streamedBytes, streamedMs, failed } = measured;
+  return { by, roundTripsUs, bitsPerSecond: streamedBytes === 0 ? null : (streamedBytes * 8000) / streamedMs, failed };
 }

@@ -68,10 +68,10 @@ export function runMeasure({ from, to, family, roundTrips, streamMs, deadlineMs 
       if (trip >= 0) roundTripsUs.push(us);
     }
     if (streamMs > 0) streamed = stream(client, server, streamMs, deadlineMs);
-    return { roundTripsUs, ...streamed, failed: streamMs > 0 && streamed.streamedBytes === 0 ? 'stalled' : '' };
+    return { by: 'thread', roundTripsUs, ...streamed, failed: streamMs > 0 && streamed.streamedBytes === 0 ? 'stalled' : '' };
   } catch (error) {
     if (!(error instanceof WayFailed)) throw error;
-    return { roundTripsUs, ...streamed, failed: error.message };
+    return { by: 'thread', roundTripsUs, ...streamed, failed: error.message };
   } finally {
     for (const fd of open) close(fd);
   }
