@@ -22,7 +22,7 @@ import type { ConsoleState } from './serial.ts';
 import { explained } from './evidence.ts';
 import { accessTo, handleOf, kubeconfigPath, type VmHandle } from './handle.ts';
 import { makeDisk, startOnFreePorts, waitForConsole, whileRunning } from './machine.ts';
-import { imageOf, requireNeeds } from './preflight.ts';
+import { imageOf, kernelOf, requireNeeds } from './preflight.ts';
 import { readRecords, writeRecords, type Image, type MachineRecord } from './records.ts';
 import { onMachine } from './ssh.ts';
 import { SLOWNESS, type Limits, type VmDeps } from './vm-deps.ts';
@@ -73,7 +73,7 @@ export async function createMachines(deps: VmDeps, plan: LabPlan, context: UpCon
     async () => {
       // Marked: a guest that hangs outlives a killed `up`, and taking down finds it.
       const marked: Run = (argv, options) => deps.run(argv, { ...options, env: markedEnvironment(directory) });
-      const chosen = await deps.chooseAccelerator(marked, { signal, within: directory });
+      const chosen = await deps.chooseAccelerator(marked, { signal, within: directory, kernel: await kernelOf(plan) });
       return { accelerator: chosen, disk: await requireNeeds(deps, plan, chosen) };
     },
     (found) => found.accelerator.detail,

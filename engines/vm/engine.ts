@@ -31,8 +31,8 @@ export function vmEngine(deps: VmDeps = vmDeps): Engine {
     },
     observe: async (handle, plan) => await (await import('./observe-machines.ts')).observeMachines(deps, vmHandle(handle), plan),
     capabilities: async (plan) => {
-      const { needs } = await import('./preflight.ts');
-      return await needs(deps, plan, await deps.chooseAccelerator(deps.run));
+      const { kernelOf, needs } = await import('./preflight.ts');
+      return await needs(deps, plan, await deps.chooseAccelerator(deps.run, { kernel: await kernelOf(plan) }));
     },
     fidelity,
     create: async (plan, context) => await (await import('./create.ts')).createMachines(deps, plan, context),

@@ -180,7 +180,8 @@ export async function waitForConsole(
     if (state.failed !== null || !alive) throw ended(record, text);
     if (performance.now() - since > deadlineMs) {
       const late = `did not come to ${what} within ${Math.round(deadlineMs / 1000)} s`;
-      throw gaveUp(record, text, late, 'is the disk one that boots, with cloud-init in it? docs/engines.md says what a prepared disk needs');
+      const disk = 'is the disk one that boots, with cloud-init in it? docs/engines.md says what a prepared disk needs';
+      throw gaveUp(record, text, late, record.accelerator === 'kvm' ? `${disk}\nCNILAB_VM_ACCEL=tcg does without KVM, which may be what hangs` : disk);
     }
     await sleep(deps.limits.pollMs, undefined, { signal }).catch(() => undefined);
   }

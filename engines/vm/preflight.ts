@@ -72,6 +72,14 @@ function namedDisk(plan: LabPlan | null): VmImage | null {
   return (plan === null ? null : diskOf(plan)) ?? (usual === '' ? null : vmImage(isImageUrl(usual) ? usual : resolve(usual)));
 }
 
+/** The kernel that the machines start with; null where their disk has a boot loader. */
+export async function kernelOf(plan: LabPlan | null): Promise<string | null> {
+  const disk = namedDisk(plan);
+  if (disk?.kind !== 'prepared') return null;
+  const kernel = join(disk.folder, 'vmlinuz');
+  return (await there(kernel)) ? kernel : null;
+}
+
 async function image(plan: LabPlan | null): Promise<Row> {
   const remedy =
     'name a folder with disk.qcow2 (and vmlinuz and initrd, unless the disk has a boot loader), or a cloud image as URL@sha256:HEX: --node-image IMAGE, or CNILAB_VM_IMAGE; docs/engines.md says what has to be in it';

@@ -252,7 +252,7 @@ describe('engine contract: vm', () => {
     const { context, directory } = up(plan);
     const trials: unknown[] = [];
     const run: typeof machine.deps.run = async (argv, given = {}) => {
-      if (!argv.some((word) => word.includes('isa-debug-exit'))) return await machine.deps.run(argv, given);
+      if (!argv.includes('kvm')) return await machine.deps.run(argv, given);
       trials.push(given.env?.[RUN_VARIABLE], argv.at(-1)?.startsWith(`file=${directory}/`));
       return { exitCode: 33, stdout: '', stderr: '', failure: '' };
     };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +110,27 @@ describe('the trial of KVM', () => {
     expect(chosen.kvm).toBe(kvm);
     expect(chosen.option.startsWith('tcg')).toBe(!kvm);
     expect(chosen.detail).toMatch(detail);
+  });
+
+  it.each<[string, Partial<FinishedCommand>, boolean, RegExp]>([
+    [
+      'ran to its panic',
+      { exitCode: 0, stdout: 'Linux version 6.1\n---[ end Kernel panic - not syncing: VFS: Unable to mount root fs ]---\n' },
+      true,
+      /^KVM: the kernel/,
+    ],
+    ['hung', { failure: 'took longer than 20000 ms' }, false, /the kernel of the disk did not end within 20 s/],
+    ['was reset before it said anything', { exitCode: 0, stdout: 'SeaBIOS\n' }, false, /with the kernel of the disk QEMU ended with 0/],
+  ])('where one sector ran, and a kernel %s', async (_name, result, kvm, detail) => {
+    const asked: string[][] = [];
+    const run = async (argv: readonly string[]): Promise<FinishedCommand> => {
+      asked.push([...argv]);
+      return await answers(argv.includes('-kernel') ? result : { exitCode: 33 })();
+    };
+    const chosen = await chooseAccelerator(run, { kernel: '/disk/vmlinuz', within: folder });
+    expect([chosen.kvm, asked.length, asked[1]?.includes('/disk/vmlinuz')]).toEqual([kvm, 2, true]);
+    expect(chosen.detail).toMatch(detail);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('starts from one sector that a BIOS takes for a disk that boots', () => {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { synthesizeVm } from '../../constructs/synth/synthesize-vm.ts';
 import { chooseAccelerator } from '../../engines/vm/accelerator.ts';
 import { makeDisk, startMachine, waitForConsole } from '../../engines/vm/machine.ts';
-import { imageOf, requireNeeds } from '../../engines/vm/preflight.ts';
+import { imageOf, kernelOf, requireNeeds } from '../../engines/vm/preflight.ts';
 import { writeRecords, type MachineRecord } from '../../engines/vm/records.ts';
 import { sshArgv } from '../../engines/vm/ssh.ts';
 import { SLOWNESS, vmDeps } from '../../engines/vm/vm-deps.ts';
@@ -36,7 +36,7 @@ export class BareMachine implements AsyncDisposable {
       await writeArtifacts(directory, artifacts);
       // In the place of what makes a node of it.
       await writeFile(join(directory, 'nodes/m1/seed/bootstrap.sh'), "printf '\\r\\ncnilab: begin ssh\\r\\n' >/dev/console\n");
-      const accelerator = await chooseAccelerator(vmDeps.run);
+      const accelerator = await chooseAccelerator(vmDeps.run, { kernel: await kernelOf(plan) });
       const image = await imageOf(await requireNeeds(vmDeps, plan, accelerator));
       const sshPort = await vmDeps.freePort();
       const record: MachineRecord = {
