@@ -252,12 +252,16 @@ describe('engine contract: vm', () => {
     const { context, directory } = up(plan);
     const trials: unknown[] = [];
     const run: typeof machine.deps.run = async (argv, given = {}) => {
-      if (!argv.includes('kvm')) return await machine.deps.run(argv, given);
-      trials.push(given.env?.[RUN_VARIABLE], argv.at(-1)?.startsWith(`file=${directory}/`));
-      return { exitCode: 33, stdout: '', stderr: '', failure: '' };
+      if (!argv.includes('kvm') || argv.includes('-daemonize')) return await machine.deps.run(argv, given);
+      const kernel = argv.includes('-kernel');
+      trials.push([given.env?.[RUN_VARIABLE], kernel || argv.at(-1)?.startsWith(`file=${directory}/`)]);
+      return kernel ? { exitCode: 0, stdout: 'Kernel panic', stderr: '', failure: '' } : { exitCode: 33, stdout: '', stderr: '', failure: '' };
     };
     await vmEngine({ ...machine.deps, run, chooseAccelerator }).create(plan, context);
-    expect(trials).toEqual([directory, true]);
+    expect(trials).toEqual([
+      [directory, true],
+      [directory, true],
+    ]);
     expect((await readRecords(directory)).map(({ accelerator }) => accelerator)).toEqual(['kvm', 'kvm']);
     vi.unstubAllEnvs();
   });
