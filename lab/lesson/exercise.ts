@@ -3,10 +3,11 @@ import { LabError } from '../../topology/errors.ts';
 import type { CheckSpec } from '../../topology/lesson/lesson.ts';
 import { runChecks, verdictOf, type LessonContext } from '../../verify/lesson/check.ts';
 import { runCommand, type Ran } from '../../verify/lesson/run-command.ts';
+import type { LessonProgress } from '../lab-state.ts';
 import { act } from './act.ts';
 import { setAgents } from './agents.ts';
 import { exerciseOf, judgedBy, noneUnderWay } from './exercise-state.ts';
-import { updateProgress, withLesson, type LessonOptions } from './open-lesson.ts';
+import { progressIn, updateProgress, withLesson, type LessonOptions } from './open-lesson.ts';
 
 export interface ExerciseSummary {
   readonly name: string;
@@ -48,6 +49,15 @@ export async function listExercises(name: string, options: LessonOptions = {}): 
   );
 }
 
+function refuseWhereUnderWay(lab: string, { exercise }: LessonProgress): void {
+  if (exercise === null) return;
+  throw new LabError({
+    code: 'EXERCISE_REFUSED',
+    message: `exercise ${exercise.name} is under way in lab ${lab}`,
+    hint: `\`cnilab check ${lab}\` tells whether it is solved; \`cnilab solve ${lab}\` gives it up`,
+  });
+}
+
 /** Does the lab stand as it should, before it is broken? */
 async function refuseWhereBroken(lab: string, context: LessonContext, checks: readonly CheckSpec[], steps: { readonly left: number }): Promise<void> {
   const results = await runChecks(context, checks);
@@ -74,15 +84,14 @@ async function refuseWhereBroken(lab: string, context: LessonContext, checks: re
 export async function beginExercise(name: string, exerciseName: string, options: LessonOptions = {}): Promise<BegunExercise> {
   return await withLesson(name, options, async ({ lesson, progress, context }) => {
     const exercise = exerciseOf(name, lesson, exerciseName);
-    if (progress.exercise !== null)
-      throw new LabError({
-        code: 'EXERCISE_REFUSED',
-        message: `exercise ${progress.exercise.name} is under way in lab ${name}`,
-        hint: `\`cnilab check ${name}\` tells whether it is solved; \`cnilab solve ${name}\` gives it up`,
-      });
+    refuseWhereUnderWay(name, progress);
     await refuseWhereBroken(name, context, judgedBy(lesson, exercise), { left: (lesson.steps ?? []).length - progress.steps });
     const startedAt = new Date().toISOString();
-    await updateProgress(name, options, (was) => ({ ...was, exercise: { name: exercise.name, hints: 0, startedAt } }));
+    await updateProgress(name, options, (was) => {
+      // Another run may have begun one while the checks were asked.
+      refuseWhereUnderWay(name, progressIn(lesson, was));
+      return { ...was, exercise: { name: exercise.name, hints: 0, startedAt } };
+    });
     await setAgents(context, 'stop');
     for (const action of exercise.break) await act(name, context, action, options, `\`cnilab solve ${name}\` brings the lab back`);
     const see = await runCommand(context, exercise.see);

@@ -275,6 +275,13 @@ describe('an exercise', () => {
     });
   });
 
+  it('is begun once, also by two who begin at the same time', async () => {
+    const both = await Promise.allSettled([beginExercise('a', 'cut', withEngine), beginExercise('a', 'cut', withEngine)]);
+    const refused = both.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+    expect(refused).toEqual([expect.objectContaining({ code: 'EXERCISE_REFUSED', message: expect.stringContaining('cut is under way') as string })]);
+    expect(engine.commands.filter((command) => command.endsWith('unset cable'))).toHaveLength(1);
+  });
+
   it('that breaks half-way is under way, and solve brings the lab back', async () => {
     const [cut] = lesson.exercises ?? [];
     const half = {
