@@ -325,6 +325,25 @@ describe('an exercise', () => {
     expect(told().slice(-nodes.length - 2)).toEqual(['set cable', 'test cable', ...nodes.map(() => 'agents resume')]);
   });
 
+  it('says on which node they could not be stopped, and bears a node that has none', async () => {
+    engine.agents = { stop: ['agents', 'stop'], resume: ['agents', 'resume'] };
+    const works = engine.exitCodeOf;
+    const answering =
+      (status: number): typeof works =>
+      (command) =>
+        command.endsWith('agents stop') ? status : works(command);
+    engine.exitCodeOf = answering(127);
+    await expect(beginExercise('a', 'cut', withEngine)).rejects.toMatchObject({
+      code: 'COMMAND_FAILED',
+      message: expect.stringMatching(/^agents stop on c1\/\S+ ended with status 127: no$/) as string,
+      hint: expect.stringContaining('cnilab solve a') as string,
+    });
+    expect(world.has('cable')).toBe(true);
+    expect(await solveExercise('a', withEngine)).toMatchObject({ verdict: 'pass' });
+    engine.exitCodeOf = answering(1);
+    expect(await beginExercise('a', 'cut', withEngine)).toMatchObject({ name: 'cut' });
+  });
+
   it('injects faults of the library, and leaves none behind however it is mended', async () => {
     const injected = async (): Promise<readonly string[]> =>
       (await listFaults('a', withEngine)).flatMap((fault) => (fault.injected === true ? [fault.id] : []));
