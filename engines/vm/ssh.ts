@@ -1,6 +1,7 @@
 /** The way into a node: ssh by the forwarded port of this machine, with the lab's own key. Every image has its server; nothing else is asked of it. */
 import { join } from 'node:path';
 import { HOST_KEY_ALIAS } from '../../topology/vm-machines.ts';
+import { limited } from '../kubernetes/time-limit.ts';
 import type { CommandResult } from '../port.ts';
 import type { Run } from './accelerator.ts';
 import { SLOWNESS } from './vm-deps.ts';
@@ -52,7 +53,7 @@ export function sshArgv(
   ];
 }
 
-/** Runs a program on a node; time limits are made for machines that KVM runs. */
+/** Runs a program on a node, which ends it when its time is up: ssh takes nothing with it. Time limits are made for machines that KVM runs. */
 export async function onMachine(
   run: Run,
   directory: string,
@@ -62,5 +63,7 @@ export async function onMachine(
 ): Promise<CommandResult> {
   const slowness = record.accelerator === 'kvm' ? 1 : SLOWNESS;
   const { timeoutMs, ...rest } = options;
-  return await run(sshArgv(directory, record, argv), { ...rest, ...(timeoutMs === undefined ? {} : { timeoutMs: timeoutMs * slowness }) });
+  if (timeoutMs === undefined) return await run(sshArgv(directory, record, argv), rest);
+  const limitMs = timeoutMs * slowness;
+  return await run(sshArgv(directory, record, limited(argv, limitMs)), { ...rest, timeoutMs: limitMs });
 }

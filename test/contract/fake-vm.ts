@@ -98,7 +98,7 @@ export function fakeVm(folder: string, rollouts: readonly RolloutTarget[], optio
     }
     if (program === 'qemu-system-x86_64') return qemu(argv, given);
     if (program === 'kubectl') return kubectl(argv);
-    const command = rest.at(-1) ?? '';
+    const command = (rest.at(-1) ?? '').replace(/^timeout -k 1 \d+ /, '');
     if (command.startsWith('cat /etc/kubernetes')) return done('clusters:\n- cluster:\n    server: https://172.30.0.2:6443\n  name: x\n');
     if (command.startsWith('cat /proc/sys/kernel/random/boot_id')) return done(`${boot.machine}\n`);
     if (command === 'systemctl reboot') boot.machine++;

@@ -100,7 +100,7 @@ describe('nodes that are machines of QEMU', () => {
 
   it('reboot, unless ssh does not reach them', async () => {
     expect(await control('reboot')).toBe('ready');
-    expect(machine.log.some((argv) => argv.at(-1) === 'systemctl reboot')).toBe(true);
+    expect(machine.log.some((argv) => /^timeout -k 1 \d+ systemctl reboot$/.test(argv.at(-1) ?? ''))).toBe(true);
     const deaf: VmDeps['run'] = async (argv, given) =>
       argv[0] === 'ssh' ? { exitCode: 255, stdout: '', stderr: 'refused', failure: '' } : await machine.deps.run(argv, given);
     await expect(control('reboot', { run: deaf })).rejects.toMatchObject({ code: 'ENGINE_STEP_FAILED', message: expect.stringContaining('ssh') });

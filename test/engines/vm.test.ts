@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FinishedCommand } from '../../engines/run-command.ts';
 import { bootSector, chooseAccelerator } from '../../engines/vm/accelerator.ts';
+import { accessTo } from '../../engines/vm/handle.ts';
 import { consoleState, lastLines, lastPublicLines, readTail } from '../../engines/vm/serial.ts';
 import { placeArgv } from '../../engines/vm/place.ts';
 import { qmp } from '../../engines/vm/qmp.ts';
@@ -179,6 +180,24 @@ describe('the way into nodes', () => {
     await expect(session.run('worker1', ['sleep', '60'], { timeoutMs: 1000 })).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(limits).toEqual([12_000]);
     expect(ran).toEqual(['timeout -k 1 13 sleep 60']);
+  });
+
+  it('has the node end what took too long, by the limit of its kind of machine: ssh takes nothing with it', async () => {
+    const ran: unknown[] = [];
+    const run = async (argv: readonly string[], { timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<FinishedCommand> => {
+      ran.push([argv.at(-1), timeoutMs]);
+      return await Promise.resolve({ exitCode: 0, stdout: '', stderr: '', failure: '' });
+    };
+    const { onNode } = accessTo({ run }, { ...handle, directory: folder }, 'c1');
+    await writeRecords(folder, [record, { ...record, name: 'worker2', accelerator: 'kvm' }]);
+    await onNode?.('worker1', ['ip', 'addr'], { timeoutMs: 10_000 });
+    await onNode?.('worker2', ['ip', 'addr'], { timeoutMs: 10_000 });
+    await onNode?.('worker2', ['ip', 'addr']);
+    expect(ran).toEqual([
+      ['timeout -k 1 121 ip addr', 120_000],
+      ['timeout -k 1 11 ip addr', 10_000],
+      ['ip addr', undefined],
+    ]);
   });
 });
 
