@@ -71,7 +71,7 @@ function resolveEnd(state: LabState, word: string, cluster: string | null): WayE
 }
 
 /** `[fd00::1]:80`, `10.96.0.10:80`, `svc/web:80`; an IPv6 address alone has no port. */
-function splitPort(word: string): { readonly name: string; readonly port: number | null } {
+export function splitPort(word: string): { readonly name: string; readonly port: number | null } {
   const found = isIP(word) === 0 ? /^(?:\[(.+)\]|(.*)):(\d{1,5})$/.exec(word) : null;
   if (found === null) return { name: word, port: null };
   return { name: found[1] ?? found[2] ?? '', port: Number(found[3]) };

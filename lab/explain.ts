@@ -56,13 +56,12 @@ export async function explain(name: string, options: ExplainLabOptions): Promise
  * @throws LabError TARGET_UNKNOWN and USAGE for ends that are none
  */
 export async function questionOf(lab: LabState, { from, to, port }: Pick<ExplainLabOptions, 'from' | 'to' | 'port'>): Promise<WalkQuestion> {
-  const { resolveEnds } = await import('./between.ts');
+  const { resolveEnds, splitPort } = await import('./between.ts');
   if (port !== undefined && (port < 1 || port > 65_535)) throw usage(`port ${port}`, 'a port is a number from 1 to 65535');
   // A pod and a node have any port, a Service its own.
-  const [, bracketed, plain, behind] = isIP(to) === 0 ? (/^(?:\[(.+)\]|(.*)):(\d{1,5})$/.exec(to) ?? []) : [];
-  const word = bracketed ?? plain ?? to;
-  const asked = port ?? (behind === undefined ? null : Number(behind));
-  if (port !== undefined && behind !== undefined && port !== Number(behind)) throw usage(`${to} and --port ${port} are two ports`, 'give one of them');
+  const { name: word, port: behind } = splitPort(to);
+  const asked = port ?? behind;
+  if (port !== undefined && behind !== null && port !== behind) throw usage(`${to} and --port ${port} are two ports`, 'give one of them');
   const address = isIP(word) === 0 ? null : word;
   try {
     return { address, word, port: asked, between: resolveEnds(lab, from, word) };
