@@ -19,10 +19,13 @@ interface WayEnd {
   readonly port: number | null;
 }
 
+/** Of an address that nothing of the plan has. */
+const NOBODY: WayEnd = { kind: 'host', id: '', cluster: '', port: null };
+
 /**
  * The way from FROM to TO, for the checks of a diagnosis. FROM: a pod, a node or a host. TO: a pod, a node, a Service (`svc/NAME`, `svc/NAMESPACE/NAME`, its name in the DNS; `:PORT` for one
- * port of it) or an address of one of them. Null for ends of which Kubernetes promises nothing, so that no check judges the way: to hosts, routers and containers, and
- * from them to anything but a Service. Those are walked, see {@link resolveEnds}.
+ * port of it) or an address of one of them. Null for ends of which Kubernetes promises nothing, so that no check judges the way: to hosts, routers and containers, to an
+ * address that nothing has, and from hosts, routers and containers to anything but a Service. Those are walked, see {@link resolveEnds}.
  *
  * @throws LabError TARGET_UNKNOWN with what is near, or what it could mean; USAGE for a way that no packet of Kubernetes takes
  */
@@ -40,7 +43,7 @@ export function resolveBetween(state: LabState, from: string, to: string): Betwe
 }
 
 /**
- * As {@link resolveBetween}, but any two ends between which a packet can be sent: also hosts, routers and containers, and across clusters.
+ * As {@link resolveBetween}, but any two ends between which a packet can be sent: also hosts, routers and containers, an address that nothing has, and across clusters.
  *
  * @throws LabError TARGET_UNKNOWN; USAGE for a Service as the first end, and for what has no network
  */
@@ -53,6 +56,12 @@ export function resolveEnds(state: LabState, from: string, to: string): WalkEnds
 
 function bothEnds(state: LabState, from: string, to: string): { readonly start: WayEnd; readonly end: WayEnd } {
   const start = resolveEnd(state, from, null);
+  if (start === NOBODY)
+    throw unknown(
+      `nothing in lab ${state.name} has the address ${splitPort(from).name}`,
+      `\`cnilab inspect ${state.name}\` lists the addresses; a pod, a node and a Service have some`,
+      [],
+    );
   if (start.kind === 'service') throw usage(`${from} is a Service, and Services ask nobody`, 'name a pod, a node or a host first, and the Service behind it');
   return { start, end: resolveEnd(state, to, start.cluster === '' ? null : start.cluster) };
 }
@@ -67,7 +76,7 @@ function resolveEnd(state: LabState, word: string, cluster: string | null): WayE
   const ports = end.kind === 'service' ? portsOf(plan, end.id) : [];
   if (port !== null && end.kind === 'service' && !ports.includes(port))
     throw unknown(`${end.id} has no port ${port}`, `its ports are ${ports.join(', ') || 'none'}`, ports.map(String));
-  return { ...end, port };
+  return end === NOBODY ? NOBODY : { ...end, port };
 }
 
 /** `[fd00::1]:80`, `10.96.0.10:80`, `svc/web:80`; an IPv6 address alone has no port. */
@@ -143,12 +152,7 @@ function ownerOf(state: LabState, plan: LabPlan, address: string, within: string
     ) ?? containersOf(plan).find((container) => container.interface?.addresses.some((one) => one.address === address));
   const found = owners.find((owner) => owner.cluster === within) ?? owners[0];
   if (found !== undefined) return found;
-  if (host !== undefined) return named(state, plan, host.id);
-  throw unknown(
-    `nothing in lab ${state.name} has the address ${address}`,
-    `\`cnilab inspect ${state.name}\` lists the addresses; a pod, a node and a Service have some`,
-    [],
-  );
+  return host === undefined ? NOBODY : named(state, plan, host.id);
 }
 
 function named(state: LabState, plan: LabPlan, word: string): WayEnd {

@@ -55,7 +55,6 @@ export async function diagnose(name: string, options: DiagnoseLabOptions = {}): 
 /** Judged by checks where Kubernetes promises something of it, else walked: also to an address that nothing of the lab has. */
 async function wayBetween(lab: LabState, from: string, to: string): Promise<{ readonly between: Between } | { readonly question: WalkQuestion }> {
   const { resolveBetween } = await import('./between.ts');
-  const question = await questionOf(lab, { from, to });
-  const between = question.between.to.id === '' ? null : resolveBetween(lab, from, to);
-  return between === null ? { question } : { between };
+  const between = resolveBetween(lab, from, to);
+  return between === null ? { question: await questionOf(lab, { from, to }) } : { between };
 }

@@ -62,15 +62,8 @@ export async function questionOf(lab: LabState, { from, to, port }: Pick<Explain
   const { name: word, port: behind } = splitPort(to);
   const asked = port ?? behind;
   if (port !== undefined && behind !== null && port !== behind) throw usage(`${to} and --port ${port} are two ports`, 'give one of them');
-  const address = isIP(word) === 0 ? null : word;
-  try {
-    return { address, word, port: asked, between: resolveEnds(lab, from, word) };
-  } catch (error) {
-    if (address === null || !(error instanceof LabError) || error.code !== 'TARGET_UNKNOWN') throw error;
-    // An address that nothing has is a good question: where does the packet end?
-    const start = resolveEnds(lab, from, from);
-    return { address, word, port: asked, between: { ...start, to: { kind: 'host', id: '' } } };
-  }
+  // An address that nothing has is a good question: where does the packet end?
+  return { address: isIP(word) === 0 ? null : word, word, port: asked, between: resolveEnds(lab, from, word) };
 }
 
 function usage(message: string, hint: string): LabError {

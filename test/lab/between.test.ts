@@ -68,6 +68,7 @@ describe('the ends of a way', () => {
     ['laptop', 'c1/worker2'],
     ['laptop', 'laptop:8080'],
     [first.id, 'laptop'],
+    ['worker2', '10.9.9.9:80'],
   ])('from %s to %s are not those of a check', (from, word) => {
     expect(resolveBetween(state, from, word)).toBeNull();
   });
@@ -76,7 +77,7 @@ describe('the ends of a way', () => {
     ['wroker2', 'svc/web', 'TARGET_UNKNOWN', 'did you mean worker2?'],
     ['worker2', 'svc/webb', 'TARGET_UNKNOWN', 'did you mean svc/web?'],
     ['worker2', 'svc/web:81', 'TARGET_UNKNOWN', 'its ports are 80'],
-    ['worker2', '10.9.9.9', 'TARGET_UNKNOWN', 'cnilab inspect shop'],
+    ['10.9.9.9', 'worker2', 'TARGET_UNKNOWN', 'cnilab inspect shop'],
     ['worker1', 'svc/web', 'TARGET_UNKNOWN', 'say which: c1/worker1, c2/worker1'],
     ['svc/web', 'worker2', 'USAGE', 'name a pod, a node or a host first'],
     ['worker2', 'c2/worker1', 'USAGE', 'one of c1, c2'],
