@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { containersOf, ownsNetns } from '../topology/docker/places.ts';
 import { LabError } from '../topology/errors.ts';
 import { nearest } from '../topology/names.ts';
+import { nodeDevices } from '../topology/node-devices.ts';
 import type { ClusterPlan, LabPlan } from '../topology/plan.ts';
 import type { ServicePlan } from '../topology/services/service-plan.ts';
 import type { Between } from '../verify/ladder.ts';
@@ -17,6 +18,8 @@ interface WayEnd {
   readonly cluster: string;
   /** Of a Service or a host; null where none was named. */
   readonly port: number | null;
+  /** By its address in a second network, which the checks of a way do not ask. */
+  readonly second?: true;
 }
 
 /** Of an address that nothing of the plan has. */
@@ -25,14 +28,15 @@ const NOBODY: WayEnd = { kind: 'host', id: '', cluster: '', port: null };
 /**
  * The way from FROM to TO, for the checks of a diagnosis. FROM: a pod, a node or a host. TO: a pod, a node, a Service (`svc/NAME`, `svc/NAMESPACE/NAME`, its name in the DNS; `:PORT` for one
  * port of it) or an address of one of them. Null for ends of which Kubernetes promises nothing, so that no check judges the way: to hosts, routers and containers, to an
- * address that nothing has, and from hosts, routers and containers to anything but a Service. Those are walked, see {@link resolveEnds}.
+ * address in a second network or one that nothing has, and from hosts, routers and containers to anything but a Service. Those are walked, see {@link resolveEnds}.
  *
  * @throws LabError TARGET_UNKNOWN with what is near, or what it could mean; USAGE for a way that no packet of Kubernetes takes
  */
 export function resolveBetween(state: LabState, from: string, to: string): Between | null {
   const { plan } = state;
   const { start, end } = bothEnds(state, from, to);
-  if (end.kind === 'host' || end.kind === 'router' || (start.cluster === '' && end.kind !== 'service') || start.kind === 'router') return null;
+  if (end.kind === 'host' || end.kind === 'router' || end.second === true || (start.cluster === '' && end.kind !== 'service') || start.kind === 'router')
+    return null;
   if (start.cluster !== '' && start.cluster !== end.cluster)
     throw usage(
       `${start.id} and ${end.id} are in different clusters, each a network of its own`,
@@ -71,7 +75,7 @@ function resolveEnd(state: LabState, word: string, cluster: string | null): WayE
   const plan = state.observed ?? state.plan;
   const found = isIP(name) === 0 ? serviceNamed(state, plan, name, cluster) : ownerOf(state, plan, name, cluster);
   const end = found ?? named(state, plan, name);
-  if (port !== null && (end.kind === 'pod' || end.kind === 'node'))
+  if (port !== null && (end.kind === 'pod' || end.kind === 'node') && end.second !== true)
     throw usage(`${word}: a port is asked for behind a Service only`, `write ${name} without :${port}`);
   const ports = end.kind === 'service' ? portsOf(plan, end.id) : [];
   if (port !== null && end.kind === 'service' && !ports.includes(port))
@@ -135,12 +139,11 @@ function ownerOf(state: LabState, plan: LabPlan, address: string, within: string
     ...cluster.pods
       .filter((pod) => pod.interface?.addresses.some((one) => one.address === address))
       .map(({ id }) => ({ kind: 'pod' as const, id, cluster: cluster.name, port: null })),
+    ...cluster.pods
+      .filter((pod) => pod.attachments?.some(({ addresses }) => addresses.some((one) => one.address === address)))
+      .map(({ id }) => ({ kind: 'pod' as const, id, cluster: cluster.name, port: null, second: true as const })),
     ...cluster.nodes
-      .filter((node) =>
-        [...node.interfaces, ...(node.bridge === null ? [] : [node.bridge]), ...node.vxlans].some((device) =>
-          device.addresses.some((one) => one.address === address),
-        ),
-      )
+      .filter((node) => nodeDevices(node).some((device) => device.addresses.some((one) => one.address === address)))
       .map(({ id }) => ({ kind: 'node' as const, id, cluster: cluster.name, port: null })),
     ...cluster.services
       .filter((service) => [...service.clusterIPs, ...service.externalIPs, ...service.loadBalancerIPs].includes(address))

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { resolveBetween } from '../../lab/between.ts';
+import { resolveBetween, resolveEnds } from '../../lab/between.ts';
 import type { LabState } from '../../lab/lab-state.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { KubernetesObject, LabSpec } from '../../topology/spec.ts';
 import type { Between } from '../../verify/ladder.ts';
+import { goalOf } from '../../verify/walk/goal.ts';
 
 const service = (name: string, namespace: string): KubernetesObject => ({
   apiVersion: 'v1',
@@ -44,6 +45,24 @@ describe('the ends of a way', () => {
     expect(to(first.id, 'worker2')).toEqual({ kind: 'node', id: 'c1/worker2' });
     const underlay = plan.clusters[0]?.nodes.find((node) => node.name === 'worker2')?.interfaces[0]?.addresses[0]?.address ?? '';
     expect(to(first.id, underlay)).toEqual({ kind: 'node', id: 'c1/worker2' });
+  });
+
+  it('are found by every address that a node and a pod have; that of a second network is walked to', () => {
+    const cni = { type: 'flannel', backend: 'udp' } as const;
+    const networks = [{ name: 'storage', cidr: '10.60.0.0/16' }];
+    const workloads = [{ name: 'web', perNode: 2, networks: ['storage'] }];
+    const other = { name: 'other', plan: planLab({ name: 'other', clusters: [{ name: 'c1', workers: 2, cni, networks, workloads }] }) } as LabState;
+    const [one, two] = other.plan.clusters[0]?.nodes ?? [];
+    const { addresses } = one?.tun ?? { addresses: [] };
+    expect(addresses).toHaveLength(1);
+    expect(resolveBetween(other, two?.id ?? '', addresses[0]?.address ?? '')?.to).toEqual({ kind: 'node', id: one?.id });
+    const [asking, asked] = (other.plan.clusters[0]?.pods ?? []).filter((pod) => pod.attachments !== undefined);
+    const address = asked?.attachments?.[0]?.addresses[0]?.address ?? '';
+    expect(resolveBetween(other, asking?.id ?? '', `${address}:80`)).toBeNull();
+    const between = resolveEnds(other, asking?.id ?? '', address);
+    expect(between).toEqual({ cluster: 'c1', from: asking?.id, to: { kind: 'pod', id: asked?.id } });
+    const { client, servers } = goalOf(other.plan, { between, word: address, address, port: null }, { takenAt: '', namespaces: {} });
+    expect([client.id, servers.map((server) => [server.endpoint.id, server.address])]).toEqual([asking?.id, [[asked?.id, address]]]);
   });
 
   it.each([

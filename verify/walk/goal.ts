@@ -166,7 +166,8 @@ function placesOf(plan: LabPlan, { namespaces }: Snapshot): readonly Endpoint[] 
         .filter((pod) => !pod.hostNetwork)
         .map((pod): Endpoint => {
           const node = cluster.nodes.find((one) => one.name === pod.node)?.netns;
-          return { id: pod.id, kind: 'pod', netns: pod.netns, ...(node === undefined ? {} : { node }), addresses: bare(pod.interface?.addresses ?? []) };
+          const faces = [...(pod.interface === null ? [] : [pod.interface]), ...(pod.attachments ?? [])];
+          return { id: pod.id, kind: 'pod', netns: pod.netns, ...(node === undefined ? {} : { node }), addresses: bare(faces.flatMap((one) => one.addresses)) };
         }),
     ),
     ...plan.clusters.flatMap((cluster) =>
