@@ -3,6 +3,7 @@ import { LabError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import { resolveTarget } from './exec.ts';
 import { loadEngine, type LoadEngine } from './load-engine.ts';
+import { presentLab } from './present-plan.ts';
 import { readLab } from './read.ts';
 import { requireUp, TO_BE_LOOKED_AT } from './require-up.ts';
 
@@ -60,11 +61,13 @@ export async function capture(name: string, target: string, options: CaptureOpti
   const { parseFilter } = await import('../verify/capture/filter.ts');
   const passes = parseFilter(options.filter ?? '');
   const load = options.loadEngine ?? loadEngine;
-  const lab = await readLab(name, { loadEngine: load });
+  const state = await readLab(name, { loadEngine: load });
+  const handle = requireUp(state, TO_BE_LOOKED_AT);
+  const engine = await load(state.engine);
+  const lab = await presentLab(engine, handle, state);
   const { id, netns } = resolveTarget(lab, target);
-  const handle = requireUp(lab, TO_BE_LOOKED_AT);
   const plan = lab.observed ?? lab.plan;
-  const session = await (await load(lab.engine)).open(handle, plan);
+  const session = await engine.open(handle, plan);
   const end = new AbortController();
   const stop = (): void => end.abort('signal');
   options.signal?.addEventListener('abort', stop, { once: true });

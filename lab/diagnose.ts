@@ -5,7 +5,7 @@ import type { WalkQuestion } from '../verify/walk/goal.ts';
 import { questionOf } from './explain.ts';
 import type { LabState } from './lab-state.ts';
 import { loadEngine, type LoadEngine } from './load-engine.ts';
-import { presentPlan } from './present-plan.ts';
+import { asProgrammed, presentLab } from './present-plan.ts';
 import { readLab } from './read.ts';
 import { requireUp } from './require-up.ts';
 
@@ -34,11 +34,12 @@ export async function diagnose(name: string, options: DiagnoseLabOptions = {}): 
       message: `one end of the way is missing: ${from ?? to ?? ''} alone`,
       hint: `\`cnilab diagnose ${name} FROM TO\`, or neither of them`,
     });
-  const lab = await readLab(name, { loadEngine: load });
-  const handle = requireUp(lab);
+  const state = await readLab(name, { loadEngine: load });
+  const handle = requireUp(state);
+  const engine = await load(state.engine);
+  const lab = await presentLab(engine, handle, state);
   const way = from === undefined || to === undefined ? null : await wayBetween(lab, from, to);
-  const engine = await load(lab.engine);
-  const plan = await presentPlan(engine, handle, lab);
+  const plan = asProgrammed(lab.observed ?? lab.plan, lab);
   const session = await engine.open(handle, plan);
   try {
     if (way !== null && 'question' in way) {

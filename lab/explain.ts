@@ -4,6 +4,7 @@ import type { WalkReport } from '../verify/walk/document.ts';
 import type { WalkQuestion } from '../verify/walk/goal.ts';
 import type { LabState } from './lab-state.ts';
 import { loadEngine, type LoadEngine } from './load-engine.ts';
+import { presentLab } from './present-plan.ts';
 import { readLab } from './read.ts';
 import { requireUp } from './require-up.ts';
 
@@ -31,10 +32,11 @@ export async function explain(name: string, options: ExplainLabOptions): Promise
   const { loadEngine: load = loadEngine, live, deadlineMs } = options;
   const walking = import('../verify/walk/explain-way.ts');
   walking.catch(() => undefined);
-  const lab = await readLab(name, { loadEngine: load });
-  const handle = requireUp(lab);
+  const state = await readLab(name, { loadEngine: load });
+  const handle = requireUp(state);
+  const engine = await load(state.engine);
+  const lab = await presentLab(engine, handle, state);
   const question = await questionOf(lab, options);
-  const engine = await load(lab.engine);
   const plan = lab.observed ?? lab.plan;
   const session = await engine.open(handle, plan);
   try {

@@ -19,6 +19,11 @@ export async function labNow(engine: Engine, handle: EngineHandle, { plan, obser
   };
 }
 
+/** A running lab in which words are resolved: what a cluster has put in the place of a pod that came up goes by another name. */
+export async function presentLab<T extends LabState>(engine: Engine, handle: EngineHandle, lab: T): Promise<T> {
+  return lab.observed === undefined ? lab : { ...lab, observed: await labNow(engine, handle, lab) };
+}
+
 /**
  * The same as faults and a diagnosis take it. Services and policies of a cluster with an API are programmed by agents of its own, of whose work the plan knows
  * nothing: they are left out.

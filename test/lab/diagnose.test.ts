@@ -2,9 +2,13 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { asLoaded } from '../../lab/api.ts';
 import { fileOfArchive } from '../../lab/archive-file.ts';
+import type { EngineHandle } from '../../engines/port.ts';
+import { capture } from '../../lab/capture.ts';
 import { diagnose } from '../../lab/diagnose.ts';
 import { collectEvidence } from '../../lab/evidence.ts';
+import { explain } from '../../lab/explain.ts';
 import { up } from '../../lab/up.ts';
+import type { LabPlan } from '../../topology/plan.ts';
 import type { LabSpec } from '../../topology/spec.ts';
 import { FileEngine } from './file-engine.ts';
 import { useScratch } from './scratch.ts';
@@ -37,6 +41,35 @@ describe('a diagnosis of a lab by its name', () => {
     await expect(diagnose('a', withEngine)).rejects.toThrow('a file has no network');
     // An address that nothing has is walked to.
     await expect(diagnose('a', { ...withEngine, from: 'worker1', to: '10.9.9.9' })).rejects.toThrow('a file has no network');
+    expect(engine.sessions).toBe(0);
+  });
+});
+
+describe('a pod that a cluster has put in the place of another', () => {
+  it('is found by its name, by all that asks for places; the one before is gone', async () => {
+    const observing = (name: string): void => {
+      const named = (plan: LabPlan): LabPlan => ({
+        ...plan,
+        clusters: plan.clusters.map((cluster) => ({
+          ...cluster,
+          pods: cluster.pods.map((pod) =>
+            pod.node === 'worker1' && pod.name.startsWith('web-') ? { ...pod, name, id: `${pod.cluster}/${pod.namespace}/${name}` } : pod,
+          ),
+        })),
+      });
+      Object.assign(engine, { observe: async (_handle: EngineHandle, plan: LabPlan) => await Promise.resolve(named(plan)) });
+    };
+    observing('web-old');
+    await up(await asLoaded({ ...spec, name: 'b' }), { engine: 'file', ...withEngine });
+    observing('web-new');
+    const gone = { code: 'TARGET_UNKNOWN', message: expect.stringContaining('web-old') as string };
+    await expect(diagnose('b', { ...withEngine, from: 'worker1', to: 'web-old' })).rejects.toMatchObject(gone);
+    await expect(diagnose('b', { ...withEngine, from: 'worker1', to: 'web-new' })).rejects.toThrow('a file has no network');
+    await expect(explain('b', { ...withEngine, from: 'web-old', to: 'worker1' })).rejects.toMatchObject(gone);
+    expect(await explain('b', { ...withEngine, from: 'web-new', to: 'worker1' })).toMatchObject({ from: 'c1/default/web-new', arrives: 'no' });
+    const onPacket = (): void => undefined;
+    await expect(capture('b', 'web-old', { ...withEngine, onPacket })).rejects.toMatchObject(gone);
+    await expect(capture('b', 'web-new', { ...withEngine, onPacket })).rejects.toMatchObject({ code: 'ENGINE_UNSUPPORTED' });
     expect(engine.sessions).toBe(0);
   });
 });
