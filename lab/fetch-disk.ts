@@ -102,10 +102,10 @@ async function download(
   progress: (detail: string) => void,
 ): Promise<string> {
   const { signal, timeoutMs = STALL_MS } = options;
-  const stalled = new AbortController();
-  const timer = setTimeout(() => stalled.abort(new Error(`nothing came for ${timeoutMs / 1000} s`)), timeoutMs);
   const hash = createHash(image.algorithm);
   const file = await open(draft, 'wx', 0o600);
+  const stalled = new AbortController();
+  const timer = setTimeout(() => stalled.abort(new Error(`nothing came for ${timeoutMs / 1000} s`)), timeoutMs);
   const keep = async (chunk: Uint8Array): Promise<void> => {
     try {
       await file.appendFile(chunk);

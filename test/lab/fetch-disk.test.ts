@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { refusedByDisk } from '../../lab/disk.ts';
 import { fetchDisk } from '../../lab/fetch-disk.ts';
 import type { FetchOptions } from '../../lab/upstream.ts';
@@ -155,6 +155,15 @@ describe('fetching the disk of machines', () => {
     await fetchDisk(image(), options(), silent);
     expect(cached()).toEqual([`.${'0'.repeat(128)}.999999999.cc`, `.${digest}.${process.pid}.bb`, digest].sort());
     expect(readFileSync(join(folder(), digest)).length).toBe(300_000);
+  });
+
+  it('waits for nothing where it cannot begin to write', async () => {
+    const begun = vi.spyOn(globalThis, 'setTimeout');
+    onTestFinished(() => begun.mockRestore());
+    // Into a folder that is not there.
+    await expect(fetchDisk({ ...image(), digest: 'no/where' }, options({ timeoutMs: 54_321 }), silent)).rejects.toThrow('ENOENT');
+    expect(begun.mock.calls.filter(([, ms]) => ms === 54_321)).toEqual([]);
+    expect(asked).toEqual([]);
   });
 
   it('says how a cache that takes nothing is put elsewhere', () => {
