@@ -70,10 +70,10 @@ function leavingOut(undo: UndoPlan, plan: LabPlan): { readonly undo: UndoPlan; r
 /** What is not there to be mended is none the worse for it. */
 const forgiving = (undo: UndoPlan): UndoPlan => ({ ...undo, steps: undo.steps.map((step) => ({ ...step, tolerant: true })) });
 
-/** Tries what faults are made of; an engine that has no such capability says nothing of it. */
+/** Tries what faults are made of, where that is of this machine: the nodes of an engine with artifacts bring their own. An engine that has no such capability says nothing of it. */
 async function lacksOf(engine: Engine, faults: readonly Fault[]): Promise<(fault: Fault) => string> {
   const wanted = new Set(['fault-tools', ...faults.flatMap((fault) => fault.needs ?? [])]);
-  const missing = (await engine.capabilities(null)).filter((one) => !one.ok && wanted.has(one.id));
+  const missing = (engine.artifacts === null ? await engine.capabilities(null) : []).filter((one) => !one.ok && wanted.has(one.id));
   return (fault) =>
     missing
       .filter((one) => one.id === 'fault-tools' || fault.needs?.includes(one.id) === true)

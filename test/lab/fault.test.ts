@@ -131,6 +131,11 @@ describe('faults of a lab', () => {
     expect((await listFaults(undefined, withEngine)).every((fault) => fault.lacks !== '')).toBe(true);
   });
 
+  it('do not ask this machine for what nodes bring with them', async () => {
+    Object.assign(engine, { artifacts: 'vm', capabilities: () => Promise.reject(new Error('a machine was booted')) });
+    expect((await listFaults('a', withEngine)).every((fault) => fault.lacks === '')).toBe(true);
+  });
+
   it('stay with a lab that is changed in place, and go with one that is built anew', async () => {
     await injectFault('a', 'ip-forward-off', {}, withEngine);
     const larger = await asLoaded({ ...spec, clusters: [{ name: 'c1', cni: { type: 'bridge' }, workloads: [{ name: 'web', perNode: 3 }] }] });
