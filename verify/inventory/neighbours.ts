@@ -20,12 +20,16 @@ export function inventoryNeighbours(view: LabView): readonly Finding[] {
 }
 
 function overlayEntries(view: LabView): readonly Finding[] {
+  const shared = sharedOnce(view);
   return view.nodes.flatMap((node) =>
     node.vxlans.flatMap((device) => {
       const namespace = namespaceOf(view, node.netns);
       if (namespace?.links.some((link) => link.name === device.name) !== true) return [];
       return [
-        ...device.peers.flatMap((peer) => [...peerNeighbour(view, node, device, peer, namespace), ...peerForwarding(view, node, device, peer, namespace)]),
+        ...device.peers.flatMap((peer) => [
+          ...peerNeighbour(view, node, device, peer, namespace),
+          ...peerForwarding(view, node, device, peer, namespace, shared),
+        ]),
         ...strayForwarding(view, node, device, namespace),
         ...ownMac(view, node, device, namespace),
       ];
@@ -83,15 +87,33 @@ function droppedEvidence(view: LabView, node: NodePlan, device: VxlanPlan): read
     : [`${device.name} of ${node.name} dropped ${after - before} packets on sending: no forwarding entry for that MAC`];
 }
 
-function peerForwarding(view: LabView, node: NodePlan, device: VxlanPlan, peer: VxlanPeerPlan, namespace: NamespaceSnapshot): readonly Finding[] {
+type SharedAddresses = ReturnType<typeof sharedAddresses>;
+
+/** Of each cluster once, and not before one is asked for: in a healthy overlay none is. */
+function sharedOnce(view: LabView): (cluster: string) => SharedAddresses {
+  const clusters = new Map<string, SharedAddresses>();
+  return (cluster) => {
+    const found = clusters.get(cluster) ?? sharedAddresses(view, cluster);
+    clusters.set(cluster, found);
+    return found;
+  };
+}
+
+function peerForwarding(
+  view: LabView,
+  node: NodePlan,
+  device: VxlanPlan,
+  peer: VxlanPeerPlan,
+  namespace: NamespaceSnapshot,
+  shared: (cluster: string) => SharedAddresses,
+): readonly Finding[] {
   const mac = peer.mac ?? FLOOD;
   const entries = namespace.fdb.filter((one) => one.dev === device.name && one.mac === mac && one.dst !== null);
   if (entries.some((one) => one.dst === peer.underlay)) return [];
   const others = new Set(device.peers.map((one) => one.underlay));
   const wrong = peer.mac === null ? entries.filter((one) => !others.has(one.dst ?? '')) : entries;
   // An address that several nodes have is the trouble itself.
-  const shared = sharedAddresses(view, node.cluster);
-  if (wrong.some((one) => shared.has(one.dst ?? ''))) return [];
+  if (wrong.some((one) => shared(node.cluster).has(one.dst ?? ''))) return [];
   const found = wrong.length === 0 ? 'has no entry' : `leads to ${wrong.map((one) => one.dst).join(', ')}`;
   return [
     {
