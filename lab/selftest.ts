@@ -47,7 +47,7 @@ export async function selfTest(options: SelfTestOptions = {}): Promise<SelfTestR
   const { clean, width = 4, onEvent = (): void => undefined } = options;
   await removeLeftScratchLabs(onEvent, options.loadEngine);
   const labs = await labsOf(options);
-  const wanted = shareOut(labs, options);
+  const wanted = clean === undefined ? shareOut(labs, options) : [];
   // What a lab that is left out would have had goes to those after it.
   let owed = clean ?? 0;
   const outcomes = await inTurns(labs, width, async (lab, at): Promise<LabOutcome | null> => {
@@ -183,11 +183,13 @@ function stateOf(report: Report): Pick<TestedLab, 'status' | 'detail'> {
 }
 
 function untried(labs: readonly LoadedLab[], trials: readonly Trial[], options: SelfTestOptions): SelfTestReport['untried'] {
-  const [first] = labs.map((lab) => planLab(lab.spec));
+  const [lab, ...others] = labs;
+  // Of several labs it is not said which lacks what.
+  const plan = lab === undefined || others.length > 0 ? null : planLab(lab.spec);
   return faultsOf(options)
     .filter((fault) => !trials.some((trial) => trial.fault === fault.id))
     .map((fault) => {
-      const reason = first === undefined ? '' : faultApplies(fault, first);
-      return { fault: fault.id, reason: reason === true || labs.length > 1 ? 'no lab that can show it was tested' : reason };
+      const reason = plan === null ? true : faultApplies(fault, plan);
+      return { fault: fault.id, reason: reason === true ? 'no lab that can show it was tested' : reason };
     });
 }
