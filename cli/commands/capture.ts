@@ -1,5 +1,5 @@
-import { closeSync, openSync, statSync, writeSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { CapturedPacket } from '../../engines/port.ts';
 import { counted } from '../../report/layout.ts';
 import { packetLine } from '../../report/packet-text.ts';
@@ -7,9 +7,9 @@ import { LabError } from '../../topology/errors.ts';
 import { describePacket } from '../../verify/evidence/packet.ts';
 import { pcapngWriter } from '../../verify/evidence/pcapng.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { flag, given, numberOption, operand, textOption, usageError, type Invocation, type RunCommand } from '../invocation.ts';
+import { flag, given, numberOption, operand, textOption, type RunCommand } from '../invocation.ts';
 import type { Streams } from '../streams.ts';
-import { canWriteInto } from '../write-whole.ts';
+import { refuseUnwritable } from '../write-whole.ts';
 
 /** Packets in a file are whole: the largest that a device hands over at once (64 KiB, segmentation left to it), and its header. */
 const WHOLE_BYTES = 65_536 + 14;
@@ -21,7 +21,7 @@ export const run: RunCommand = async (invocation) => {
   const filter = operands.slice(2).join(' ');
   const out = textOption(invocation, 'out');
   // Found out before the work, not after it.
-  if (out !== undefined && out !== '-') await refuseUnwritable(invocation, out);
+  if (out !== undefined && out !== '-') await refuseUnwritable(resolve(streams.cwd, out), out, flag(invocation, 'force'));
   let sink: Sink | null = null;
   const ended = new AbortController();
   const shown: object[] = [];
@@ -95,15 +95,6 @@ function orFailed<T>(out: string, work: () => T): T {
       cause,
     });
   }
-}
-
-async function refuseUnwritable(invocation: Invocation, out: string): Promise<void> {
-  const path = resolve(invocation.streams.cwd, out);
-  if (!(await canWriteInto(dirname(path)))) throw usageError(`--out: cannot write into ${dirname(out)}`, 'name a file in a folder that exists');
-  const existing = statSync(path, { throwIfNoEntry: false });
-  if (existing?.isDirectory() === true) throw usageError(`--out: ${out} is a folder`, 'name a file');
-  if (existing?.isFile() === true && !flag(invocation, 'force'))
-    throw new LabError({ code: 'OUTPUT_REFUSED', message: `${out} exists`, hint: '--force writes over it, or name another file by -o' });
 }
 
 function packetDocument({ atUs, dev, direction, length }: CapturedPacket, text: string): object {
