@@ -1,6 +1,6 @@
-import { LabError } from '../topology/errors.ts';
 import type { LabGraph } from '../topology/graph/graph.ts';
 import { graphOfPlan } from '../topology/graph/graph-of-plan.ts';
+import { requireKernels } from '../verify/require-kernels.ts';
 import { loadEngine, type LoadEngine } from './load-engine.ts';
 import { planLabFile } from './plan.ts';
 import type { LoadedLab } from './load-lab.ts';
@@ -38,12 +38,7 @@ export async function graphLab(name: string, options: GraphLabOptions = {}): Pro
   const engine = await load(lab.engine);
   const session = await engine.open(handle, plan);
   try {
-    if (!session.sight.kernel)
-      throw new LabError({
-        code: 'ENGINE_UNSUPPORTED',
-        message: `the kernels of ${name} cannot be read through a session of engine ${engine.name}`,
-        hint: `\`cnilab graph ${name}\` draws it as it is known`,
-      });
+    requireKernels(session, name, engine.name, `\`cnilab graph ${name}\` draws it as it is known`);
     const [{ readGraphKernels }, { graphOfKernels }] = await Promise.all([
       import('../verify/graph/read-kernels.ts'),
       import('../verify/graph/graph-of-kernels.ts'),

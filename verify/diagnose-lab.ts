@@ -4,7 +4,6 @@
  */
 import type { Capture, CapturedPacket, EngineSession, OnEvent, Snapshot } from '../engines/port.ts';
 import { containersOf, ownsNetns } from '../topology/docker/places.ts';
-import { LabError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import type { Check, CheckOutcome } from './checks/check.ts';
 import { checks } from './checks/index.ts';
@@ -21,6 +20,7 @@ import { ladderBetween, wholeLadder, type Between, type RungPlan } from './ladde
 import { settleOptions } from './options.ts';
 import type { PairClass } from './pair-table.ts';
 import { worst } from './report-builder.ts';
+import { requireKernels } from './require-kernels.ts';
 import type { Diagnosis, Failure } from './report.ts';
 import { createRun, type Run } from './run.ts';
 import { wayOf, type Way } from './way.ts';
@@ -56,7 +56,7 @@ const PACKETS = 500;
  * @throws {LabError} USAGE for options that make no sense, ENGINE_UNSUPPORTED where the kernels of the lab cannot be read, INTERRUPTED, and what the session throws
  */
 export async function diagnoseLab(session: EngineSession, plan: LabPlan, options: DiagnoseOptions = {}): Promise<LabDiagnosis> {
-  requireKernels(session, plan, options.engine);
+  requireReadable(session, plan, options.engine);
   const started = { at: new Date(), ms: performance.now() };
   const progress = options.onProgress ?? (() => {});
   const { view, stage, read } = await inStep(progress, 'read the kernels', () => takeStage(session, plan));
@@ -91,13 +91,8 @@ export async function diagnoseLab(session: EngineSession, plan: LabPlan, options
 }
 
 /** @throws {LabError} ENGINE_UNSUPPORTED where the kernels of the lab cannot be read */
-export function requireKernels({ sight }: EngineSession, { name }: LabPlan, engine = 'kind'): void {
-  if (sight.kernel) return;
-  throw new LabError({
-    code: 'ENGINE_UNSUPPORTED',
-    message: `the kernels of ${name} cannot be read through a session of engine ${engine}`,
-    hint: `\`cnilab verify ${name}\` asks from inside of the cluster; \`cnilab evidence ${name}\` collects what its nodes say`,
-  });
+export function requireReadable(session: EngineSession, { name }: LabPlan, engine = 'kind'): void {
+  requireKernels(session, name, engine, `\`cnilab verify ${name}\` asks from inside of the cluster; \`cnilab evidence ${name}\` collects what its nodes say`);
 }
 
 export interface Stage {

@@ -4,7 +4,7 @@
  */
 import type { EngineSession, OnEvent } from '../engines/port.ts';
 import type { LabPlan } from '../topology/plan.ts';
-import { inStep, requireKernels, takeStage, type LabDiagnosis } from './diagnose-lab.ts';
+import { inStep, requireReadable, takeStage, type LabDiagnosis } from './diagnose-lab.ts';
 import { joinDiagnoses } from './diagnosis/diagnose.ts';
 import { DIAGNOSIS_SCHEMA, type CounterRise, type Rung } from './diagnosis/document.ts';
 import { diagnoseLoss } from './diagnosis/lost-packet.ts';
@@ -25,7 +25,7 @@ export interface DiagnoseWayOptions extends WalkQuestion {
  * @throws {LabError} USAGE for what no packet can be sent to, ENGINE_UNSUPPORTED where the kernels of the lab cannot be read, and what the session throws
  */
 export async function diagnoseWay(session: EngineSession, plan: LabPlan, options: DiagnoseWayOptions): Promise<LabDiagnosis> {
-  requireKernels(session, plan, options.engine);
+  requireReadable(session, plan, options.engine);
   const started = { at: new Date(), ms: performance.now() };
   const { onProgress: progress = () => {}, ...question } = options;
   const { view, stage, read } = await inStep(progress, 'read the kernels', () => takeStage(session, plan));

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { asLoaded } from '../../lab/api.ts';
 import { fileOfArchive } from '../../lab/archive-file.ts';
-import type { EngineHandle } from '../../engines/port.ts';
+import { FULL_SIGHT, type EngineHandle } from '../../engines/port.ts';
 import { capture } from '../../lab/capture.ts';
 import { diagnose } from '../../lab/diagnose.ts';
 import { collectEvidence } from '../../lab/evidence.ts';
 import { explain } from '../../lab/explain.ts';
+import { graphLab } from '../../lab/graph.ts';
 import { up } from '../../lab/up.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import type { LabSpec } from '../../topology/spec.ts';
@@ -41,6 +42,23 @@ describe('a diagnosis of a lab by its name', () => {
     await expect(diagnose('a', withEngine)).rejects.toThrow('a file has no network');
     // An address that nothing has is walked to.
     await expect(diagnose('a', { ...withEngine, from: 'worker1', to: '10.9.9.9' })).rejects.toThrow('a file has no network');
+    expect(engine.sessions).toBe(0);
+  });
+});
+
+describe('kernels that cannot be read', () => {
+  it('are no ground for a diagnosis, a walk or a picture, and each says what can be done', async () => {
+    const open = engine.open.bind(engine);
+    engine.open = async () => ({ ...(await open()), sight: { ...FULL_SIGHT, kernel: false } });
+    const refused = (hint: string): object => ({
+      code: 'ENGINE_UNSUPPORTED',
+      message: 'the kernels of a cannot be read through a session of engine file',
+      hint: expect.stringContaining(hint) as string,
+    });
+    await expect(diagnose('a', withEngine)).rejects.toMatchObject(refused('cnilab evidence a'));
+    await expect(diagnose('a', { ...withEngine, from: 'worker1', to: '10.9.9.9' })).rejects.toMatchObject(refused('cnilab evidence a'));
+    await expect(explain('a', { ...withEngine, from: 'worker1', to: 'worker1' })).rejects.toMatchObject(refused('engine netns'));
+    await expect(graphLab('a', { ...withEngine, running: true })).rejects.toMatchObject(refused('cnilab graph a'));
     expect(engine.sessions).toBe(0);
   });
 });

@@ -1,10 +1,10 @@
 /** Explains one way through a running lab: hop by hop from the state of the kernels, and by one real packet. Changes nothing. */
 import type { EngineSession, Snapshot } from '../../engines/port.ts';
-import { LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { readLabKernels } from '../diagnose-lab.ts';
 import { viewLab } from '../inventory/lab-view.ts';
 import { machineNamespaces } from '../find-causes.ts';
+import { requireKernels } from '../require-kernels.ts';
 import { walkBothWays } from './both-ways.ts';
 import { WALK_SCHEMA, type WalkReport } from './document.ts';
 import { goalOf, goalText, type WalkQuestion } from './goal.ts';
@@ -25,12 +25,7 @@ export interface ExplainOptions extends WalkQuestion {
  * @throws {LabError} USAGE for what no packet can be sent to, ENGINE_UNSUPPORTED where the kernels cannot be read, and what the session throws
  */
 export async function explainWay(session: EngineSession, plan: LabPlan, options: ExplainOptions): Promise<WalkReport> {
-  if (!session.sight.kernel)
-    throw new LabError({
-      code: 'ENGINE_UNSUPPORTED',
-      message: `the kernels of ${plan.name} cannot be read through a session of engine ${options.engine ?? 'kind'}`,
-      hint: `bring the lab up on the engine netns: its kernels can be read`,
-    });
+  requireKernels(session, plan.name, options.engine ?? 'kind', 'bring the lab up on the engine netns: its kernels can be read');
   return await explainRead(session, plan, await readLabKernels(session, plan), options);
 }
 
