@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CapturedPacket, EngineSession, KubernetesAccess, OnEvent } from '../engines/port.ts';
+import { step } from '../engines/step.ts';
 import { LabError } from '../topology/errors.ts';
 import { FABRIC_NETNS, type LabPlan } from '../topology/plan.ts';
 import { bundleEvidence, type Bundle } from '../verify/evidence/bundle.ts';
@@ -164,7 +165,7 @@ async function connections(session: EngineSession, netns: string, families: LabP
 }
 
 /** What clusters with an API say: objects, logs of what is not ready, and the network state of the nodes that can be entered. */
-async function ofClusters(accesses: readonly KubernetesAccess[], { onProgress = () => {} }: EvidenceOptions): Promise<Collected> {
+async function ofClusters(accesses: readonly KubernetesAccess[], { onProgress = () => {}, signal }: EvidenceOptions): Promise<Collected> {
   const [{ collectEvidence: collectCluster }, { kubectlFor }] = await Promise.all([
     import('../engines/kubernetes/collect-evidence.ts'),
     import('../engines/kubernetes/kubectl.ts'),
@@ -173,13 +174,12 @@ async function ofClusters(accesses: readonly KubernetesAccess[], { onProgress = 
   const texts: TextFile[] = [];
   try {
     for (const access of accesses) {
-      const step = `ask cluster ${access.cluster}`;
-      const started = performance.now();
-      onProgress({ step, phase: 'start' });
-      const folder = join(directory, access.cluster);
-      await collectCluster(access, kubectlFor(access), folder);
-      for (const file of await readdir(folder)) texts.push({ path: `clusters/${access.cluster}/${file}`, text: await readFile(join(folder, file), 'utf8') });
-      onProgress({ step, phase: 'end', ms: performance.now() - started });
+      await step(onProgress, `ask cluster ${access.cluster}`, '', async () => {
+        const folder = join(directory, access.cluster);
+        await collectCluster(access, kubectlFor(access), folder);
+        for (const file of await readdir(folder)) texts.push({ path: `clusters/${access.cluster}/${file}`, text: await readFile(join(folder, file), 'utf8') });
+      });
+      if (signal?.aborted === true) throw interrupted(signal);
     }
   } finally {
     await rm(directory, { recursive: true, force: true });

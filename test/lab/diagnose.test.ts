@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { asLoaded } from '../../lab/api.ts';
 import { fileOfArchive } from '../../lab/archive-file.ts';
-import { FULL_SIGHT, type EngineHandle } from '../../engines/port.ts';
+import { FULL_SIGHT, type EngineHandle, type KubernetesAccess } from '../../engines/port.ts';
 import { capture } from '../../lab/capture.ts';
 import { diagnose } from '../../lab/diagnose.ts';
 import { collectEvidence } from '../../lab/evidence.ts';
 import { explain } from '../../lab/explain.ts';
 import { graphLab } from '../../lab/graph.ts';
 import { up } from '../../lab/up.ts';
+import { LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import type { LabSpec } from '../../topology/spec.ts';
 import { FileEngine } from './file-engine.ts';
@@ -105,5 +106,27 @@ describe('evidence', () => {
     expect(read('plan.json')).not.toContain('sesame-42');
     // The same state gives the same bytes.
     expect((await collectEvidence('a', withEngine)).archive).toEqual(archive);
+  });
+
+  it('of clusters ends after the one that is asked when it is interrupted, and tells of a cluster that cannot be kept', async () => {
+    const access = (cluster: string): KubernetesAccess => ({ cluster, kubeconfig: join(scratch.folder, 'none'), context: null, onNode: null });
+    const told: string[] = [];
+    const stop = new AbortController();
+    Object.assign(engine, { kubernetes: () => [access('c1'), access('c2')] });
+    const interrupted = collectEvidence('a', {
+      ...withEngine,
+      signal: stop.signal,
+      onProgress: ({ step, phase }) => {
+        told.push(`${phase} ${step}`);
+        stop.abort(new LabError({ code: 'INTERRUPTED', message: 'Ctrl-C', hint: '' }));
+      },
+    });
+    await expect(interrupted).rejects.toMatchObject({ code: 'INTERRUPTED', message: 'Ctrl-C' });
+    expect(told).toEqual(['start ask cluster c1', 'end ask cluster c1']);
+    // A name that no folder can have.
+    Object.assign(engine, { kubernetes: () => [access('x'.repeat(300))] });
+    const phases: string[] = [];
+    await expect(collectEvidence('a', { ...withEngine, onProgress: ({ phase }) => phases.push(phase) })).rejects.toThrow('ENAMETOOLONG');
+    expect(phases).toEqual(['start', 'failed']);
   });
 });
