@@ -7,6 +7,25 @@ import { asProgrammed, labNow } from './present-plan.ts';
 import { readLab, type ReadLab } from './read.ts';
 import { requireUp } from './require-up.ts';
 
+/** Does something to the state of a running lab under its lock, as it was when the lock was taken, and nothing to the lab. */
+export async function withLabState<T>(
+  name: string,
+  doing: string,
+  options: { readonly loadEngine?: LoadEngine },
+  work: (state: ReadLab) => Promise<T>,
+): Promise<T> {
+  // An unknown lab is said before its lock is made.
+  await readLab(name, options);
+  const lock = await lockLab(name, { doing, waitMs: 5000 });
+  try {
+    const state = await readLab(name, options);
+    requireUp(state);
+    return await work(state);
+  } finally {
+    await lock.release();
+  }
+}
+
 /** Does something to a running lab under its lock, with a session; the state and the plan are what they were when the lock was taken. */
 export async function withLab<T>(
   name: string,
@@ -14,15 +33,9 @@ export async function withLab<T>(
   options: { readonly loadEngine?: LoadEngine },
   work: (state: LabState, session: EngineSession, plan: LabPlan) => Promise<T>,
 ): Promise<T> {
-  // An unknown lab is said before its lock is made.
-  await readLab(name, options);
-  const lock = await lockLab(name, { doing, waitMs: 5000 });
-  try {
-    const { status, ...state } = await readLab(name, options);
+  return await withLabState(name, doing, options, async ({ status, ...state }) => {
     return await withSession({ ...state, status }, options, async (session, plan) => await work(state, session, plan));
-  } finally {
-    await lock.release();
-  }
+  });
 }
 
 /**

@@ -9,7 +9,7 @@ import { loadEngine, type LoadEngine } from '../load-engine.ts';
 import { readLab } from '../read.ts';
 import { writeState } from '../state-file.ts';
 import { verify } from '../verify.ts';
-import { withLab, withSession } from '../with-lab.ts';
+import { withLabState, withSession } from '../with-lab.ts';
 
 export interface LessonOptions {
   /** Stops between two commands. */
@@ -71,7 +71,7 @@ export async function withLesson<T>(name: string, options: LessonOptions, work: 
 
 /** Writes down how far the lesson is, in the state as it is then. */
 export async function updateProgress(name: string, options: LessonOptions, change: (progress: LessonProgress) => LessonProgress): Promise<void> {
-  await withLab(name, 'lesson', options, async (state) => {
+  await withLabState(name, 'lesson', options, async ({ status: _, ...state }) => {
     await writeState({ ...state, lesson: change(state.lesson ?? NOTHING_YET) });
   });
 }

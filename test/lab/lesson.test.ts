@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { asLoaded } from '../../lab/api.ts';
 import { labDirectory } from '../../lab/directories.ts';
 import { listFaults } from '../../lab/fault.ts';
@@ -367,6 +367,16 @@ describe('an exercise', () => {
     engine.exitCodeOf = works;
     expect((await checkLesson('a', withEngine)).why).toBe('It was off.');
     expect([kept().faults, kept().lesson?.exercise]).toEqual([[], null]);
+  });
+});
+
+describe('how far somebody is', () => {
+  it('is written down without opening the lab once more', async () => {
+    await beginExercise('a', 'cut', withEngine);
+    const opened = vi.spyOn(engine, 'open');
+    expect(await giveHint('a', withEngine)).toMatchObject({ number: 1 });
+    expect(kept().lesson?.exercise?.hints).toBe(1);
+    expect(opened).toHaveBeenCalledOnce();
   });
 });
 
