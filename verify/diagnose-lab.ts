@@ -126,7 +126,7 @@ export async function takeStage(session: EngineSession, plan: LabPlan): Promise<
 }
 
 /** The state of all kernels of a lab: of nodes and machines with their packet filters, of pods and containers without. */
-export async function readLabKernels(session: EngineSession, plan: LabPlan): Promise<Snapshot> {
+export async function readLabKernels(session: Pick<EngineSession, 'snapshot'>, plan: LabPlan): Promise<Snapshot> {
   const machines = machineNamespaces(plan);
   const pods = plan.clusters.flatMap((cluster) => cluster.pods.filter((pod) => !pod.hostNetwork).map((pod) => pod.netns));
   const containers = containersOf(plan).filter(ownsNetns);

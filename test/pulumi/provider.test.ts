@@ -12,7 +12,8 @@ import { labProvider, type LabProvider } from '../../pulumi/provider/lab.ts';
 import { nameProvider } from '../../pulumi/provider/name.ts';
 import { PartialError } from '../../pulumi/provider/say.ts';
 import { verificationProvider } from '../../pulumi/provider/verification.ts';
-import { LabError } from '../../topology/errors.ts';
+import type { EngineSession } from '../../engines/port.ts';
+import { EngineError, LabError } from '../../topology/errors.ts';
 import type { LabSpec } from '../../topology/spec.ts';
 import { FileEngine } from '../lab/file-engine.ts';
 import { useScratch } from '../lab/scratch.ts';
@@ -101,6 +102,30 @@ describe('a lab', () => {
     await down('small', { loadEngine: load });
     expect(await provider.read('small', outs)).toEqual({});
     expect(await provider.diff('small', outs, inputs(lab(1)))).toMatchObject({ replaces: ['drift'] });
+  });
+
+  it('has drifted where a namespace is gone or CHECK fails, and not where that could not be found out', async () => {
+    const outs = await created();
+    const sessions = engine.open.bind(engine);
+    const opened = (own: Partial<EngineSession>): void => {
+      engine.open = async () => ({ ...(await sessions()), ...own });
+    };
+    const drift = async (): Promise<unknown> => (await provider.read('small', outs)).props?.drift;
+    const dead = (): Promise<never> => Promise.reject(new EngineError({ code: 'ENGINE_GONE', message: 'the agent ended with SIGKILL', hint: '' }));
+    const dying: readonly Partial<EngineSession>[] = [{ snapshot: dead }, { checkAttachments: dead }];
+    for (const own of dying) {
+      opened(own);
+      expect((await failure(provider.read('small', outs))).message).toContain('the agent ended with SIGKILL');
+    }
+    const changed = new EngineError({ code: 'ENGINE_STEP_FAILED', message: 'CNI plugin bridge failed at CHECK', hint: '' });
+    opened({ checkAttachments: () => Promise.reject(changed) });
+    expect(await drift()).toEqual(['CNI plugin bridge failed at CHECK']);
+    const gone = new EngineError({ code: 'ENGINE_STEP_FAILED', message: 'the lab has no network namespace', hint: '', details: { errno: 2 } });
+    const whole = await sessions();
+    opened({ snapshot: (names, options) => (names.includes('pod.c1.default.web-worker1') ? Promise.reject(gone) : whole.snapshot(names, options)) });
+    expect(await drift()).toEqual(['c1/default/web-worker1: its network namespace is gone']);
+    opened({});
+    expect(await drift()).toEqual([]);
   });
 
   it('is as it was when somebody else is at it just then', async () => {

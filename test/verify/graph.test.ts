@@ -4,10 +4,12 @@ import { emptyNamespace } from '../../engines/empty-namespace.ts';
 import type { LinkSnapshot, NamespaceSnapshot, Snapshot } from '../../engines/port.ts';
 import { graphOfPlan } from '../../topology/graph/graph-of-plan.ts';
 import type { GraphMark, LabGraph } from '../../topology/graph/graph.ts';
+import { EngineError } from '../../topology/errors.ts';
 import { FABRIC_NETNS, type LabPlan } from '../../topology/plan.ts';
 import type { CniSpec } from '../../topology/spec.ts';
 import { graphOfKernels } from '../../verify/graph/graph-of-kernels.ts';
 import { readGraphKernels } from '../../verify/graph/read-kernels.ts';
+import { fakeSession } from '../fake-session.ts';
 import { changed, healthySnapshot, nodeNamed, podsOf, smallPlan } from './inventory-fixture.ts';
 import { modelSession } from './model-session.ts';
 
@@ -154,18 +156,29 @@ describe('the picture of kernels', () => {
     expect(marksOf(graphOfKernels(plan, snapshot)).map(([at]) => at)).toEqual(['c1/worker1 docker0']);
   });
 
-  it('is drawn of what can be read, where a pod cannot', async () => {
+  it('is drawn of what is there, where a pod is gone', async () => {
     const session = modelSession(plan, { snapshot: (netns) => healthy.namespaces[netns] ?? null });
+    const gone = new EngineError({ code: 'ENGINE_STEP_FAILED', message: `the lab has no network namespace ${pod.netns}`, hint: '', details: { errno: 2 } });
     const without = {
       ...session,
       snapshot: async (namespaces: readonly string[], options: { readonly rules: boolean }): Promise<Snapshot> => {
-        if (namespaces.includes(pod.netns)) throw new Error(`no namespace ${pod.netns}`);
+        if (namespaces.includes(pod.netns)) throw gone;
         return session.snapshot(namespaces, options);
       },
     };
     const { namespaces } = await readGraphKernels(without, plan);
     const others = Object.keys(healthy.namespaces).filter((netns) => netns !== pod.netns);
     expect(Object.keys(namespaces).toSorted()).toEqual(others.toSorted());
-    await expect(readGraphKernels({ ...session, snapshot: () => Promise.reject(new Error('gone')) }, plan)).rejects.toThrow('gone');
+    expect(session.snapshots.filter(({ rules }) => rules).flatMap((one) => one.namespaces.filter((netns) => netns.startsWith('pod.')))).toEqual([]);
+  });
+
+  it('is not drawn where nothing can be known: that is asked once', async () => {
+    let asked = 0;
+    const dead = (): Promise<never> => {
+      asked += 1;
+      return Promise.reject(new EngineError({ code: 'ENGINE_GONE', message: 'the agent ended', hint: '' }));
+    };
+    await expect(readGraphKernels(fakeSession({ snapshot: dead }), plan)).rejects.toMatchObject({ code: 'ENGINE_GONE' });
+    expect(asked).toBe(1);
   });
 });
