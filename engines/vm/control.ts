@@ -79,8 +79,8 @@ const actions: Readonly<Record<NodeAction, (controlled: Controlled) => Promise<s
   start: async (controlled) => {
     const { deps, handle, plan, record, context } = controlled;
     // The port of the API is in kubeconfigs that people have.
-    await startOnFreePorts(deps, plan, handle.directory, record, context.signal, ['sshPort']);
-    await readyAgain(controlled, '');
+    const started = await startOnFreePorts(deps, plan, handle.directory, record, context.signal, ['sshPort']);
+    await readyAgain({ ...controlled, record: started }, '');
     return 'ready';
   },
   reboot: async (controlled) => {

@@ -110,7 +110,10 @@ describe('nodes that are machines of QEMU', () => {
     await listen();
     await control('stop');
     expect(await record()).toMatchObject({ sshPort: 40_002 });
+    machine.log.length = 0;
     expect(await control('start', { run: without(40_002) })).toBe('ready');
+    const ports = machine.log.filter(([program]) => program === 'ssh').map((argv) => argv[argv.indexOf('-p') + 1]);
+    expect(new Set(ports)).toEqual(new Set(['40003']));
     expect(await record()).toMatchObject({ sshPort: 40_003, forwards: [{ hostPort: 40_003, guestPort: 22 }], wanted: 'running' });
 
     machine.processes.delete(1);
