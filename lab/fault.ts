@@ -100,17 +100,16 @@ export async function injectFault(name: string, id: string, pick: TargetPick = {
       });
     }
     const keep = async (undo: UndoPlan): Promise<void> => await writeState({ ...state, faults: [...state.faults, { id, where: undo.where, undo }] });
-    let undo: UndoPlan | null = null;
+    // A fault that could not be undone stays known; one that was, and that this cannot be written of, is undone once more without harm.
+    const forget = async (): Promise<void> => await writeState(state).catch(() => undefined);
+    const undo = await library.injectFault(session, plan, id, pick, async (begun) => await keep(forgiving(begun)), forget);
     try {
-      undo = await library.injectFault(session, plan, id, pick, async (begun) => await keep(forgiving(begun)));
       await keep(undo);
-      return { id, where: undo.where };
     } catch (error) {
-      if (undo !== null) await library.undoFault(session, undo);
-      // Where this cannot be written either, what stays known is undone without harm.
-      await writeState(state).catch(() => undefined);
+      await library.undoFault(session, undo).then(forget, () => undefined);
       throw error;
     }
+    return { id, where: undo.where };
   });
 }
 

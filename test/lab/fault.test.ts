@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { EngineSession } from '../../engines/port.ts';
 import { asLoaded } from '../../lab/api.ts';
 import { labDirectory } from '../../lab/directories.ts';
 import { injectFault, listFaults, undoFaults } from '../../lab/fault.ts';
@@ -88,6 +89,24 @@ describe('faults of a lab', () => {
     // What was not broken yet cannot be mended.
     expect((await undoFaults('a', 'ip-forward-off', withEngine)).map((fault) => fault.id)).toEqual(['ip-forward-off']);
     expect(engine.commands.length).toBeGreaterThan(0);
+    expect(kept().faults).toEqual([]);
+  });
+
+  it('stay known when what was begun cannot be undone, and the first error is told', async () => {
+    const sessions = engine.open.bind(engine);
+    let steps = 0;
+    engine.open = async () => {
+      const session = await sessions();
+      // It dies between the two commands that inject the fault.
+      const run: EngineSession['run'] = (...given) => (++steps > 1 ? Promise.reject(new Error(`the agent ended, at step ${steps}`)) : session.run(...given));
+      return { ...session, run };
+    };
+    await expect(injectFault('a', 'snat-undone-at-peer', {}, withEngine)).rejects.toThrow('the agent ended, at step 2');
+    expect(kept().faults.map((fault) => fault.id)).toEqual(['snat-undone-at-peer']);
+    engine.open = sessions;
+    engine.commands.splice(0);
+    expect((await undoFaults('a', undefined, withEngine)).map((fault) => fault.id)).toEqual(['snat-undone-at-peer']);
+    expect(engine.commands.join('\n')).toMatch(/ip addr del /);
     expect(kept().faults).toEqual([]);
   });
 

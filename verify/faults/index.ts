@@ -146,6 +146,7 @@ export function faultApplies(fault: Fault, plan: LabPlan, pick: TargetPick = {})
 /**
  * Breaks a running lab. What was begun is undone when a command fails.
  * @param beforehand is told how the lab is brought back before anything is broken
+ * @param undone is told when a command failed and every step back was taken; not when one could not even be tried, as over a session that is gone
  * @returns what {@link undoFault} needs; keep it with the lab
  * @throws LabError FAULT_UNKNOWN, FAULT_NOT_APPLICABLE; EngineError with the command that failed
  */
@@ -155,6 +156,7 @@ export async function injectFault(
   id: string,
   pick: TargetPick = {},
   beforehand: (undo: UndoPlan) => Promise<void> = async () => {},
+  undone: () => Promise<void> = async () => {},
 ): Promise<UndoPlan> {
   const fault = faultById(id);
   const target = chooseTarget(fault, plan, pick);
@@ -172,7 +174,10 @@ export async function injectFault(
   try {
     for (step of script.inject) await runStep(session, step);
   } catch (error) {
-    for (const back of script.undo) await runStep(session, { ...back, tolerant: true }).catch(() => {});
+    const back = { ...undo, steps: undo.steps.map((one) => ({ ...one, tolerant: true })) };
+    await undoFault(session, back)
+      .then(undone)
+      .catch(() => {});
     if (step?.lack === undefined) throw error;
     throw new LabError({
       code: 'FAULT_NOT_APPLICABLE',
