@@ -13,7 +13,7 @@ import { DIAGNOSIS_SCHEMA, type CaptureReading, type CounterRise, type Diagnosis
 import { packetsOfPair, readCapture, type CapturedPair } from './diagnosis/read-capture.ts';
 import { SNAP_BYTES } from './evidence/pcapng.ts';
 import type { ProbedFailure } from './failure.ts';
-import { machineNamespaces, probeAgain } from './find-causes.ts';
+import { machineNamespaces, probeAgain, unreadNodes } from './find-causes.ts';
 import { type LabView, viewLab } from './inventory/lab-view.ts';
 import { takeStaticInventory } from './inventory/static.ts';
 import { ladderBetween, wholeLadder, type Between, type RungPlan } from './ladder.ts';
@@ -85,7 +85,7 @@ export async function diagnoseLab(session: EngineSession, plan: LabPlan, options
       counters: broken?.counters ?? [],
       capture: broken?.capture ?? null,
       diagnoses,
-      notLookedAt: [...new Set(climbed.notLookedAt)],
+      notLookedAt: [...new Set([...unreadNodes(plan, view.snapshot), ...climbed.notLookedAt])],
     },
   };
 }

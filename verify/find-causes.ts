@@ -31,6 +31,7 @@ export async function findCauses(run: Run, outcomes: readonly CheckOutcome[]): P
   await probeAgain(run, failures);
   for (const one of servicesAgain(failures)) await one.resend?.(run);
   const snapshot = await snapshotAll(run, failures);
+  run.notLookedAt.push(...unreadNodes(run.plan, snapshot));
   const [{ explainFailures }, { hiddenBehind }] = await Promise.all([import('./diagnosis/diagnose.ts'), import('./diagnosis/hidden.ts')]);
   const given = failures.map((one) => one.failure);
   const found = explainFailures({ plan: run.plan, failures: given, conntrack: run.conntrack, snapshot, countersBefore });
@@ -97,6 +98,12 @@ export function machineNamespaces(plan: LabPlan): readonly string[] {
   // Where nothing is plugged in, there is no switch.
   const switches = plan.segments.length === 0 ? [] : [FABRIC_NETNS];
   return [...new Set([...[...nodes, ...plan.machines].map((machine) => machine.netns), ...switches])];
+}
+
+/** For the list of what was not looked at: nodes that could not be read, as one that is stopped. */
+export function unreadNodes({ clusters }: LabPlan, { namespaces }: Snapshot): readonly string[] {
+  const unread = clusters.flatMap((cluster) => cluster.nodes).filter(({ netns }) => namespaces[netns] === undefined);
+  return unread.map(({ id }) => `the kernel of ${id}: it could not be read`);
 }
 
 async function snapshotAll(run: Run, failures: readonly ProbedFailure[]): Promise<Snapshot> {

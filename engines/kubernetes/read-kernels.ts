@@ -1,6 +1,6 @@
 /** The kernels of nodes and of pods on them, read through the nodes: one shell for each node. */
-import { EngineError } from '../../topology/errors.ts';
-import type { CommandResult, NamespaceSnapshot, Snapshot } from '../port.ts';
+import { EngineError, LabError, type LabErrorCode } from '../../topology/errors.ts';
+import type { CommandResult, Snapshot } from '../port.ts';
 import { kernelArgv, POD_PLACES_SCRIPT, podPlaces, type KernelPlace } from './kernel-script.ts';
 import { parseKernels } from './kernel-text.ts';
 
@@ -25,9 +25,9 @@ export async function readPodPlaces(onNode: OnNode, node: string): Promise<Reado
 }
 
 /**
- * The state of these namespaces. A pod that is gone is left out.
+ * The state of these namespaces. Left out is a pod that is gone, and a node that cannot be read, as one that is stopped, with its pods.
  *
- * @throws EngineError COMMAND_FAILED when a node cannot be entered
+ * @throws EngineError COMMAND_FAILED, LabError TARGET_UNKNOWN when none of the nodes can be read
  */
 export async function readKernels(
   onNode: OnNode,
@@ -35,18 +35,43 @@ export async function readKernels(
   options: { readonly rules: boolean; readonly flows?: boolean },
 ): Promise<Snapshot> {
   const nodes = [...new Set(places.map((place) => place.node))];
+  const away: LabError[] = [];
   const read = await Promise.all(
-    nodes.map(async (node): Promise<Readonly<Record<string, NamespaceSnapshot>>> => {
-      const here = places.filter((place) => place.node === node);
-      const pods = here.some((place) => place.pod !== null) ? await readPodPlaces(onNode, node) : new Map<string, string>();
-      const found = here.flatMap(({ netns, pod }): readonly KernelPlace[] => {
-        const path = pod === null ? '' : pods.get(pod);
-        return path === undefined ? [] : [{ netns, path }];
-      });
-      return parseKernels(await printed(onNode, node, kernelArgv(found, options)));
+    nodes.map(async (node): Promise<Snapshot['namespaces']> => {
+      try {
+        return await readNode(
+          onNode,
+          node,
+          places.filter((place) => place.node === node),
+          options,
+        );
+      } catch (error) {
+        if (!(error instanceof LabError) || !AWAY.has(error.code)) throw error;
+        away.push(error);
+        return {};
+      }
     }),
   );
+  const [first] = away;
+  if (first !== undefined && away.length === nodes.length) throw first;
   return { takenAt: new Date().toISOString(), namespaces: Object.assign({}, ...read) as Snapshot['namespaces'] };
+}
+
+/** What entering a node fails with where it does not run, or does not answer. */
+const AWAY: ReadonlySet<LabErrorCode> = new Set(['COMMAND_FAILED', 'TARGET_UNKNOWN']);
+
+async function readNode(
+  onNode: OnNode,
+  node: string,
+  places: readonly ClusterPlace[],
+  options: { readonly rules: boolean; readonly flows?: boolean },
+): Promise<Snapshot['namespaces']> {
+  const pods = places.some((place) => place.pod !== null) ? await readPodPlaces(onNode, node) : new Map<string, string>();
+  const found = places.flatMap(({ netns, pod }): readonly KernelPlace[] => {
+    const path = pod === null ? '' : pods.get(pod);
+    return path === undefined ? [] : [{ netns, path }];
+  });
+  return parseKernels(await printed(onNode, node, kernelArgv(found, options)));
 }
 
 async function printed(onNode: OnNode, node: string, argv: readonly string[]): Promise<string> {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CNI_FOLDERS, kernelArgv, podPlaces } from '../../engines/kubernetes/kernel-script.ts';
 import { parseKernels } from '../../engines/kubernetes/kernel-text.ts';
-import { readKernels, type OnNode } from '../../engines/kubernetes/read-kernels.ts';
+import { readKernels, type ClusterPlace, type OnNode } from '../../engines/kubernetes/read-kernels.ts';
+import { LabError } from '../../topology/errors.ts';
 
 const TEXT = readFileSync(new URL('kubernetes-recorded/kernels.txt', import.meta.url), 'utf8');
 const [NODE, POD] = ['cnilab-lab-worker2', 'pod:c1/default/echo-6kwmk'] as const;
@@ -125,6 +126,22 @@ describe('the namespaces of pods', () => {
     await read();
     expect(calls).toBe(1);
     await expect(read()).rejects.toMatchObject({ code: 'COMMAND_FAILED', message: `the kernel of ${NODE} could not be read: no such container` });
+  });
+  it('are left out with a node that is stopped, as long as another one is read', async () => {
+    const stopped = new LabError({ code: 'TARGET_UNKNOWN', message: 'node worker3 is stopped', hint: '' });
+    const onNode: OnNode = async (node) => {
+      if (node === 'worker3') throw stopped;
+      return await Promise.resolve(node === NODE ? { exitCode: 0, stderr: '', stdout: TEXT } : { exitCode: 255, stdout: '', stderr: 'it does not run\n' });
+    };
+    const place = (node: string, pod: string | null = null): ClusterPlace => ({ netns: pod === null ? node : `pod:c1/${pod}`, node, pod });
+    const read = (...places: readonly ClusterPlace[]): ReturnType<typeof readKernels> => readKernels(onNode, places, { rules: true });
+    const away = [place('worker4'), place('worker4', 'default/web'), place('worker3')];
+    expect(Object.keys((await read(...away, place(NODE))).namespaces)).toEqual([NODE, POD]);
+    await expect(read(...away)).rejects.toMatchObject({ message: expect.stringMatching(/worker[34]/) as string });
+    await expect(read()).resolves.toMatchObject({ namespaces: {} });
+    const interrupted = new LabError({ code: 'INTERRUPTED', message: 'Ctrl-C', hint: '' });
+    const late: OnNode = (node, ...given) => (node === NODE ? onNode(node, ...given) : Promise.reject(interrupted));
+    await expect(readKernels(late, [place(NODE), place('worker4')], { rules: true })).rejects.toBe(interrupted);
   });
   it('are entered by paths, not by text of the script', () => {
     const argv = kernelArgv([{ netns: '$(reboot)', path: '/x y' }], { rules: false, flows: true });

@@ -202,6 +202,12 @@ describe('a diagnosis', () => {
     expect(report).toMatchObject({ found: false, ladder: [], checks: [], notLookedAt: [expect.stringContaining('cnilab verify small')] });
     expect(report.inventory?.namespaces).toBeGreaterThan(0);
     expect(model.requests).toEqual([]);
+    const stopped = nodeNamed(bare, 'worker2').netns;
+    const read = Object.entries(healthySnapshot(bare).namespaces).filter(([netns]) => netns !== stopped);
+    const without = (): ReturnType<typeof model.snapshot> => Promise.resolve({ takenAt: '', namespaces: Object.fromEntries(read) });
+    const found = await diagnoseLab({ ...model, snapshot: without, sight: { ...model.sight, probes: false } }, bare);
+    expect(found.report.notLookedAt[0]).toBe('the kernel of c1/worker2: it could not be read');
+    expect(found.report.found).toBe(false);
   });
 
   it('is refused where kernels cannot be read', async () => {
