@@ -30,6 +30,12 @@ describe.skipIf(why !== null || !canOpenTun())(`flannel with backend udp${why ??
       // Each node, and each process, is a router of its own.
       expect(await said(session, POD, 'ping', '-c', '1', '-W', '2', '10.244.1.2')).toContain('ttl=60');
       expect(await said(session, POD, 'ping', '-c', '1', '-W', '2', '-M', 'do', '-s', String(1472 - 28), '10.244.1.2')).toContain('1 received');
+      // What comes while the device is down is lost, and nothing else is: the process goes on. The route goes with the device.
+      await said(session, TWO, 'ip', 'link', 'set', 'flannel0', 'down');
+      expect(await session.run(POD, ['ping', '-c', '1', '-W', '1', '10.244.1.2'])).toMatchObject({ exitCode: 1 });
+      await said(session, TWO, 'ip', 'link', 'set', 'flannel0', 'up');
+      await said(session, TWO, 'ip', 'route', 'replace', '10.244.0.0/16', 'dev', 'flannel0', 'proto', 'static');
+      expect(await said(session, POD, 'ping', '-c', '1', '-W', '2', '10.244.1.2')).toContain('1 received');
       const socket = await said(session, TWO, 'ss', '-Hlunp', 'sport = :8285');
       await said(session, TWO, 'kill', /pid=(\d+)/.exec(socket)?.[1] ?? '');
     } finally {

@@ -26,7 +26,12 @@ const socket = createSocket('udp4');
 socket.bind(port, local, () => {
   const tun = attachTun(device);
   socket.on('message', (packet) => {
-    if (passOn(packet)) writeSync(tun, packet);
+    if (!passOn(packet)) return;
+    try {
+      writeSync(tun, packet);
+    } catch {
+      // As in `proxy_amd64.c`: what the device does not take, as one that is down, is lost.
+    }
   });
   const buffer = Buffer.alloc(mtu);
   const take = (): void =>
@@ -40,7 +45,7 @@ socket.bind(port, local, () => {
     });
   take();
 });
-// A peer that is gone answers "port unreachable", which a later call of the socket reports.
+// The port is taken, or nothing has the address: a socket that is not connected is told nothing of peers that are gone.
 socket.on('error', (error) => {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);

@@ -76,13 +76,16 @@ function serveUdp(portal: Portal): void {
     if (place === undefined) return undefined;
     const socket = createSocket(type);
     const end = (): void => {
-      if (flows.delete(key)) socket.close();
+      // Its timer may outlive it, and meet the next flow of the client.
+      if (flows.get(key) !== flow) return;
+      flows.delete(key);
+      socket.close();
     };
     const idle = setTimeout(end, UDP_IDLE_MS);
     socket.on('message', (answer) => server.send(answer, from.port, from.address));
     socket.on('error', end);
-    // It takes a moment, in which nothing can be sent.
-    const connected = new Promise<void>((done) => socket.connect(place.port, place.address, done));
+    // It takes a moment, in which nothing can be sent. Where no way leads there, it is the callback that is told.
+    const connected = new Promise<void>((done) => socket.connect(place.port, place.address, (error?: Error) => (error === undefined ? done() : end())));
     const pass = (message: Buffer): void => void connected.then(() => flows.get(key) === flow && socket.send(message));
     const flow: UdpFlow = { idle, pass };
     flows.set(key, flow);
