@@ -13,7 +13,7 @@ import { WAY_SCRIPT } from './way-script.ts';
 export type RunInPlace = (
   netns: string,
   argv: readonly string[],
-  options: Pick<CommandOptions, 'input' | 'timeoutMs' | 'detached' | 'onStderrLine'>,
+  options: Pick<CommandOptions, 'input' | 'timeoutMs' | 'signal' | 'detached' | 'onStderrLine'>,
 ) => Promise<CommandResult>;
 
 /** What a busy node may take to start a program. */
