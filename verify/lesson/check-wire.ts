@@ -41,11 +41,14 @@ export async function checkWire(context: LessonContext, check: WireCheckSpec): P
     },
   );
   let ran: Ran;
+  let dropped: number;
   try {
     // Where it cannot start, it ends.
     await Promise.race([started, following]);
     ran = await runCommand(context, check.during);
     await sleep(SETTLE_MS);
+    end.abort('done');
+    dropped = await following;
   } catch (error) {
     if (dev !== null && error instanceof LabError && error.details['errno'] === ENODEV) return { verdict: 'fail', expected, seen: `there is no device ${dev}` };
     throw error;
@@ -55,5 +58,7 @@ export async function checkWire(context: LessonContext, check: WireCheckSpec): P
   }
   const missing = missingProgram(ran);
   if (missing !== null) return { verdict: 'inconclusive', expected, seen: `${missing} is not on this machine` };
+  if (matched === 0 && dropped > 0)
+    return { verdict: 'inconclusive', expected, seen: `0 of ${seen} packets, and the kernel had no room for ${dropped} more, of which nothing is known` };
   return { verdict: matched > 0 === wanted ? 'pass' : 'fail', expected, seen: `${matched} of ${seen} packets, while \`${ran.run}\` ran on ${ran.on}` };
 }

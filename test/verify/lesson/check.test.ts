@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UNSEEN } from '../../../engines/kubernetes/probe-record.ts';
 import { FULL_SIGHT, REPORTED_SIGHT, type CapturedPacket, type EngineSession, type ProbeRecord, type ProbeRequest } from '../../../engines/port.ts';
 import { createBatch } from '../../../engines/probe-batch.ts';
-import { CommandError, LabError } from '../../../topology/errors.ts';
+import { CommandError, EngineError, LabError } from '../../../topology/errors.ts';
 import type { OutputCheckSpec, ReachCheckSpec, VerdictCheckSpec, WireCheckSpec } from '../../../topology/lesson/lesson.ts';
 import { planLab } from '../../../topology/plan-lab.ts';
 import { runCheck, runChecks, verdictOf, type LessonContext } from '../../../verify/lesson/check.ts';
@@ -223,13 +223,13 @@ describe('a check of the wire', () => {
     length: 42,
     data: Buffer.from(frame).toString('base64'),
   };
-  const passing = (packets: readonly CapturedPacket[]): Partial<EngineSession> => ({
+  const passing = (packets: readonly CapturedPacket[], dropped = 0): Partial<EngineSession> => ({
     run: () => Promise.resolve({ exitCode: 0, stdout: '', stderr: '' }),
     follow: async (_request, { onStart, onPackets, signal }) => {
       onStart();
       onPackets(packets);
       if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
-      return 0;
+      return dropped;
     },
   });
 
@@ -249,6 +249,22 @@ describe('a check of the wire', () => {
   it('does not judge where packets cannot be seen, nor with a filter that is none', async () => {
     expect(await once(contextOf({}), check)).toMatchObject({ verdict: 'inconclusive', seen: expect.stringContaining('cannot be captured') });
     expect(await once(contextOf(passing([])), { ...check, filter: 'arrp' })).toMatchObject({ verdict: 'inconclusive' });
+  });
+
+  it('does not judge by packets that were not told of: the capture broke, or the kernel had no room', async () => {
+    const unseen = { ...check, seen: false };
+    const broke = new EngineError({ code: 'COMMAND_FAILED', message: 'the capture ended', hint: '' });
+    const breaking: Partial<EngineSession> = {
+      ...passing([]),
+      follow: async (...given) => {
+        await passing([]).follow?.(...given);
+        throw broke;
+      },
+    };
+    expect(await once(contextOf(breaking), unseen)).toMatchObject({ verdict: 'inconclusive', seen: expect.stringContaining('the capture ended') });
+    expect(await once(contextOf(passing([], 7)), unseen)).toMatchObject({ verdict: 'inconclusive', seen: expect.stringContaining('no room for 7') });
+    expect(await once(contextOf(passing([packet], 7)), unseen)).toMatchObject({ verdict: 'fail' });
+    expect(await once(contextOf(passing([packet], 7)), check)).toMatchObject({ verdict: 'pass' });
   });
 
   it('fails where the device is not there', async () => {
