@@ -101,6 +101,23 @@ describe.skipIf(reason !== null)(`CNI plugins, called as a runtime does${reason 
     await lab.apply([], [op]);
   });
 
+  it('leaves nothing of an attachment by hand whose plugin does not start', async () => {
+    await using lab = await startAgentLab();
+    await lab.apply(node);
+    const bin = '/run/cnilab/node/bin';
+    await lab.sh('node', `mkdir -p ${bin}; for d in /usr/libexec/cni /usr/lib/cni /opt/cni/bin; do [ ! -d $d ] || ln -sf $d/* ${bin}; done`);
+    await lab.sh('node', `printf '#!/nowhere\\n' > ${bin}/broken; chmod +x ${bin}/broken`);
+    const { list } = podOp(families.ipv4);
+    const plugins = [...(list['plugins'] as unknown[]), { type: 'broken' }];
+    const pod = { namespace: 'default', name: 'hand' };
+    const request = { command: 'ADD', node: 'node', netns: 'hand', owned: true, containerId: 'b'.repeat(64), ifname: 'eth0', pod } as const;
+    await expect(lab.call('cni', { ...request, list: { ...list, plugins } })).rejects.toThrow(`cannot start ${bin}/broken`);
+    const left = 'ls /run/netns; ls /run/cnilab/ipam/node/lab | grep -v -e lock -e last_reserved || true';
+    expect((await lab.sh('node', left)).trim()).toBe('node');
+    expect((await lab.snapshot('node')).links.filter((link) => link.master === 'cni0')).toEqual([]);
+    expect(await lab.call('cni', { ...request, list })).toMatchObject({ ok: true, made: true });
+  });
+
   it('attaches many pods side by side, and portmap opens a host port', async () => {
     await using lab = await startAgentLab();
     const pods = Array.from({ length: 8 }, (_, i) => ({ ns: `pod${i}`, ip: `10.244.1.${10 + i}`, mac: `02:00:00:00:01:0${i}` }));

@@ -49,18 +49,25 @@ async function add(request: CniRequest, op: CniOp, links: readonly ChainLink[]):
   if (made) createNetns(ns);
   const calls: CniCall[] = [];
   let result: Json | null = null;
-  for (const link of links) {
-    const call = await invoke('ADD', link, op, result);
-    calls.push(call);
-    if (call.exitCode !== 0) {
-      // A runtime takes back what it could not finish (CNI specification, section 3).
-      const undone = await detach(links, op, null);
-      if (made) removeNetns([ns]);
-      return { calls, undone: undone.calls, ok: false, result: null, made: false, removed: false };
+  try {
+    for (const link of links) {
+      const call = await invoke('ADD', link, op, result);
+      calls.push(call);
+      if (call.exitCode !== 0) {
+        // A runtime takes back what it could not finish (CNI specification, section 3).
+        const undone = await detach(links, op, null);
+        if (made) removeNetns([ns]);
+        return { calls, undone: undone.calls, ok: false, result: null, made: false, removed: false };
+      }
+      result = call.answer ?? result;
     }
-    result = call.answer ?? result;
+    writeLabFile(recordPath(request), JSON.stringify(result ?? {}));
+  } catch (error) {
+    // A plugin hung, or did not start. All are asked to take back their part, each by itself: one may hang again.
+    for (const link of links.toReversed()) await invoke('DEL', link, op, null).catch(() => undefined);
+    if (made) removeNetns([ns]);
+    throw error;
   }
-  writeLabFile(recordPath(request), JSON.stringify(result ?? {}));
   return { calls, undone: [], ok: true, result, made, removed: false };
 }
 
