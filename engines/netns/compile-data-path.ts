@@ -20,7 +20,7 @@ export interface DataPath {
   /** Devices, tables, routes, packet filter and files of one node, before it has pods. */
   node(cluster: ClusterPlan, node: NodePlan): readonly Op[];
   /** Joins one pod, whose namespace exists, to its node. */
-  pod(cluster: ClusterPlan, node: NodePlan, pod: AttachedPod, options: CompileOptions): readonly Op[];
+  pod(cluster: ClusterPlan, node: NodePlan, pod: AttachedPod): readonly Op[];
 }
 
 /** Private folder of a node inside the holder's /run. */
@@ -101,7 +101,7 @@ function pluginDirs(cluster: ClusterPlan, options: CompileOptions): readonly str
 }
 
 /** Attachment by the real plugins of the node's network configuration list. */
-export function pluginOps(cluster: ClusterPlan, node: NodePlan, pod: AttachedPod, options: CompileOptions): Op[] {
+export function pluginOps(_cluster: ClusterPlan, node: NodePlan, pod: AttachedPod): Op[] {
   if (node.conflist === null) return [];
   const list = privateList(node.conflist, leaseFolder(node));
   const portMappings = hostPorts(pod);
@@ -118,7 +118,6 @@ export function pluginOps(cluster: ClusterPlan, node: NodePlan, pod: AttachedPod
       mac: pod.interface.mac,
       portMappings,
       pod: { namespace: pod.namespace, name: pod.name },
-      pluginDirs: pluginDirs(cluster, options),
       lane: pluginsOf(list).some((plugin) => writesFilter(plugin, portMappings.length > 0)) ? node.netns : null,
     },
   ];

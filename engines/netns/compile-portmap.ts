@@ -28,7 +28,6 @@ export function portmapOps(cluster: ClusterPlan, node: NodePlan, pod: AttachedPo
       mac,
       portMappings,
       pod: { namespace: pod.namespace, name: pod.name },
-      pluginDirs: [],
       lane: node.netns,
     },
   ];

@@ -67,7 +67,7 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
               ...namespaceSysctls(pod.netns, { forwarding: false, ipv6: cluster.families.includes('ipv6'), bridgedFramesFiltered: true }, kernel),
             ]),
         ),
-        ...plan.clusters.flatMap((cluster) => podOps(cluster, options)),
+        ...plan.clusters.flatMap(podOps),
         ...podResolvOps(plan),
       ],
     },
@@ -88,12 +88,12 @@ export function compile(plan: LabPlan, options: CompileOptions = {}): readonly S
   return stages.filter((stage) => stage.ops.length > 0);
 }
 
-function podOps(cluster: ClusterPlan, options: CompileOptions): Op[] {
+function podOps(cluster: ClusterPlan): Op[] {
   const nodes = new Map<string, NodePlan>(cluster.nodes.map((node) => [node.name, node]));
   const dataPath = dataPathOf(cluster.cni);
   return cluster.pods.filter(isAttached).flatMap((pod) => {
     const node = nodes.get(pod.node);
-    return node === undefined ? [] : [...dataPath.pod(cluster, node, pod, options)];
+    return node === undefined ? [] : [...dataPath.pod(cluster, node, pod)];
   });
 }
 

@@ -101,7 +101,6 @@ export type Op =
       readonly portMappings: readonly { readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp' | 'sctp' }[];
       /** K8S_POD_NAMESPACE and K8S_POD_NAME, as a kubelet's runtime passes them. */
       readonly pod: { readonly namespace: string; readonly name: string };
-      readonly pluginDirs: readonly string[];
       /** Same lane: one at a time (portmap and ipMasq race in iptables). null: free. */
       readonly lane: string | null;
     }

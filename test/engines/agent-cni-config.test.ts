@@ -13,7 +13,6 @@ function op(change: Partial<CniOp> = {}, ipam: Readonly<Record<string, unknown>>
     mac: '02:00:00:00:00:05',
     portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }],
     pod: { namespace: 'default', name: 'web-0' },
-    pluginDirs: [],
     lane: null,
     list: {
       cniVersion: '1.0.0',

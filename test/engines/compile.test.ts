@@ -217,8 +217,10 @@ describe('sysctls', () => {
 
 describe('plugins', () => {
   it('keeps allocations of host-local in the holder, looks for plugins beside the lab file, and is careful with unknown plugins', () => {
-    const [cni] = only(ops(smallPlan(RAW, { workers: 0 }), { sourceDirectory: '/home/me/labs' }), 'cni');
-    expect(cni).toMatchObject({ pluginDirs: ['/home/me/labs/plugins'], lane: cni?.node, pod: { namespace: 'default' } });
+    const compiled = ops(smallPlan(RAW, { workers: 0 }), { sourceDirectory: '/home/me/labs' });
+    expect(only(compiled, 'cni-setup')).toMatchObject([{ pluginDirs: ['/home/me/labs/plugins'] }]);
+    const [cni] = only(compiled, 'cni');
+    expect(cni).toMatchObject({ lane: cni?.node, pod: { namespace: 'default' } });
     expect(JSON.stringify(cni?.list)).toMatch(/"dataDir":"\/run\/cnilab\//);
     expect(JSON.stringify(cni?.list)).not.toContain('/var/lib/cni');
   });

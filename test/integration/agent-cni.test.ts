@@ -40,7 +40,6 @@ function podOp(family: (typeof families)[keyof typeof families], change: Partial
     mac: '02:00:00:00:00:aa',
     portMappings: [],
     pod: { namespace: 'default', name: 'web-0' },
-    pluginDirs: [],
     lane: null,
     list: {
       cniVersion: '1.0.0',

@@ -128,7 +128,7 @@ function hasAttachments(containerId: string): boolean {
 /** What the lab's own attachments are called with, but for what the plan says of a pod: addresses, MAC, host ports. */
 function opOf({ node, netns: ns, containerId, ifname, list, pod }: CniRequest): CniOp {
   const configured = existsSync(cniFolders(node).plugins);
-  return { op: 'cni', node, ns, containerId, ifname, configured, list, ips: [], mac: '', portMappings: [], pod, pluginDirs: [], lane: null };
+  return { op: 'cni', node, ns, containerId, ifname, configured, list, ips: [], mac: '', portMappings: [], pod, lane: null };
 }
 
 function attachedTwice({ pod, ifname }: CniRequest): LabError {

@@ -12,7 +12,7 @@ const TIMEOUT_MS = 30_000;
 
 /** Folders in which plugins are looked for, first match wins: the node's own; without a set-up of the node, those of the machine. */
 export function pluginFolders(op: CniOp): string[] {
-  return op.configured ? [cniFolders(op.node).plugins] : machinePluginFolders(op.pluginDirs);
+  return op.configured ? [cniFolders(op.node).plugins] : machinePluginFolders([]);
 }
 
 /** The lab's own, $CNI_PATH, then where distributions and installers put them. */
