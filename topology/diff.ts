@@ -1,4 +1,5 @@
 import type { ContainerPlan } from './docker/docker-plan.ts';
+import { isSchedulable } from './draft.ts';
 import type { ClusterPlan, LabPlan, MachinePlan, NetworkPlan, NodePlan, PodPlan } from './plan.ts';
 import { isNetworkPolicy } from './policy/read-policy.ts';
 import { policyWorld } from './policy/world.ts';
@@ -179,6 +180,7 @@ export function diffPlans(from: LabPlan, to: LabPlan): PlanDiff {
       else
         for (const [what, had, has] of [
           ['its machine-id changes', x.machineId, y.machineId],
+          ['whether it is schedulable changes', isSchedulable(x, a.nodes), isSchedulable(y, b.nodes)],
           ['its labels change', x.labels, y.labels],
         ] as const)
           if (!same(had, has)) changes.push({ kind: 'change', object: 'node', id: x.id, inPlace: true, reason: what, from: text(had), to: text(has) });

@@ -30,6 +30,7 @@ export interface NodeDraft {
   readonly addresses: readonly string[];
   readonly podCIDRs: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly schedulable: boolean;
   readonly machineId?: string;
 }
 
@@ -100,6 +101,18 @@ export function routerDrafts(spec: LabSpec): readonly RouterSpec[] {
   );
 }
 
+/**
+ * Is a node without the control plane's taint? Where the lab file says nothing, workers are, and control planes exactly when nobody else is there to run pods.
+ *
+ * @param nodes all nodes of the cluster
+ */
+export function isSchedulable(
+  { role, schedulable }: { readonly role: NodeRole; readonly schedulable?: boolean | undefined },
+  nodes: readonly { readonly role: NodeRole }[],
+): boolean {
+  return schedulable ?? (role === 'worker' || nodes.every((node) => node.role === 'control-plane'));
+}
+
 /** The nodes of a cluster, control planes first, with defaults filled in. */
 export function nodeDrafts(spec: LabSpec, cluster: ClusterSpec): readonly NodeDraft[] {
   const segment = segmentDrafts(spec)[0]?.name ?? 'lan';
@@ -110,6 +123,7 @@ export function nodeDrafts(spec: LabSpec, cluster: ClusterSpec): readonly NodeDr
     ...labels,
   });
   if (cluster.nodes !== undefined) {
+    const roles = cluster.nodes.map((n) => ({ role: n.role ?? ('worker' as const) }));
     return cluster.nodes.map((n) => ({
       name: n.name,
       role: n.role ?? 'worker',
@@ -117,13 +131,15 @@ export function nodeDrafts(spec: LabSpec, cluster: ClusterSpec): readonly NodeDr
       addresses: n.address === undefined ? [] : asList<string>(n.address),
       podCIDRs: n.podCIDR === undefined ? [] : asList<string>(n.podCIDR),
       labels: label(n.name, n.role ?? 'worker', n.labels),
+      schedulable: isSchedulable({ role: n.role ?? 'worker', schedulable: n.schedulable }, roles),
       ...(n.machineId === undefined ? {} : { machineId: n.machineId }),
     }));
   }
+  const workers = cluster.workers ?? 2;
   const named = (role: NodeRole, count: number): NodeDraft[] =>
     Array.from({ length: count }, (_, i) => {
       const name = `${role}${i + 1}`;
-      return { name, role, segment, addresses: [], podCIDRs: [], labels: label(name, role) };
+      return { name, role, segment, addresses: [], podCIDRs: [], labels: label(name, role), schedulable: role === 'worker' || workers === 0 };
     });
-  return [...named('control-plane', cluster.controlPlanes ?? 1), ...named('worker', cluster.workers ?? 2)];
+  return [...named('control-plane', cluster.controlPlanes ?? 1), ...named('worker', workers)];
 }

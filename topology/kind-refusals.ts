@@ -147,6 +147,20 @@ function cni(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
     : [];
 }
 
+function taint(cluster: ClusterPlan, path: Path): readonly Diagnostic[] {
+  const [node, ...others] = cluster.nodes;
+  return node?.schedulable === false && others.length === 0
+    ? [
+        problem(
+          'KIND_TAINT_REMOVED',
+          [...path, 'nodes', 0, 'schedulable'],
+          `kind takes the control plane's taint off a cluster of one node: ${node.name} would be schedulable`,
+          'use engine vm or netns, or add a worker',
+        ),
+      ]
+    : [];
+}
+
 /**
  * What kind cannot do of a lab (errors), and what it does otherwise (warnings). Pure.
  *
@@ -158,7 +172,7 @@ export function kindRefusals(plan: LabPlan): readonly Diagnostic[] {
     ...fixedAddresses(plan),
     ...plan.clusters.flatMap((cluster, c) => {
       const path = ['clusters', c];
-      return [...[image, cni].flatMap((look) => look(cluster, path)), ...realClusterRefusals(cluster, path, 'kind')];
+      return [...[image, cni, taint].flatMap((look) => look(cluster, path)), ...realClusterRefusals(cluster, path, 'kind')];
     }),
     ...plan.segments
       .filter((segment) => segment.mtuBytes !== DOCKER_MTU)

@@ -27,7 +27,6 @@ function schedule(
   drafts: readonly PodDraft[],
   nodes: readonly NodeDraft[],
   previous: ClusterPlan | null,
-  tainted: boolean,
   path: readonly (string | number)[],
 ): ReadonlyMap<PodDraft, string> {
   const placed = new Map<PodDraft, string>();
@@ -41,11 +40,11 @@ function schedule(
   for (const pod of drafts) {
     const kept = pod.node ?? before.get(`${pod.namespace}/${pod.name}`);
     const node = nodes.find((n) => n.name === kept);
-    if (node !== undefined && (pod.node !== null || fits(pod, node, tainted))) place(pod, node.name);
+    if (node !== undefined && (pod.node !== null || fits(pod, node))) place(pod, node.name);
   }
   for (const pod of drafts) {
     if (placed.has(pod)) continue;
-    const fitting = nodes.filter((n) => fits(pod, n, tainted));
+    const fitting = nodes.filter((n) => fits(pod, n));
     const best = fitting.reduce<NodeDraft | null>((a, b) => (a !== null && (load.get(a.name) ?? 0) <= (load.get(b.name) ?? 0) ? a : b), null);
     if (best !== null) place(pod, best.name);
     else {
@@ -54,7 +53,7 @@ function schedule(
         code: 'POD_UNSCHEDULABLE',
         path: [...path, 'objects'],
         message: `no node takes pod ${pod.namespace}/${pod.name} of ${pod.owner}`,
-        hint: 'change its nodeSelector or nodeName, add a toleration for the control plane, or add a worker',
+        hint: 'change its nodeSelector or nodeName, add a toleration for the control plane, make it schedulable (`schedulable: true`), or add a worker',
       });
     }
   }
@@ -118,7 +117,6 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
   const podCIDRs = source.podCIDR === undefined ? defaults.pod.map(parseCidr) : cidrsOf(source.podCIDR);
   const serviceCIDRs = source.serviceCIDR === undefined ? defaults.service.map(parseCidr) : cidrsOf(source.serviceCIDR);
   const drafts = nodeDrafts(spec, source);
-  const tainted = drafts.some((n) => n.role === 'worker');
   const objects = lowerWorkloads(source);
   const podDrafts = podsOf(
     podObjects(
@@ -126,9 +124,8 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
       drafts.map((node) => node.name),
     ),
     drafts,
-    tainted,
   );
-  const placement = schedule(podDrafts, drafts, previous, tainted, ['clusters', index]);
+  const placement = schedule(podDrafts, drafts, previous, ['clusters', index]);
 
   // Which CNI it is decides the types; below this line they agree by construction.
   const planner = cnis[source.cni.type] as unknown as CniPlanner<CniSpec, CniPlan>;
@@ -219,6 +216,7 @@ export function planCluster(spec: LabSpec, index: number, underlay: UnderlayPlan
       forwarding: true,
       cluster: source.name,
       labels: draft?.labels ?? {},
+      ...(source.nodes?.[n]?.schedulable === undefined ? {} : { schedulable: source.nodes[n].schedulable }),
       ...(draft?.machineId === undefined ? {} : { machineId: draft.machineId }),
       podCIDRs: node.ranges.map(formatCidr),
       blocks: planner.ranges === 'blocks' ? node.ranges.map(formatCidr) : [],

@@ -195,6 +195,8 @@ export interface NodePlan extends MachinePlan {
   readonly role: NodeRole;
   readonly cluster: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** May pods without a toleration run on it, where the lab file says so; what else holds is told by `isSchedulable` (draft.ts). */
+  readonly schedulable?: boolean;
   /** Its /etc/machine-id, where the lab file says one. */
   readonly machineId?: string;
   /** The node's share of the pod CIDR, per family in the order of the plan's families. */

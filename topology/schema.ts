@@ -159,6 +159,10 @@ const node: z.ZodType<NodeSpec> = strict({
   address: optional(addresses, 'Fixed address(es). Default: allocated.'),
   podCIDR: optional(cidr, "The node's share of the cluster's pod CIDR. Default: the next free one."),
   labels: optional(strings, 'Labels of the node: topology.kubernetes.io/zone says its zone.'),
+  schedulable: optional(
+    z.boolean(),
+    'May pods without a toleration run on it? A control plane on which they may not is tainted. Default: true for workers, and for control planes of a cluster without workers.',
+  ),
   machineId: optional(z.string().regex(/^[0-9a-f]{32}$/), 'What it shows as /etc/machine-id (engine netns): 32 hex digits.'),
 }).meta({ id: 'Node' });
 

@@ -219,6 +219,11 @@ export interface NodeSpec {
   readonly podCIDR?: CidrInput;
   /** `topology.kubernetes.io/zone` says its zone. */
   readonly labels?: Readonly<Record<string, string>>;
+  /**
+   * May pods without a toleration run on it? A control plane on which they may not has the taint `node-role.kubernetes.io/control-plane:NoSchedule`; workers are
+   * never tainted. @default true for workers; for control planes exactly when the cluster has no worker
+   */
+  readonly schedulable?: boolean;
   /** What it shows as /etc/machine-id: 32 hex digits (engine netns). @default the machine's that runs the lab */
   readonly machineId?: string;
 }

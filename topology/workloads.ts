@@ -3,7 +3,7 @@ import { stableHash } from './names.ts';
 import { networkDefinition } from './networks/definition.ts';
 import { networksAnnotation, networksAsked } from './networks/requests.ts';
 import type { DnsConfigPlan, DnsPolicy, HostAliasPlan } from './plan.ts';
-import type { ClusterSpec, KubernetesObject, NodeRole, WorkloadSpec } from './spec.ts';
+import type { ClusterSpec, KubernetesObject, WorkloadSpec } from './spec.ts';
 
 /** Runs on every node, whatever its taints: what `perNode` asks for. */
 const TOLERATE_ALL = [{ operator: 'Exists' }] as const;
@@ -99,8 +99,9 @@ export interface PodDraft {
 /** What scheduling looks at. */
 export interface SchedulableNode {
   readonly name: string;
-  readonly role: NodeRole;
   readonly labels: Readonly<Record<string, string>>;
+  /** Has it no taint? */
+  readonly schedulable: boolean;
 }
 
 /** Taint of control planes: https://kubernetes.io/docs/reference/labels-annotations-taints/#node-role-kubernetes-io-control-plane-taint */
@@ -198,10 +199,10 @@ export function podDns(spec: Readonly<Record<string, unknown>>): Pick<PodDraft, 
   };
 }
 
-/** May a pod run there: node selector and, where the cluster has workers, the control plane's taint (kubeadm leaves it off single-role clusters in our labs). */
-export function fits(pod: PodDraft, node: SchedulableNode, taintedControlPlanes: boolean): boolean {
+/** May a pod run there: node selector, and the control plane's taint. */
+export function fits(pod: PodDraft, node: SchedulableNode): boolean {
   const selected = Object.entries(pod.nodeSelector).every(([key, value]) => node.labels[key] === value);
-  return selected && (node.role === 'worker' || !taintedControlPlanes || pod.toleratesControlPlane);
+  return selected && (node.schedulable || pod.toleratesControlPlane);
 }
 
 /**
@@ -209,7 +210,7 @@ export function fits(pod: PodDraft, node: SchedulableNode, taintedControlPlanes:
  * is NAME-NODE, a StatefulSet's NAME-ORDINAL, a Deployment's or ReplicaSet's NAME-HASH with a hash of owner and ordinal (never of the others).
  * Objects of other kinds ask for no pods.
  */
-export function podsOf(objects: readonly KubernetesObject[], nodes: readonly SchedulableNode[], taintedControlPlanes: boolean): readonly PodDraft[] {
+export function podsOf(objects: readonly KubernetesObject[], nodes: readonly SchedulableNode[]): readonly PodDraft[] {
   return objects.flatMap((object): PodDraft[] => {
     const { name } = object.metadata;
     const spec = recordOf(object['spec']);
@@ -219,7 +220,7 @@ export function podsOf(objects: readonly KubernetesObject[], nodes: readonly Sch
         return [draft(object, template, name, null)];
       case 'DaemonSet':
         return nodes
-          .filter((node) => fits(draft(object, template, name, null), node, taintedControlPlanes))
+          .filter((node) => fits(draft(object, template, name, null), node))
           .map((node) => draft(object, template, `${name}-${node.name}`, node.name));
       case 'StatefulSet':
         return Array.from({ length: countOf(spec['replicas'], 1) }, (_, i) => draft(object, template, `${name}-${i}`, null));

@@ -1,4 +1,5 @@
-import type { ClusterPlan, LabPlan, PortMappingPlan } from '../../topology/plan.ts';
+import type { ClusterPlan, LabPlan, NodePlan, PortMappingPlan } from '../../topology/plan.ts';
+import { isSchedulable } from '../../topology/draft.ts';
 import { kindNodeImage, kubeadmApi, OWNER_FILE, OWNER_MOUNT } from '../../topology/kind-images.ts';
 import { ownedNodeLabel } from '../../topology/real-cluster-refusals.ts';
 import { kindName } from './kind-names.ts';
@@ -38,6 +39,16 @@ function kubeadmPatches(cluster: ClusterPlan): readonly string[] {
 }
 
 /**
+ * Of a control plane without the taint that kubeadm gives where the field is missing. One control plane is initialized and the others join, so that both documents say
+ * it. A cluster of one node is left alone: kind takes its taint off itself, and fails where there is none.
+ */
+function taintPatches(cluster: ClusterPlan, node: NodePlan): readonly string[] {
+  if (node.role === 'worker' || cluster.nodes.length === 1 || !isSchedulable(node, cluster.nodes)) return [];
+  const apiVersion = `kubeadm.k8s.io/${kubeadmApi(cluster.kubernetesVersion)}`;
+  return ['InitConfiguration', 'JoinConfiguration'].map((kind) => manifestText([{ apiVersion, kind, nodeRegistration: { taints: [] } }]));
+}
+
+/**
  * The kind configuration of one cluster (kind.x-k8s.io/v1alpha4), control planes first. Paths of mounts are relative: kind reads them from the
  * folder in which it is run.
  *
@@ -47,6 +58,7 @@ export function kindConfig(plan: LabPlan, cluster: ClusterPlan, plugins: readonl
   const image = kindNodeImage(cluster);
   const nodes = cluster.nodes.map((node) => {
     const mappings = cluster.portMappings.filter((mapping) => mapping.node === node.name);
+    const patches = taintPatches(cluster, node);
     return {
       role: node.role,
       ...(image === null ? {} : { image }),
@@ -58,6 +70,7 @@ export function kindConfig(plan: LabPlan, cluster: ClusterPlan, plugins: readonl
       },
       extraMounts: [ownerMount, ...plugins.map(pluginMount)],
       ...(mappings.length === 0 ? {} : { extraPortMappings: mappings.map(portMapping) }),
+      ...(patches.length === 0 ? {} : { kubeadmConfigPatches: patches }),
     };
   });
   return {

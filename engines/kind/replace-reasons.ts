@@ -1,4 +1,5 @@
 /** What a running lab on kind is built on beside what the plans alone say, with why it cannot follow. Pure. */
+import { isSchedulable } from '../../topology/draft.ts';
 import type { ClusterPlan, LabPlan, NodePlan } from '../../topology/plan.ts';
 
 interface Rule<T> {
@@ -54,7 +55,9 @@ function ofCluster(from: ClusterPlan, to: ClusterPlan): readonly string[] {
     ...broken(CLUSTER_RULES, from, to),
     ...to.nodes.flatMap((node) => {
       const before = from.nodes.find(({ name }) => name === node.name);
-      return before === undefined ? [] : broken(NODE_RULES, before, node);
+      if (before === undefined) return [];
+      const tainted = isSchedulable(before, from.nodes) !== isSchedulable(node, to.nodes);
+      return [...broken(NODE_RULES, before, node), ...(tainted ? [`whether pods run on node ${node.id}: kubeadm taints control planes when they join`] : [])];
     }),
   ];
 }

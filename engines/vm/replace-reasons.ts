@@ -1,4 +1,5 @@
 /** What a running lab on virtual machines is built on beside what the plans alone say, with why it cannot follow. Pure. */
+import { isSchedulable } from '../../topology/draft.ts';
 import type { ClusterPlan, LabPlan } from '../../topology/plan.ts';
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -11,6 +12,9 @@ function ofCluster(from: ClusterPlan, to: ClusterPlan): readonly string[] {
       return [`node ${to.name}/${name} is ${before === undefined ? 'added' : 'removed'}: engine vm keeps the machines that a lab was created with`];
     return [
       ...(before.role === after.role ? [] : [`the role of node ${after.id}: kubeadm decides it when the node joins`]),
+      ...(isSchedulable(before, from.nodes) === isSchedulable(after, to.nodes)
+        ? []
+        : [`whether pods run on node ${after.id}: kubeadm taints control planes when they join`]),
       ...(same(before.labels, after.labels) ? [] : [`the labels of node ${after.id}: they are given when the node joins`]),
       ...(same(before.interfaces, after.interfaces) ? [] : [`the address of node ${after.id}: kubeadm writes it into certificates`]),
     ];

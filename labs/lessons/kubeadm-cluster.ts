@@ -39,7 +39,7 @@ export const lesson: LessonSpec = {
     },
     {
       title: 'What runs without a CNI, and what does not',
-      text: 'Pods in the network of their node need no CNI: etcd, the API server, the scheduler, the controller manager, kube-proxy, and flannel itself. CoreDNS needs an address of the pod network, so it is the one that stays Pending until the CNI is there. To see that, take the files of `cnilab synth kubeadm-cluster --engine kind -o out/`, and stop before the step of its README that applies the CNI.',
+      text: 'Pods in the network of their node need no CNI: etcd, the API server, the scheduler, the controller manager, kube-proxy, and flannel itself. CoreDNS needs an address of the pod network, so it is the one that stays Pending until the CNI is there. To see that, take the files of `cnilab synth kubeadm-cluster --engine kind -o out/`, and stop before the step of its README that applies the CNI; the exercise `first-day` puts one node of a running cluster back into that state.',
       on: 'control-plane1',
       run: `${KUBECTL} -n kube-system get pods --no-headers -o custom-columns=APP:.metadata.labels.k8s-app,COMPONENT:.metadata.labels.component,HOST:.spec.hostNetwork | sort -u`,
       shows: [
@@ -102,7 +102,11 @@ export const lesson: LessonSpec = {
     },
     {
       title: 'Only the control plane is tainted',
-      text: 'Pods without a toleration keep off. In a cluster of one node nobody would be left to run them, and one removes the taint: `kubectl taint nodes --all node-role.kubernetes.io/control-plane-`.',
+      text: [
+        'Pods without a toleration keep off. In a cluster of one node nobody would be left to run them, and one removes the taint: `kubectl taint nodes --all node-role.kubernetes.io/control-plane-`.',
+        'A lab file says of each control plane whether it is tainted: `schedulable: true` or `false`; of one that says nothing cnilab asks kubeadm for no taint where there are no workers (`taints: []` in its configuration; kind does the same to a single node, by the command above).',
+        'To type the command yourself, write the cluster of this lab with one node, `nodes: [{ name: "control-plane1", role: "control-plane", schedulable: false }]`, bring it up with `--engine vm`, and apply a Deployment: its pods are Pending until the taint is gone, while those of a DaemonSet that tolerates everything, as `PodsPerNode` makes it, run all the same.',
+      ].join(' '),
       on: 'control-plane1',
       run: `${KUBECTL} get nodes --no-headers -o 'custom-columns=TAINTS:.spec.taints[*].key' | sort`,
       shows: ['<none>', '<none>', 'node-role.kubernetes.io/control-plane'],
@@ -180,6 +184,44 @@ export const lesson: LessonSpec = {
           run: 'timeout 10 bash -c "</dev/tcp/${control-plane1}/6443" && echo open',
           shows: ['open'],
           timeoutMs: 20_000,
+        },
+        {
+          id: 'all-ready',
+          type: 'output',
+          says: 'all nodes are Ready',
+          on: 'control-plane1',
+          run: READY,
+          shows: ['True', 'True', 'True'],
+          timeoutMs: 20_000,
+          waitMs: 120_000,
+        },
+      ],
+    },
+    {
+      name: 'first-day',
+      title: 'As on its first day',
+      symptom: 'One worker is NotReady. Its kubelet runs and reaches the API server, and pods that run there still answer at their addresses.',
+      see: {
+        on: 'control-plane1',
+        run: `${KUBECTL} get nodes -o 'custom-columns=NAME:.metadata.name,READY:.status.conditions[?(@.type=="Ready")].status,SAYS:.status.conditions[?(@.type=="Ready")].message'`,
+        timeoutMs: 20_000,
+      },
+      break: [{ on: 'worker1', run: 'mv /etc/cni/net.d/10-flannel.conflist /root/' }],
+      hints: [
+        'The kubelet says why it is not ready, in the condition Ready of its Node. It may take ten seconds.',
+        '`NetworkReady=false … cni plugin not initialized`: that is what every node says before a CNI is installed. What does the runtime look for, and where?',
+        'The list of the CNI is gone from /etc/cni/net.d of worker1. It lies in /root: `mv /root/10-flannel.conflist /etc/cni/net.d/`.',
+      ],
+      solution: [{ on: 'worker1', run: 'mv /root/10-flannel.conflist /etc/cni/net.d/' }],
+      why: 'Ready, as far as the network goes, means one thing: the runtime has read a configuration from /etc/cni/net.d. Without it no pod with an address of its own can be started, and the node gets the taint `node.kubernetes.io/not-ready`: in a new cluster all nodes have it, and so CoreDNS is Pending. Interfaces, routes and rules that are there stay, though the controller manager marks the pods of such a node as not ready, and Services leave them out. What needs no CNI (kube-proxy, flannel itself) would even start.',
+      checks: [
+        {
+          id: 'configured',
+          type: 'output',
+          says: 'the runtime of worker1 has the configuration of a CNI',
+          on: 'worker1',
+          run: 'ls /etc/cni/net.d',
+          matches: ['^10-flannel\\.conflist$'],
         },
         {
           id: 'all-ready',

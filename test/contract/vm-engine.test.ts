@@ -364,6 +364,10 @@ describe('engine contract: vm', () => {
     expect(engine.replaceReasons(one(), one())).toEqual([]);
     expect(engine.replaceReasons(one(), one({ workers: 2 }))).toEqual([expect.stringContaining('node c1/worker2 is added')]);
     expect(engine.replaceReasons(one(), one({ nodeImage: '/other' }))).toEqual([expect.stringContaining('the disk of cluster c1')]);
+    const { workers: _, ...rest } = cluster('c1');
+    const nodes = [{ name: 'control-plane1', role: 'control-plane', schedulable: true }, { name: 'worker1' }] as const;
+    const open = planLab({ name: 'small', clusters: [{ ...rest, nodes }] });
+    expect(engine.replaceReasons(one(), open)).toEqual([expect.stringContaining('whether pods run on node c1/control-plane1')]);
     expect(engine.replaceReasons(two(), one()).length).toBeGreaterThan(2);
   });
 });

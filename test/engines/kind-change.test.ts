@@ -12,9 +12,10 @@ import { endMarkedProcesses, makesContainer, markedEnvironment, markedProcesses 
 import { replaceReasons } from '../../engines/kind/replace-reasons.ts';
 import { removedObjects, workloadTargets } from '../../engines/kind/targets.ts';
 import type { ArtifactSet } from '../../topology/artifacts.ts';
+import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
-import { smallPlan } from './compile-fixture.ts';
+import { smallLab, smallPlan } from './compile-fixture.ts';
 
 const object = (kind: string, name: string, namespace?: string, spec: unknown = {}): KubernetesObject => ({
   apiVersion: kind === 'Pod' || kind === 'Namespace' || kind === 'Service' ? 'v1' : 'apps/v1',
@@ -87,9 +88,13 @@ describe('a change in place', () => {
 
 describe('reasons to replace', () => {
   const plan = (...more: Parameters<typeof smallPlan> extends [unknown, ...infer Rest] ? Rest : never): LabPlan => smallPlan({ type: 'flannel' }, ...more);
+  const { controlPlanes: _, workers: __, ...rest } = smallLab({ type: 'flannel' }).clusters?.[0] ?? { name: 'c1', cni: { type: 'flannel' } };
+  const nodes = [{ name: 'control-plane1', role: 'control-plane', schedulable: true }, { name: 'worker1' }] as const;
+  const taking = planLab({ name: 'small', clusters: [{ ...rest, nodes }] });
   it.each<readonly [string, LabPlan, readonly string[]]>([
     ['a workload', plan({ workloads: [{ name: 'other', perNode: 2 }] }), []],
     ['a node', plan({ workers: 2 }), ['node c1/worker2 is added: kind cannot add nodes to a running cluster, nor remove them']],
+    ['a taint', taking, ['whether pods run on node c1/control-plane1: kubeadm taints control planes when they join']],
     ['the node image', plan({ nodeImage: 'kindest/node:v1.34.4' }), ['the node image of cluster c1: kind cannot give another to a running node']],
     [
       'a port mapping',

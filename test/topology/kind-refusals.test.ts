@@ -36,6 +36,16 @@ describe('what kind refuses', () => {
       'labels that kubelet may give',
       lab({ nodes: [{ name: 'cp', role: 'control-plane', labels: { 'topology.kubernetes.io/zone': 'z1', 'node.kubernetes.io/x': 'y', own: 'z' } }] }),
     ],
+    [
+      'taints that kubeadm is told of',
+      lab({
+        nodes: [
+          { name: 'cp', role: 'control-plane', schedulable: true },
+          { name: 'cp-b', role: 'control-plane', schedulable: false },
+        ],
+      }),
+    ],
+    ['one node that takes pods', lab({ nodes: [{ name: 'cp', role: 'control-plane', schedulable: true }] })],
   ])('nothing: %s', (_name, spec) => {
     expect(codes(spec)).toEqual([]);
   });
@@ -82,6 +92,11 @@ describe('what kind refuses', () => {
         ],
       }),
       ['KIND_POD_CIDR_FIXED clusters.0.nodes.1.podCIDR'],
+    ],
+    [
+      'one node with a taint',
+      lab({ nodes: [{ name: 'cp', role: 'control-plane', schedulable: false }] }),
+      ['KIND_TAINT_REMOVED clusters.0.nodes.0.schedulable'],
     ],
     ['a version that is not listed', lab({ kubernetesVersion: '1.32' }), ['NODE_IMAGE_UNKNOWN clusters.0.kubernetesVersion']],
     ['a patch version that is not listed', lab({ kubernetesVersion: '1.34.4' }), ['NODE_IMAGE_UNKNOWN clusters.0.kubernetesVersion']],

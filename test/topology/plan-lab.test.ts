@@ -5,7 +5,7 @@ import { diffPlans } from '../../topology/diff.ts';
 import { SpecError } from '../../topology/errors.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
-import type { ClusterSpec, CniSpec, LabSpec } from '../../topology/spec.ts';
+import type { ClusterSpec, CniSpec, LabSpec, NodeSpec } from '../../topology/spec.ts';
 
 const lab = (cni: CniSpec, cluster: Partial<ClusterSpec> = {}, rest: Partial<LabSpec> = {}): LabSpec => ({
   name: 'demo',
@@ -132,6 +132,37 @@ describe('planLab', () => {
     const spec = (workers: number): LabSpec => lab({ type: 'bridge' }, { workers, workloads: [{ name: 'web', replicas: 3 }] });
     expect(new Set(planLab(spec(2)).clusters[0]?.pods.map((p) => p.node))).toEqual(new Set(['worker1', 'worker2']));
     expect(new Set(planLab(spec(0)).clusters[0]?.pods.map((p) => p.node))).toEqual(new Set(['control-plane1']));
+  });
+
+  it('places pods as the lab file says of each control plane, and says so in the plan alone where it does', () => {
+    const spec = (nodes: readonly NodeSpec[]): LabSpec => lab({ type: 'bridge' }, { nodes, workloads: [{ name: 'web', replicas: 4 }] });
+    const nodesOf = (nodes: readonly NodeSpec[]): readonly string[] => [...new Set(planLab(spec(nodes)).clusters[0]?.pods.map((p) => p.node))].toSorted();
+    const cp = (name: string, schedulable?: boolean): NodeSpec => ({ name, role: 'control-plane', ...(schedulable === undefined ? {} : { schedulable }) });
+    expect(nodesOf([cp('a', true), cp('b'), { name: 'c' }])).toEqual(['a', 'c']);
+    expect(nodesOf([cp('a', false), cp('b')])).toEqual(['b']);
+    expect(() => planLab(spec([cp('a', false)]))).toThrow(/no node takes pod default\/web-/);
+    expect(planLab(spec([cp('a', true), cp('b'), { name: 'c' }])).clusters[0]?.nodes.map((n) => n.schedulable ?? null)).toEqual([true, null, null]);
+    // What tolerates the taint runs there all the same.
+    const everywhere = planLab(lab({ type: 'bridge' }, { nodes: [cp('a', false)], workloads: [{ name: 'web', perNode: 1 }] }));
+    expect(everywhere.clusters[0]?.pods.map((p) => p.node)).toEqual(['a']);
+  });
+
+  it('a taint comes and goes in place, and takes pods that it keeps off with it', () => {
+    const plan = (schedulable?: boolean): LabSpec =>
+      lab(
+        { type: 'bridge' },
+        {
+          nodes: [{ name: 'a', role: 'control-plane', ...(schedulable === undefined ? {} : { schedulable }) }, { name: 'b' }],
+          workloads: [{ name: 'web', replicas: 2 }],
+        },
+      );
+    const [open, tainted] = [planLab(plan(true)), planLab(plan(), { previous: planLab(plan(true)) })];
+    const nodeChanges = (from: LabPlan, to: LabPlan): unknown => diffPlans(from, to).changes.filter((c) => c.object === 'node');
+    const change = { kind: 'change', object: 'node', id: 'c1/a', inPlace: true, reason: 'whether it is schedulable changes' };
+    expect(nodeChanges(open, tainted)).toEqual([{ ...change, from: 'true', to: 'false' }]);
+    expect(nodeChanges(tainted, open)).toEqual([{ ...change, from: 'false', to: 'true' }]);
+    expect(diffPlans(open, tainted).recreate).toHaveLength(1);
+    expect(diffPlans(tainted, planLab(plan(false), { previous: tainted })).empty).toBe(true);
   });
 
   it("writes neighbours by hand above half of the kernel's table", () => {

@@ -718,6 +718,27 @@ const ROWS: Readonly<Record<RuleName, readonly Row[]>> = {
       lab({ podCIDR: '10.0.0.0/8', nodeMask: { ipv4: 24 } }),
     ],
   ],
+  schedulable: [
+    [
+      'a worker without pods',
+      lab({
+        nodes: [
+          { name: 'cp', role: 'control-plane' },
+          { name: 'w', schedulable: false },
+        ],
+      }),
+      'WORKER_UNSCHEDULABLE',
+      'clusters.c1.nodes.w.schedulable',
+      "worker w of cluster c1 is not schedulable: the taint that keeps pods off is the control plane's",
+      'role: control-plane',
+      lab({
+        nodes: [
+          { name: 'cp', role: 'control-plane', schedulable: false },
+          { name: 'w', schedulable: true },
+        ],
+      }),
+    ],
+  ],
   'nodes-counts': [
     [
       'listed and counted',

@@ -33,6 +33,7 @@ import { podDns } from './pod-dns.ts';
 import { policySupport } from './policy-support.ts';
 import { rawConflist } from './raw-conflist.ts';
 import { references } from './references.ts';
+import { schedulable } from './schedulable.ts';
 import { serviceAddresses } from './service-addresses.ts';
 import { serviceContainsNode } from './service-contains-node.ts';
 import { serviceEndpoints } from './service-endpoints.ts';
@@ -58,6 +59,7 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
   'service-contains-node': serviceContainsNode,
   'kubeadm-limits': kubeadmLimits,
   'nodes-counts': nodesCounts,
+  schedulable,
   'pod-cidr-capacity': podCidrCapacity,
   references,
   'next-hop-on-link': nextHopOnLink,
@@ -99,6 +101,7 @@ export type RuleName =
   | 'service-contains-node'
   | 'kubeadm-limits'
   | 'nodes-counts'
+  | 'schedulable'
   | 'pod-cidr-capacity'
   | 'references'
   | 'next-hop-on-link'

@@ -34,14 +34,12 @@ export interface ScheduledPod {
  */
 export function scheduledPods(cluster: ClusterView): readonly ScheduledPod[] {
   if (podsAskedFor(cluster) > MAX_PODS) return [];
-  const tainted = cluster.nodes.some((n) => n.role === 'worker');
   const drafts = podsOf(
     podObjects(
       cluster.spec,
       cluster.nodes.map((node) => node.name),
     ),
     cluster.nodes,
-    tainted,
   );
   const load = new Map(cluster.nodes.map((n) => [n.name, 0]));
   const place = (draft: PodDraft, node: string): ScheduledPod => {
@@ -52,7 +50,7 @@ export function scheduledPods(cluster: ClusterView): readonly ScheduledPod[] {
   const spread = drafts
     .filter((d) => d.node === null || !load.has(d.node))
     .flatMap((draft) => {
-      const fitting = cluster.nodes.filter((n) => fits(draft, n, tainted));
+      const fitting = cluster.nodes.filter((n) => fits(draft, n));
       const [first, ...rest] = fitting;
       if (first === undefined || draft.node !== null) return [];
       return [place(draft, rest.reduce((a, b) => ((load.get(b.name) ?? 0) < (load.get(a.name) ?? 0) ? b : a), first).name)];

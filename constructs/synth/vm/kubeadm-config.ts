@@ -1,4 +1,5 @@
 import { parseCidr } from '../../../topology/cidr.ts';
+import { isSchedulable } from '../../../topology/draft.ts';
 import { isAtLeast, parseKubernetesVersion } from '../../../topology/kubernetes-version.ts';
 import type { ClusterPlan, LabPlan } from '../../../topology/plan.ts';
 import { ownedNodeLabel } from '../../../topology/real-cluster-refusals.ts';
@@ -71,8 +72,8 @@ function nodeRegistration(plan: LabPlan, cluster: ClusterPlan, machine: VmMachin
       // Statistics of containers, which nobody reads; reading them costs a machine without KVM a tenth of its time.
       'housekeeping-interval': '60s',
     }),
-    // Without workers the control planes have to run everything, as planned.
-    ...(controlPlanes(cluster) === cluster.nodes.length ? { taints: [] } : {}),
+    // Without the field kubeadm taints a control plane; an empty list is none.
+    ...(machine.node.role === 'control-plane' && isSchedulable(machine.node, cluster.nodes) ? { taints: [] } : {}),
   };
 }
 

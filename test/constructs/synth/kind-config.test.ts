@@ -33,6 +33,7 @@ const CONFIGS: Readonly<Record<string, string>> = {
   ipv6: config({ ...V6, cni: { type: 'bridge' } }, { underlay: { cidr: 'fd00:30::/64' } }),
   'old-ipvs': config({ kubernetesVersion: '1.34', kubeProxy: { mode: 'ipvs', scheduler: 'wlc' }, dnsDomain: 'lab.test', cni: { type: 'kindnet' } }),
   'without-proxy': config({ kubeProxy: { mode: 'none' }, cni: { type: 'calico' } }),
+  untainted: config({ nodes: [{ name: 'cp', role: 'control-plane', schedulable: true }, { name: 'w' }] }),
   'named-nodes': config({
     kubernetesVersion: '1.36',
     nodeImage: 'registry.example/node:v1.36.9',
@@ -63,6 +64,23 @@ describe('kind configuration', () => {
     expect(refusedByKind(text.replace('networking:', 'networking:\n  podSubnets: x'))).toContain('podSubnets');
     expect(refusedByKind(text.replace(/podSubnet: .*/, 'podSubnet: 10.244.0.0/33'))).toContain('10.244.0.0/33');
     expect(refusedByKind(text.replace(/role: control-plane/, 'role: worker'))).toContain('control-plane');
+  });
+
+  it('tells kubeadm of control planes without a taint, and leaves one node alone to kind', () => {
+    const of = (cluster: Partial<ClusterSpec>): unknown =>
+      (parse(config(cluster)) as { nodes: { kubeadmConfigPatches?: string[] }[] }).nodes.map(
+        ({ kubeadmConfigPatches }) => kubeadmConfigPatches?.map((patch) => parse(patch) as unknown) ?? null,
+      );
+    const untainted = ['InitConfiguration', 'JoinConfiguration'].map((kind) => ({
+      apiVersion: 'kubeadm.k8s.io/v1beta4',
+      kind,
+      nodeRegistration: { taints: [] },
+    }));
+    expect(of({})).toEqual([null, null, null]);
+    expect(of({ workers: 0 })).toEqual([null]);
+    expect(of({ controlPlanes: 3, workers: 0 })).toEqual([untainted, untainted, untainted]);
+    const nodes = [{ name: 'cp', role: 'control-plane', schedulable: true }, { name: 'cp-b', role: 'control-plane' }, { name: 'w' }] as const;
+    expect(of({ nodes })).toEqual([untainted, null, null]);
   });
 
   it('configures kubeadm by the API that the version has', () => {

@@ -169,6 +169,8 @@ echo main; ip route show table main`;
     ['a control plane and a worker', { workers: 1 }, [null, null]],
     ['control planes alone', { controlPlanes: 3, workers: 0 }, [[], [], []]],
     ['control planes and a worker', { controlPlanes: 2, workers: 1 }, [null, null, null]],
+    ['a control plane that takes pods beside a worker', { nodes: [{ name: 'cp', role: 'control-plane', schedulable: true }, { name: 'w' }] }, [[], null]],
+    ['the only node, tainted', { nodes: [{ name: 'cp', role: 'control-plane', schedulable: false }] }, [null]],
   ])('keep the taint of control planes where there are workers: %s', (_name, cluster, taints) => {
     const configured = kubeadmFiles(lab(cluster)).map(([, text]) => parseAllDocuments(text)[0]?.toJS() as { nodeRegistration: { taints?: readonly [] } });
     expect(configured.map(({ nodeRegistration }) => nodeRegistration.taints ?? null)).toEqual(taints);
