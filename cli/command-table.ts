@@ -475,8 +475,10 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
   doctor: {
     summary: 'what this machine can run, found by trying, and how to mend the rest',
     arguments: [{ ...FILE, name: '[file]', summary: 'look only at what this lab needs' }],
-    options: [engineRow(['netns', 'kind', 'vm'], 'engine to run labs on (default: netns)'), ...IMAGES.slice(0, 1)],
-    examples: ['cnilab doctor', 'cnilab doctor labs/calico-bgp.ts', 'cnilab doctor --engine kind'],
+    options: [engineRow(['netns', 'kind', 'vm'], 'engine to run labs on (default: netns)'), ...IMAGES.slice(0, 1), KUBECONFIG, CONTEXT],
+    examples: ['cnilab doctor', 'cnilab doctor labs/calico-bgp.ts', 'cnilab doctor --engine kind', 'cnilab doctor --kubeconfig ~/.kube/config'],
+    details:
+      'With --kubeconfig or --context it is not about this machine: the nodes of that cluster, whether each is Ready, its kubelet, its container runtime, and the socket by which the kubelet reaches that (of ten nodes at most; it needs the right to get nodes/proxy). `cnilab kubeconfig LAB` writes such a file for a lab on kind or vm. docs/ports.md lists the ports that nodes need.',
     graceMs: 0,
   },
   schema: { summary: 'print the JSON Schema of lab files', arguments: [], options: [], examples: ['cnilab schema > lab.schema.json'], graceMs: 0 },

@@ -32,7 +32,7 @@ import type { selfTest } from '../lab/selftest.ts';
 import type { synthesize, synthesizeLab } from '../lab/synth.ts';
 import type { up } from '../lab/up.ts';
 import type { verify } from '../lab/verify.ts';
-import type { removeLeftovers, verifyExisting } from '../lab/verify-existing.ts';
+import type { examineExisting, removeLeftovers, verifyExisting } from '../lab/verify-existing.ts';
 import type { writeArtifacts } from '../lab/write-artifacts.ts';
 
 /** A function that is loaded first, and so answers later. */
@@ -69,6 +69,7 @@ export interface LabApi {
   readonly capture: Later<typeof capture>;
   readonly graphLab: Later<typeof graphLab>;
   readonly graphLabFile: Later<typeof graphLabFile>;
+  readonly examineExisting: Later<typeof examineExisting>;
   readonly verifyExisting: Later<typeof verifyExisting>;
   readonly removeLeftovers: Later<typeof removeLeftovers>;
   readonly checkAttachments: Later<typeof checkAttachments>;
@@ -118,6 +119,7 @@ export const labApi: LabApi = {
   capture: async (...args) => (await import('../lab/capture.ts')).capture(...args),
   graphLab: async (...args) => (await import('../lab/graph.ts')).graphLab(...args),
   graphLabFile: async (...args) => (await import('../lab/graph.ts')).graphLabFile(...args),
+  examineExisting: async (...args) => (await import('../lab/verify-existing.ts')).examineExisting(...args),
   verifyExisting: async (...args) => (await import('../lab/verify-existing.ts')).verifyExisting(...args),
   removeLeftovers: async (...args) => (await import('../lab/verify-existing.ts')).removeLeftovers(...args),
   checkAttachments: async (...args) => (await import('../lab/check.ts')).checkAttachments(...args),

@@ -1,5 +1,5 @@
 import type { Leftovers } from '../engines/kubernetes/namespaces.ts';
-import type { KubernetesAccess } from '../engines/port.ts';
+import type { Capability, KubernetesAccess } from '../engines/port.ts';
 import type { VerifyOptions } from '../verify/options.ts';
 import type { Report } from '../verify/report.ts';
 
@@ -19,6 +19,16 @@ export interface VerifyExistingOptions extends VerifyOptions {
 async function accessOf(cluster: ExistingCluster): Promise<KubernetesAccess> {
   const { existingAccess } = await import('../engines/existing/engine.ts');
   return await existingAccess({ kubeconfig: cluster.kubeconfig ?? null, context: cluster.context ?? null });
+}
+
+/**
+ * What any cluster says of its nodes: kubelets, and where each finds its container runtime. Creates nothing.
+ *
+ * @throws {LabError} KUBECONFIG_INVALID, CLUSTER_UNREACHABLE, FORBIDDEN_BY_CLUSTER for the nodes
+ */
+export async function examineExisting(cluster: ExistingCluster): Promise<readonly Capability[]> {
+  const [access, { examineNodes }] = await Promise.all([accessOf(cluster), import('../engines/existing/examine-nodes.ts')]);
+  return await examineNodes(access);
 }
 
 /**

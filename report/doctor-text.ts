@@ -13,8 +13,20 @@ export interface CapabilityRow {
   readonly neededBy: string;
 }
 
+/** What the last line says of what lacks. */
+export interface DoctorWords {
+  readonly everything: string;
+  /** Of what is required. */
+  readonly fatal: (count: number) => string;
+}
+
+const MACHINE_WORDS: DoctorWords = { everything: 'everything is there', fatal: (count) => `${counted(count, 'thing')} missing: no lab can run` };
+
+/** Of a cluster, each of whose rows is a node. */
+export const CLUSTER_WORDS: DoctorWords = { everything: 'all nodes are ready', fatal: (count) => `${counted(count, 'node')} not ready` };
+
 /** Renders what was found, lacks first, ending with a newline. A remedy stands on its own line, to be copied. */
-export function renderDoctor(capabilities: readonly CapabilityRow[], style: Style, columns?: number): string {
+export function renderDoctor(capabilities: readonly CapabilityRow[], style: Style, columns?: number, words: DoctorWords = MACHINE_WORDS): string {
   const width = textWidth(columns);
   const lacks = capabilities.filter((c) => !c.ok).sort((a, b) => Number(b.required) - Number(a.required));
   const titleWidth = Math.min(36, Math.max(...capabilities.map((c) => visibleWidth(c.title)), 0) + 2);
@@ -26,10 +38,10 @@ export function renderDoctor(capabilities: readonly CapabilityRow[], style: Styl
   lines.push(
     '',
     fatal > 0
-      ? style.fail(`${counted(fatal, 'thing')} missing: no lab can run`)
+      ? style.fail(words.fatal(fatal))
       : lacks.length > 0
         ? style.warn(`labs run; ${counted(lacks.length, 'thing')} missing for some of them`)
-        : style.pass('everything is there'),
+        : style.pass(words.everything),
   );
   return `${lines.join('\n')}\n`;
 }

@@ -1,4 +1,5 @@
 /** What this machine says of itself, asked for once: all questions side by side. What it means is decided by `trials.ts`. */
+import { release } from 'node:os';
 import type { FinishedCommand } from '../run-command.ts';
 import { lastLine, PROVIDERS, type Provider } from './container-engine.ts';
 import type { KindDeps } from './kind-deps.ts';
@@ -27,6 +28,8 @@ export interface HostFacts {
   readonly freeDiskBytes: number | null;
   /** The daemon's own file asks for a process of Docker's as the first one of every container. */
   readonly dockerInit: boolean;
+  /** Has the kernel Open vSwitch, loaded, built in or on disk; null where neither its symbols nor its modules can be read. */
+  readonly openvswitch: boolean | null;
 }
 
 export async function hostFacts(deps: Pick<KindDeps, 'run' | 'readText'>): Promise<HostFacts> {
@@ -36,7 +39,7 @@ export async function hostFacts(deps: Pick<KindDeps, 'run' | 'readText'>): Promi
     const text = await deps.readText(path);
     return text === null ? null : Number(text);
   };
-  const [engine, kind, kubectl, status, watches, instances, daemon] = await Promise.all([
+  const [engine, kind, kubectl, status, watches, instances, daemon, symbols, modules] = await Promise.all([
     named === undefined ? firstEngine(deps) : engineFacts(deps, named),
     deps.run(['kind', 'version'], QUESTION),
     deps.run(['kubectl', 'version', '--client', '--output=json'], QUESTION),
@@ -44,6 +47,8 @@ export async function hostFacts(deps: Pick<KindDeps, 'run' | 'readText'>): Promi
     number('/proc/sys/fs/inotify/max_user_watches'),
     number('/proc/sys/fs/inotify/max_user_instances'),
     deps.readText('/etc/docker/daemon.json'),
+    deps.readText('/proc/kallsyms'),
+    deps.readText(`/lib/modules/${release()}/modules.dep`),
   ]);
   return {
     refusedProvider: wanted !== '' && named === undefined ? wanted : '',
@@ -54,6 +59,7 @@ export async function hostFacts(deps: Pick<KindDeps, 'run' | 'readText'>): Promi
     inotify: { watches, instances },
     freeDiskBytes: engine.folder === '' ? null : await freeDisk(deps, engine.folder),
     dockerInit: /"init"\s*:\s*true/.test(daemon ?? ''),
+    openvswitch: kernelHasOpenvswitch(symbols, modules),
   };
 }
 
@@ -124,6 +130,12 @@ function cgroupOf(text: string | undefined): EngineFacts['cgroup'] {
 
 function kubectlVersion(answer: FinishedCommand): string {
   return /"gitVersion":\s*"v(\d+\.\d+\.\d+)/.exec(answer.stdout)?.[1] ?? '';
+}
+
+/** What is loaded or built in has its functions among the kernel's symbols; what could be loaded is in the list of modules. */
+export function kernelHasOpenvswitch(symbols: string | null, modules: string | null): boolean | null {
+  if (symbols === null && modules === null) return null;
+  return /\bovs_vport_add\b/.test(symbols ?? '') || /\/openvswitch\.ko\b/.test(modules ?? '');
 }
 
 /** Reads `CapBnd` of /proc/self/status. */

@@ -169,6 +169,21 @@ export const trials: readonly Trial[] = [
     },
   },
   {
+    id: 'openvswitch',
+    title: 'Open vSwitch (openvswitch)',
+    required: false,
+    neededBy: "Weave Net's fast datapath (cni.mode: fastdp): nodes share this machine's kernel",
+    judge: ({ openvswitch }, plan) => {
+      const wanted = plan === null || plan.clusters.some(({ cni }) => cni.type === 'weave' && cni.sleeve !== true);
+      if (openvswitch !== false || !wanted)
+        return ok(openvswitch === null ? 'not known' : openvswitch ? 'this kernel has it' : 'this kernel has none, and the lab needs none');
+      return lacks(
+        'this kernel has no module openvswitch: Weave Net falls back to its router in user space (sleeve)',
+        "sudo modprobe openvswitch   # not found: this kernel lacks it; cni.mode: 'sleeve' asks for what happens then",
+      );
+    },
+  },
+  {
     id: 'docker-init',
     title: "Docker's own init",
     required: true,

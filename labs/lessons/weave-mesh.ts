@@ -14,7 +14,7 @@ export const lesson: LessonSpec = {
     'What its mesh costs against plain routes: `cnilab up bridge-routes` beside this lab, then `cnilab compare bridge-routes weave-mesh`.',
   ].join('\n'),
   notShown: [
-    "Weave's own router: gossip over TCP, and relaying by a third node when a link is cut (the exercise `link-cut` shows how it is without). Nor its two ways for packets. *Fast datapath* is Open vSwitch in the kernel, for which its router only writes the flows; here the kernel's VXLAN joins the bridges, on Weave's port 6784 and with its MTU. *Sleeve* is that router itself: it catches what the bridge sends (pcap), wraps it in UDP, encrypts it at will, and is slow; Weave takes it for a link that cannot carry the other, or where Open vSwitch is missing.",
+    "Weave's own router: gossip over TCP, and relaying by a third node when a link is cut (the exercise `link-cut` shows how it is without). Nor its two ways for packets. *Fast datapath* is Open vSwitch in the kernel, for which its router only writes the flows; here the kernel's VXLAN joins the bridges, on Weave's port 6784 and with its MTU. *Sleeve* is that router itself: it catches what the bridge sends (pcap), wraps it in UDP, encrypts it at will, and is slow; Weave takes it for a link that cannot carry the other, or where Open vSwitch is missing: `cnilab doctor --engine kind` says whether the kernel of this machine has it.",
     'Engine `kind` can install the living fork, also with `cni: { type: weave, mode: sleeve }`: in its pods `weave status connections` names the way of each link, and `cnilab compare` puts a lab of either mode side by side.',
   ].join('\n'),
   look: [

@@ -421,6 +421,35 @@ describe('commands', () => {
     expect(JSON.parse(result.stdout)).toMatchObject({ ok: false, capabilities: [{ id: 'bird' }] });
   });
 
+  it('doctor looks at the nodes of a cluster that is named, and at nothing else then', async () => {
+    const node = (ok: boolean): Partial<LabApi> => ({
+      examineExisting: async (cluster) => {
+        expect(cluster).toEqual({ kubeconfig: join(directory, 'kc'), context: 'staging' });
+        return Promise.resolve([
+          {
+            id: 'node-a',
+            title: 'node a',
+            ok,
+            detail: 'worker, containerd://2.1.3 (unix:///run/containerd/containerd.sock)',
+            remedy: '',
+            required: true,
+            neededBy: '',
+          },
+        ]);
+      },
+    });
+    const args = ['doctor', '--kubeconfig', 'kc', '--context', 'staging'];
+    const well = await runCli(args, { lab: node(true), cwd: directory });
+    expect(well.code).toBe(0);
+    expect(well.stdout).toMatch(/node a .*unix:\/\/\/run\/containerd\/containerd\.sock[^]*all nodes are ready\n$/);
+    expect((await runCli(args, { lab: node(false), cwd: directory })).code).toBe(3);
+    for (const more of ['x.ts', '--engine=kind', '--node-image=node:1']) {
+      const refused = await runCli([...args, more], { lab: node(true), cwd: directory });
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toMatch(/(x\.ts|kind|node:1) and --kubeconfig or --context exclude each other/);
+    }
+  });
+
   it('validate shows every problem of every file, also of those that do not load', async () => {
     const lab: Partial<LabApi> = {
       loadLab: async (path) =>

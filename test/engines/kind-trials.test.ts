@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { capabilityBounds, dockerFacts, podmanFacts, type HostFacts } from '../../engines/kind/host-facts.ts';
+import { capabilityBounds, dockerFacts, kernelHasOpenvswitch, podmanFacts, type HostFacts } from '../../engines/kind/host-facts.ts';
 import { trials, type Finding } from '../../engines/kind/trials.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { smallPlan } from './compile-fixture.ts';
@@ -13,6 +13,7 @@ const FACTS: HostFacts = {
   inotify: { watches: 524_288, instances: 512 },
   freeDiskBytes: 50e9,
   dockerInit: false,
+  openvswitch: true,
 };
 const planOf = (kubernetesVersion: string): LabPlan => smallPlan({ type: 'flannel' }, { kubernetesVersion });
 const engine = (more: Partial<HostFacts['engine']>): Partial<HostFacts> => ({ engine: { ...FACTS.engine, ...more } });
@@ -67,6 +68,35 @@ describe('trials of kind', () => {
     ['inotify', 'no procfs', { inotify: { watches: null, instances: null } }, '1.34'],
   ])('%s is content with %s', (id, _, more, version) => {
     expect(judge(id, more, planOf(version))).toMatchObject({ ok: true, remedy: '' });
+  });
+});
+
+describe('Open vSwitch', () => {
+  const weave = (mode?: 'sleeve'): LabPlan => smallPlan({ type: 'weave', ...(mode === undefined ? {} : { mode }) }, { podCIDR: '10.50.0.0/16' });
+  const without = { openvswitch: false } as const;
+
+  it("is missed by Weave's fast datapath alone, and by whoever asks without a lab", () => {
+    for (const plan of [null, weave()]) {
+      const { ok, detail, remedy } = judge('openvswitch', without, plan);
+      expect({ ok, detail, remedy }).toEqual({
+        ok: false,
+        detail: expect.stringMatching(/no module openvswitch.*sleeve/) as string,
+        remedy: expect.stringContaining('modprobe openvswitch') as string,
+      });
+    }
+    for (const plan of [weave('sleeve'), planOf('1.34')])
+      expect(judge('openvswitch', without, plan)).toMatchObject({ ok: true, detail: 'this kernel has none, and the lab needs none' });
+    expect(judge('openvswitch', { openvswitch: null }, weave())).toMatchObject({ ok: true, detail: 'not known' });
+    expect(judge('openvswitch', {}, weave())).toMatchObject({ ok: true, detail: 'this kernel has it' });
+  });
+
+  it('is found loaded or built in by its symbols, and on disk by the list of modules', () => {
+    const loaded = '0000000000000000 t ovs_vport_add\t[openvswitch]\n';
+    expect(kernelHasOpenvswitch(loaded, null)).toBe(true);
+    expect(kernelHasOpenvswitch('0000000000000000 T ovs_vport_add\n', '')).toBe(true);
+    expect(kernelHasOpenvswitch('', 'kernel/net/openvswitch/openvswitch.ko.xz: kernel/net/nsh/nsh.ko.xz\n')).toBe(true);
+    expect(kernelHasOpenvswitch('0000000000000000 T vport_add\n', 'kernel/net/openvswitch/vport-vxlan.ko: kernel/net/openvswitch/x.ko\n')).toBe(false);
+    expect(kernelHasOpenvswitch(null, null)).toBeNull();
   });
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { existingAccess, existingFidelity } from '../../engines/existing/engine.ts';
+import { examineNodes } from '../../engines/existing/examine-nodes.ts';
 import { collectEvidence } from '../../engines/kubernetes/collect-evidence.ts';
 import { readFacts, settle } from '../../engines/kubernetes/facts.ts';
 import { accessError, kubectlFor, patient, type KubectlDeps } from '../../engines/kubernetes/kubectl.ts';
@@ -35,6 +36,69 @@ function faked(answer: (args: readonly string[], input: string) => Answer): Kube
     },
   };
 }
+
+describe('nodes of a cluster that was found', () => {
+  const node = (name: string, more: { readonly ready?: boolean; readonly controlPlane?: boolean } = {}): object => ({
+    metadata: { name, labels: more.controlPlane === true ? { 'node-role.kubernetes.io/control-plane': '' } : {} },
+    status: {
+      conditions: [{ type: 'Ready', status: more.ready === false ? 'False' : 'True', reason: 'KubeletNotReady', message: 'cni plugin not initialized' }],
+      daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+      nodeInfo: { kubeletVersion: 'v1.34.4', containerRuntimeVersion: 'containerd://2.1.3' },
+    },
+  });
+  const cluster = (nodes: readonly object[], configz: (name: string) => Answer): ReturnType<typeof faked> =>
+    faked(([, , path = '']) =>
+      path === '/version'
+        ? { stdout: '{"gitVersion":"v1.34.4"}' }
+        : path === '/api/v1/nodes'
+          ? { stdout: JSON.stringify({ items: nodes }) }
+          : configz(/nodes\/(.*)\/proxy\/configz$/.exec(path)?.[1] ?? ''),
+    );
+  const told = { stdout: '{"kubeletconfig":{"containerRuntimeEndpoint":"unix:///run/containerd/containerd.sock"}}' };
+
+  it('have a kubelet each, and it a socket', async () => {
+    const deps = cluster([node('w'), node('cp', { controlPlane: true })], () => told);
+    const rows = await examineNodes(access, deps);
+    expect(rows.map(({ id, ok, detail }) => [id, ok, detail])).toEqual([
+      ['api', true, 'v1.34.4, answers for lab'],
+      ['node-cp', true, 'control plane, kubelet v1.34.4 on port 10250, containerd://2.1.3 (unix:///run/containerd/containerd.sock)'],
+      ['node-w', true, 'worker, kubelet v1.34.4 on port 10250, containerd://2.1.3 (unix:///run/containerd/containerd.sock)'],
+    ]);
+  });
+
+  it('are told also where the kubelet is not to be asked, and why', async () => {
+    const forbidden =
+      'Error from server (Forbidden): nodes "w" is forbidden: User "dev" cannot get resource "nodes/proxy" in API group "" at the cluster scope';
+    const [, row] = await examineNodes(
+      access,
+      cluster([node('w')], () => ({ exitCode: 1, stderr: forbidden })),
+    );
+    expect(row).toMatchObject({ ok: true, detail: expect.stringMatching(/containerd:\/\/2\.1\.3 \(its socket cannot be read: .*nodes\/proxy/) as string });
+  });
+
+  it('that are not ready are a lack, with the reason', async () => {
+    const [, row] = await examineNodes(
+      access,
+      cluster([node('w', { ready: false })], () => told),
+    );
+    expect(row).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/^node w is not ready: cni plugin not initialized, worker, kubelet/) as string,
+      remedy: 'kubectl describe node w',
+    });
+  });
+
+  it('of large clusters are not all asked, and it is said of whom', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `n${String(i).padStart(2, '0')}`);
+    const deps = cluster(
+      names.map((name) => node(name)),
+      () => told,
+    );
+    const rows = await examineNodes(access, deps);
+    expect(deps.calls.filter((argv) => argv.at(-1)?.endsWith('/configz') === true)).toHaveLength(10);
+    expect(rows.filter(({ detail }) => detail.includes('only the first 10 kubelets were asked')).map(({ id }) => id)).toEqual(['node-n10', 'node-n11']);
+  });
+});
 
 describe('kubectl', () => {
   it('always names the kubeconfig and the context, and bounds every request', async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { renderDoctor } from '../../report/doctor-text.ts';
+import { CLUSTER_WORDS, renderDoctor } from '../../report/doctor-text.ts';
 import { plainStyle } from '../../report/style.ts';
 
 const found = { id: 'node', title: 'Node.js', ok: true, detail: 'v20.20.2', remedy: '', required: true, neededBy: '' };
@@ -36,6 +36,11 @@ it('puts what stops everything first, each lack with the command that mends it',
     1 thing missing: no lab can run
     "
   `);
+});
+
+it('speaks of nodes where a cluster was asked', () => {
+  expect(renderDoctor([found], plainStyle, undefined, CLUSTER_WORDS)).toMatch(/all nodes are ready\n$/);
+  expect(renderDoctor([found, namespaces], plainStyle, undefined, CLUSTER_WORDS)).toMatch(/\n1 node not ready\n$/);
 });
 
 it('ends with what runs', () => {
