@@ -52,6 +52,13 @@ export const lesson: LessonSpec = {
       run: 'ip route get ${web-worker2} from ${web-worker1} iif cni0',
       shows: ['${web-worker2} from ${web-worker1} via ${worker2} dev eth0', 'cache iif cni0'],
     },
+    {
+      title: 'What a fourth node changes',
+      text: 'One line on every other node, where VXLAN needs three: have the labs in a folder of your own (`cp -r node_modules/cnilab/labs .`), write `workers: 3` into `labs/flannel-host-gw.ts`, and `cnilab up labs/flannel-host-gw.ts`: worker3 joins while the others run, and this counts three. `cnilab diagnose flannel-host-gw` names the node that has not learned of it.',
+      on: 'worker1',
+      run: "ip route | grep -c '^10.244.* via '",
+      shows: ['2'],
+    },
   ],
   checks: [
     { id: 'model', type: 'verdict', says: 'the three requirements hold' },

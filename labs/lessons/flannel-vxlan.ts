@@ -69,7 +69,11 @@ export const lesson: LessonSpec = {
     },
     {
       title: 'What a fourth node changes',
-      text: 'Have the labs in a folder of your own (`cp -r node_modules/cnilab/labs .`), write `workers: 3` into `labs/flannel-vxlan.ts`, ask `cnilab plan labs/flannel-vxlan.ts`, then `cnilab up labs/flannel-vxlan.ts`: worker3 joins with 10.244.3.0/24 while the others run, and each of them gets exactly three lines more. This counts the entries for peers on worker1: two peers, six lines.',
+      text: [
+        'Have the labs in a folder of your own (`cp -r node_modules/cnilab/labs .`), write `workers: 3` into `labs/flannel-vxlan.ts`, ask `cnilab plan labs/flannel-vxlan.ts`, then `cnilab up labs/flannel-vxlan.ts`: worker3 joins with 10.244.3.0/24 while the others run, and each of them gets exactly three lines more. This counts the entries for peers on worker1: two peers, six lines; after it nine, on every node.',
+        '`cnilab verify flannel-vxlan` then sends packets between all pods, the new ones as well, and `cnilab diagnose flannel-vxlan` holds the entries of every node against what they should be: take `10.244.3.0/24` away on any of them, and it names the node. With `workers: 2` worker3 leaves again, and so do its lines.',
+        '(kind and virtual machines keep the nodes that they were created with: there `up` says so, and asks for `--replace`.)',
+      ].join(' '),
       on: 'worker1',
       run: '{ ip route show dev flannel.1; ip neigh show dev flannel.1; bridge fdb show dev flannel.1; } | wc -l',
       shows: ['6'],

@@ -140,7 +140,9 @@ describe('planLab', () => {
     const cp = (name: string, schedulable?: boolean): NodeSpec => ({ name, role: 'control-plane', ...(schedulable === undefined ? {} : { schedulable }) });
     expect(nodesOf([cp('a', true), cp('b'), { name: 'c' }])).toEqual(['a', 'c']);
     expect(nodesOf([cp('a', false), cp('b')])).toEqual(['b']);
-    expect(() => planLab(spec([cp('a', false)]))).toThrow(/no node takes pod default\/web-/);
+    expect(() => planLab(spec([cp('a', false)]))).toThrow(
+      expect.objectContaining({ diagnostics: expect.arrayContaining([expect.objectContaining({ code: 'POD_UNSCHEDULABLE' })]) as unknown }),
+    );
     expect(planLab(spec([cp('a', true), cp('b'), { name: 'c' }])).clusters[0]?.nodes.map((n) => n.schedulable ?? null)).toEqual([true, null, null]);
     // What tolerates the taint runs there all the same.
     const everywhere = planLab(lab({ type: 'bridge' }, { nodes: [cp('a', false)], workloads: [{ name: 'web', perNode: 1 }] }));
