@@ -62,16 +62,19 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
-/** Runs A and B in turn, so that a machine whose speed drifts is fair to both; medians and the median of the ratios pair by pair. */
+/** Runs A and B in turn, so that a machine whose speed drifts is fair to both; medians and the median of the ratios pair by pair. One pair more goes before, uncounted. */
 export async function sideBySide(
   runs: number,
   a: () => Promise<number>,
   b: () => Promise<number>,
+  { warmUp = true }: { readonly warmUp?: boolean } = {},
 ): Promise<{ readonly a: number; readonly b: number; readonly ratio: number }> {
   const as: number[] = [];
   const bs: number[] = [];
-  await a();
-  await b();
+  if (warmUp) {
+    await a();
+    await b();
+  }
   for (let i = 0; i < runs; i++) {
     as.push(await a());
     bs.push(await b());

@@ -335,6 +335,35 @@ async function services(): Promise<readonly Row[]> {
   return rows;
 }
 
+/** The rules of one node, as its proxy writes them when it starts; ten thousand take so long that one pair, and one endpoint, has to do. */
+async function load(): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const [count, runs] of [
+    [10, 5],
+    [1000, 3],
+    [10_000, 1],
+  ] as const) {
+    const loaded = (mode: Mode) => {
+      const { base, rules } = programming({ nodes: 1, services: count, endpoints: 1 }, mode);
+      return (): Promise<number> =>
+        withAgent(async (_holder, agent) => {
+          await agent.request('apply', { undo: [], stages: base });
+          const started = performance.now();
+          await agent.request('apply', { undo: [], stages: [rules] });
+          return performance.now() - started;
+        });
+    };
+    const { a, b, ratio } = await sideBySide(runs, loaded('iptables'), loaded('nftables'), { warmUp: runs > 1 });
+    rows.push({
+      what: `rules of ${count} Services with one endpoint each loaded on one node, iptables against nftables`,
+      figures: `${round(a / 1000, 2)} s : ${round(b / 1000, 2)} s`,
+      ratio: `${round(ratio, 2)} ×`,
+      goal: 'recorded',
+    });
+  }
+  return rows;
+}
+
 async function connect(): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const count of [1, 100, 1000]) {
@@ -449,6 +478,7 @@ const all: Readonly<Record<string, () => Promise<Row | readonly Row[]>>> = {
   'verify-100': () => prober('flannel-10x10.yaml', 100),
   thousand,
   services,
+  load,
   connect,
   inventory,
   diagnose,

@@ -15,14 +15,17 @@ export type Mode = 'iptables' | 'nftables';
 interface Size {
   readonly nodes: number;
   readonly services: number;
+  /** Pods behind each Service. @default 3 */
+  readonly endpoints?: number;
 }
 
+/** Pods behind each Service, where nothing else is said. */
 const ENDPOINTS = 3;
 const PORT = 80;
 
-/** Pods by three of one label, one group for every node; Services take the groups in turn. */
-function spec({ nodes, services }: Size, mode: Mode): LabSpec {
-  const pods = Array.from({ length: nodes * ENDPOINTS }, (_, i) => ({
+/** Pods of one label by as many as a Service has, one group for every node; Services take the groups in turn. */
+function spec({ nodes, services, endpoints = ENDPOINTS }: Size, mode: Mode): LabSpec {
+  const pods = Array.from({ length: nodes * endpoints }, (_, i) => ({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: `pod-${i}`, labels: { group: String(i % nodes) } },

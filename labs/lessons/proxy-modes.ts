@@ -18,7 +18,7 @@ export const lesson: LessonSpec = {
     'kube-proxy can write the same Services in several ways. This lab has two clusters with equal Services: `old` in mode iptables, the default for years, and `new` in mode nftables, its successor. ' +
     'You will lay the rules side by side, a list against a map, find the few things that a client can notice, and see why the size of a cluster matters for one and not for the other.',
   notShown:
-    'The third mode, ipvs, needs a kernel with ip_vs: the lab `service-ipvs`. How long kube-proxy itself takes to write its rules is not shown, as cnilab writes them here; `cnilab explain scheduler` shows how ipvs shares out.',
+    'The third mode, ipvs, needs a kernel with ip_vs: the lab `service-ipvs`. How long kube-proxy itself takes to make its rules is not shown, as cnilab makes them here; `cnilab explain scheduler` shows how ipvs shares out.',
   look: [
     {
       title: 'old: a list, one rule for each Service and port',
@@ -98,7 +98,8 @@ export const lesson: LessonSpec = {
       timeoutMs: 60_000,
       text:
         'So many rules, or elements of a map, in a table of their own that goes away again, and the mean time of 200 pings to the node itself, which match none of them: that is what a connection has to go through before the last Service. ' +
-        'With the list the time grows with the number of Services, with the map it stays. Your numbers will differ; their shape will not. Remember that only the first packet of a connection pays.',
+        'With the list the time grows with the number of Services, with the map it stays. Your numbers will differ; their shape will not. Remember that only the first packet of a connection pays. ' +
+        'Writing the rules is another matter: when a node starts, all of them have to be loaded, and the chains of the Services are as many in both modes. On a machine with two cores, with one endpoint each, 10 Services took 0.01 s in mode iptables and 0.02 s in nftables, 1000 took 0.2 s in both, 10000 took 26 s and 18 s. What nftables gains comes after that: a change is one element, and nothing else is touched.',
       shows: ['10 Services: list … ms, map … ms', '1000 Services: list … ms, map … ms', '10000 Services: list … ms, map … ms'],
     },
     {
