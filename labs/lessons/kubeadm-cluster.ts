@@ -82,7 +82,7 @@ export const lesson: LessonSpec = {
     },
     {
       title: 'The kubelet and its runtime',
-      text: 'No flag of a kubelet names a network plugin. It is told where its runtime listens, by its configuration file or by its one flag, and the runtime knows the folders of CNI. Of all nodes at once: `cnilab kubeconfig kubeadm-cluster > kc`, then `cnilab doctor --kubeconfig kc`.',
+      text: 'No flag of a kubelet names a network plugin. It is told where its runtime listens, by its configuration file or by its one flag, and the runtime knows the folders of CNI. Of all nodes at once: write what `cnilab kubeconfig kubeadm-cluster` prints into a file, `kc`, and ask `cnilab doctor --kubeconfig kc`.',
       on: 'worker1',
       run: [
         "flags=$(tr '\\0' '\\n' </proc/$(pgrep -x kubelet | head -n 1)/cmdline)",
