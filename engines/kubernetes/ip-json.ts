@@ -6,6 +6,8 @@ import type { AddressSnapshot, LinkSnapshot } from '../port.ts';
 export interface IpLink {
   readonly ifindex?: number;
   readonly ifname?: string;
+  /** Index of what it stands on, or of the other end of a veth pair; told where that is in another namespace. */
+  readonly link_index?: number;
   readonly address?: string;
   readonly mtu?: number;
   readonly flags?: readonly string[];
@@ -56,6 +58,7 @@ export function linkSnapshot(link: IpLink): LinkSnapshot {
     carrier: flags.includes('LOWER_UP'),
     master: link.master ?? null,
     kind,
+    ...(kind === 'veth' && link.link_index !== undefined ? { peer: link.link_index } : {}),
     vxlan: kind === 'vxlan' ? { vni: data.id ?? 0, port: data.port ?? 0, local: data.local ?? data.local6 ?? '', learning: data.learning ?? false } : null,
     hairpin: link.linkinfo?.info_slave_kind === 'bridge' ? (link.linkinfo.info_slave_data?.hairpin ?? false) : null,
     statistics: {

@@ -35,6 +35,13 @@ describe('what a shell on a node printed', () => {
     expect(port).toMatchObject({ kind: 'veth', master: 'cni0', hairpin: true });
     expect(port?.statistics.rxPackets).toBeGreaterThan(0);
   });
+  it('has both ends of the cable of a pod', () => {
+    const inside = pod?.links.find((link) => link.name === 'eth0');
+    const outside = node?.links.find((link) => link.name.startsWith('veth'));
+    expect([inside?.peer, outside?.peer]).toEqual([outside?.index, inside?.index]);
+    expect(inside?.peer).toBeGreaterThan(0);
+    expect(node?.links.find((link) => link.name === 'cni0')).not.toHaveProperty('peer');
+  });
   it('has routes as the kernel numbers them', () => {
     expect(node?.routes.filter((route) => route.family === 'ipv4').map(({ to, via, dev, proto, type }) => [to, via, dev, proto, type])).toEqual([
       ['0.0.0.0/0', '172.18.0.1', 'eth0', 3, 'unicast'],
