@@ -71,7 +71,7 @@ export async function withLesson<T>(name: string, options: LessonOptions, work: 
 
 /** Writes down how far the lesson is, in the state as it is then. */
 export async function updateProgress(name: string, options: LessonOptions, change: (progress: LessonProgress) => LessonProgress): Promise<void> {
-  await withLabState(name, 'lesson', options, async ({ status: _, ...state }) => {
+  await withLabState(name, 'lesson', options, async ({ status: _status, ...state }) => {
     await writeState({ ...state, lesson: change(state.lesson ?? NOTHING_YET) });
   });
 }
