@@ -127,6 +127,29 @@ describe('the picture of kernels', () => {
     expect(marks).toEqual([[where, { what, says: expect.arrayContaining([expect.stringMatching(says)]) }]]);
   });
 
+  it('judges every cable where the plan has every pod, and not on nodes of real clusters, whose cables end at no switch of the lab', () => {
+    const [like] = healthy.namespaces[node.netns]?.links ?? [];
+    if (like === undefined) throw new Error('worker1 has no link');
+    const ends = podsOf(plan, 'worker1').map(({ netns }, at) => ({ netns, index: 90 + at }));
+    const told = ends.reduce((snapshot, { netns, index }) => changed(snapshot, netns, links('eth0', { peer: index })), healthy);
+    const stranger = changed(told, node.netns, ({ links: all }) => ({
+      links: [
+        ...all.filter(({ kind }) => kind !== 'veth'),
+        ...[...ends.map(({ index }) => index), 99].map((index) => ({ ...like, index, name: `veth${index}`, kind: 'veth', up: true, master: 'cni0' })),
+      ],
+    }));
+    const real = {
+      ...plan,
+      clusters: plan.clusters.map((cluster) => ({
+        ...cluster,
+        nodes: cluster.nodes.map((one) => ({ ...one, interfaces: one.interfaces.map((face) => ({ ...face, segment: '', switchPort: '' })) })),
+      })),
+    };
+    const onNode = (of: LabPlan): unknown => marksOf(graphOfKernels(of, stranger)).filter(([at]) => at.startsWith('c1/worker1 veth'));
+    expect(onNode(plan)).toEqual([['c1/worker1 veth99', { what: 'unplanned', says: ['veth99 is not planned'] }]]);
+    expect(onNode(real)).toEqual([]);
+  });
+
   it('finds the cable that somebody laid between two machines', () => {
     const hosts = smallPlan({ type: 'bridge' }, { hosts: [{ name: 'a' }, { name: 'b' }] });
     const all = wholeSnapshot(hosts);

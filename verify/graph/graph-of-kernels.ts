@@ -134,7 +134,7 @@ function compareMachine(machine: GraphMachine, at: At, ports: ReadonlyMap<string
   if (own === undefined) return { ...machine, mark: missing('its namespace is gone') };
   const pods = machine.pods.map((pod) => comparePod(pod, at(pod.netns), own));
   const devices = machine.devices.map((device) => compareDevice(device, own, at(FABRIC_NETNS), ports.get(`${machine.id} ${device.name}`)));
-  return { ...machine, pods, devices: [...devices, ...unplanned(machine, pods, own)] };
+  return { ...machine, pods, devices: [...devices, ...unplanned(machine, pods, own, !isOfRealCluster(machine, ports))] };
 }
 
 /** Addresses that others can use, of one device. */
@@ -239,10 +239,19 @@ function endsOf({ hostEnd, second = [] }: GraphPod): readonly string[] {
   return [...(hostEnd === null ? [] : [hostEnd]), ...second.map((one) => one.hostEnd)];
 }
 
-/** Links that are up and that neither the plan nor a pod's cable accounts for. Where a pod's cable could not be followed, no veth is judged. */
-function unplanned(machine: GraphMachine, pods: readonly GraphPod[], own: NamespaceSnapshot): readonly GraphDevice[] {
+/** A node whose cables end at no switch of the lab: there are pods on it that no plan has. */
+function isOfRealCluster({ id, devices }: GraphMachine, ports: ReadonlyMap<string, Port>): boolean {
+  return devices.some(({ name }) => ports.get(`${id} ${name}`)?.name === '');
+}
+
+/**
+ * Links that are up and that neither the plan nor a pod's cable accounts for. Where a pod's cable could not be followed, no veth is judged.
+ *
+ * @param allPlanned no pod is on the machine that the plan has not
+ */
+function unplanned(machine: GraphMachine, pods: readonly GraphPod[], own: NamespaceSnapshot, allPlanned: boolean): readonly GraphDevice[] {
   const known = new Set(['lo', ...machine.devices.map(({ name }) => name), ...pods.flatMap(endsOf)]);
-  const followed = pods.every(({ device, hostEnd }) => device === null || hostEnd !== null);
+  const followed = allPlanned && pods.every(({ device, hostEnd }) => device === null || hostEnd !== null);
   return own.links
     .filter(({ name, up, kind }) => up && !known.has(name) && (followed || kind !== 'veth'))
     .map(({ name, mtu, master }) => ({
