@@ -1,12 +1,13 @@
 /** Each rule of the inventory: silent on a healthy lab, and one finding for one change. */
 import { describe, expect, it } from 'vitest';
-import type { Snapshot } from '../../engines/port.ts';
+import type { NamespaceSnapshot, Snapshot } from '../../engines/port.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import type { CniSpec, LabSpec } from '../../topology/spec.ts';
 import type { Finding } from '../../verify/inventory/finding.ts';
 import { flowsOf } from '../../verify/inventory/flow.ts';
 import { takeInventory } from '../../verify/inventory/index.ts';
 import { viewLab } from '../../verify/inventory/lab-view.ts';
+import { inventoryNeighbours } from '../../verify/inventory/neighbours.ts';
 import { inventorySysctls } from '../../verify/inventory/sysctls.ts';
 import type { Failure } from '../../verify/report.ts';
 import { changed, failuresBetween, healthySnapshot, nodeNamed, podsOf, smallPlan } from './inventory-fixture.ts';
@@ -257,6 +258,32 @@ describe('overlay', () => {
       ...failuresBetween(plan, 'worker1', 'control-plane1', 'silent'),
     ]);
     expect(new Set(flows.filter((flow) => findings[0]?.explains(flow)).map((flow) => flow.server?.node.name))).toEqual(new Set(['worker2']));
+  });
+
+  it('that lost all its forwarding entries, or has all of them wrong, looks at the addresses of a cluster at most once', () => {
+    const large = smallPlan({ type: 'flannel' }, {}, { workers: 5 });
+    const nodes = new Set(large.clusters.flatMap((cluster) => cluster.nodes.map(({ netns }) => netns)));
+    const readings = (entries: (fdb: NamespaceSnapshot['fdb']) => NamespaceSnapshot['fdb']): readonly [found: number, read: number] => {
+      let read = 0;
+      const { takenAt, namespaces } = healthySnapshot(large);
+      const counted = Object.entries(namespaces).map(([netns, one]) => {
+        const { addresses, ...rest } = one;
+        const counting = {
+          ...rest,
+          fdb: nodes.has(netns) ? entries(one.fdb) : one.fdb,
+          get addresses() {
+            if (nodes.has(netns)) read += 1;
+            return addresses;
+          },
+        };
+        return [netns, counting] as const;
+      });
+      const findings = inventoryNeighbours(viewLab(large, { takenAt, namespaces: Object.fromEntries(counted) }));
+      return [findings.filter(({ name }) => name === 'fdb-points-elsewhere').length, read];
+    };
+    const pairs = nodes.size * (nodes.size - 1);
+    expect(readings(() => [])).toEqual([pairs, 0]);
+    expect(readings((fdb) => fdb.map((one) => (one.dst === null ? one : { ...one, dst: '172.30.0.250' })))).toEqual([pairs, nodes.size]);
   });
 
   it('identifier, port and local address', () => {

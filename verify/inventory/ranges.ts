@@ -15,11 +15,11 @@ export function inventoryRanges(view: LabView): readonly Finding[] {
 
 /** As the plan, or the API, has it. */
 function sharedByPlan(view: LabView): readonly Finding[] {
-  const nodes = view.nodes.filter((node) => hasOwnRange(view, node));
-  return nodes.flatMap((node, at) =>
-    nodes.slice(at + 1).flatMap((other): readonly Finding[] => {
+  const nodes = view.nodes.filter((node) => hasOwnRange(view, node)).map((node) => ({ node, ranges: podRanges(node).map(parseCidr) }));
+  return nodes.flatMap(({ node, ranges }, at) =>
+    nodes.slice(at + 1).flatMap(({ node: other, ranges: others }): readonly Finding[] => {
       if (other.cluster !== node.cluster || isOneSegment(view, node)) return [];
-      const shared = podRanges(node).find((range) => podRanges(other).some((one) => cidrsOverlap(parseCidr(one), parseCidr(range))));
+      const shared = podRanges(node)[ranges.findIndex((range) => others.some((one) => cidrsOverlap(one, range)))];
       if (shared === undefined) return [];
       return [
         {
