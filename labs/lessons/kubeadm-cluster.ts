@@ -206,13 +206,13 @@ export const lesson: LessonSpec = {
         run: `${KUBECTL} get nodes -o 'custom-columns=NAME:.metadata.name,READY:.status.conditions[?(@.type=="Ready")].status,SAYS:.status.conditions[?(@.type=="Ready")].message'`,
         timeoutMs: 20_000,
       },
-      break: [{ on: 'worker1', run: 'mv /etc/cni/net.d/10-flannel.conflist /root/' }],
+      break: [{ on: 'worker1', run: 'mv /etc/cni/net.d/10-flannel.conflist /var/tmp/' }],
       hints: [
         'The kubelet says why it is not ready, in the condition Ready of its Node. It may take ten seconds.',
         '`NetworkReady=false … cni plugin not initialized`: that is what every node says before a CNI is installed. What does the runtime look for, and where?',
-        'The list of the CNI is gone from /etc/cni/net.d of worker1. It lies in /root: `mv /root/10-flannel.conflist /etc/cni/net.d/`.',
+        'The list of the CNI is gone from /etc/cni/net.d of worker1. It lies in /var/tmp: `mv /var/tmp/10-flannel.conflist /etc/cni/net.d/`.',
       ],
-      solution: [{ on: 'worker1', run: 'mv /root/10-flannel.conflist /etc/cni/net.d/' }],
+      solution: [{ on: 'worker1', run: 'mv /var/tmp/10-flannel.conflist /etc/cni/net.d/' }],
       why: 'Ready, as far as the network goes, means one thing: the runtime has read a configuration from /etc/cni/net.d. Without it no pod with an address of its own can be started, and the node gets the taint `node.kubernetes.io/not-ready`: in a new cluster all nodes have it, and so CoreDNS is Pending. Interfaces, routes and rules that are there stay, though the controller manager marks the pods of such a node as not ready, and Services leave them out. What needs no CNI (kube-proxy, flannel itself) would even start.',
       checks: [
         {
