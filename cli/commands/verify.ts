@@ -8,6 +8,7 @@ import { exitCodeOfVerdict } from '../exit-codes.ts';
 import { flag, given, listOption, numberOption, textOption, usageError, type Invocation, type RunCommand } from '../invocation.ts';
 import { canWriteInto, writeWhole } from '../write-whole.ts';
 import { labNamed } from './open-lab-file.ts';
+import { shellWord } from '../../topology/shell-word.ts';
 
 /** Proves the requirements on a running lab. */
 export const run: RunCommand = async (invocation) => {
@@ -93,7 +94,7 @@ function retyped({ command, options }: Invocation): string {
     if (value === undefined || value === false) return [];
     return value === true ? [word] : [word, Array.isArray(value) ? value.join(',') : String(value)];
   });
-  return ['cnilab', command, ...words].map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)).join(' ');
+  return ['cnilab', command, ...words].map(shellWord).join(' ');
 }
 
 /** The report as text, and the command to type next. */

@@ -4,6 +4,7 @@ import { CommandError, EnvironmentError, LabError } from '../../topology/errors.
 import type { KubernetesObject } from '../../topology/spec.ts';
 import type { CommandResult, KubernetesAccess } from '../port.ts';
 import { runCommand, type FinishedCommand } from '../run-command.ts';
+import { shellWord } from '../../topology/shell-word.ts';
 
 export interface KubectlOptions {
   readonly input?: string;
@@ -222,12 +223,8 @@ function commandFailed(argv: readonly string[], result: CommandResult): CommandE
   const tail = result.stderr.trim().split('\n').slice(-40);
   return new CommandError({
     code: 'COMMAND_FAILED',
-    message: `${argv.map(quoted).join(' ')} failed: ${tail.at(-1) ?? `exit code ${result.exitCode}`}`,
+    message: `${argv.map(shellWord).join(' ')} failed: ${tail.at(-1) ?? `exit code ${result.exitCode}`}`,
     hint: 'run the command above by hand to see what it says',
     details: { exitCode: result.exitCode, stderr: tail },
   });
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

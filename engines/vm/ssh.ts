@@ -6,11 +6,7 @@ import type { CommandResult } from '../port.ts';
 import type { Run } from './accelerator.ts';
 import { SLOWNESS } from './vm-deps.ts';
 import type { MachineRecord } from './records.ts';
-
-/** A word as the shell at the other end reads it. */
-export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
-}
+import { shellWord } from '../../topology/shell-word.ts';
 
 export interface SshUse {
   /** A terminal at both ends. */
@@ -49,7 +45,7 @@ export function sshArgv(
     ...(terminal ? ['-tt'] : []),
     'root@127.0.0.1',
     '--',
-    argv.map(quoted).join(' '),
+    argv.map(shellWord).join(' '),
   ];
 }
 

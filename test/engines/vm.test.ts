@@ -11,9 +11,10 @@ import { placeArgv } from '../../engines/vm/place.ts';
 import { qmp } from '../../engines/vm/qmp.ts';
 import { writeRecords, type MachineRecord } from '../../engines/vm/records.ts';
 import { vmSession } from '../../engines/vm/session.ts';
-import { quoted, sshArgv } from '../../engines/vm/ssh.ts';
+import { sshArgv } from '../../engines/vm/ssh.ts';
 import { EngineError, LabError } from '../../topology/errors.ts';
 import { planLab } from '../../topology/plan-lab.ts';
+import { shellWord } from '../../topology/shell-word.ts';
 import { labNetwork } from '../../topology/vm-machines.ts';
 
 let folder: string;
@@ -150,7 +151,7 @@ describe('the way into nodes', () => {
     const argv = sshArgv('/lab', record, ['sh', '-c', "echo 'a  b' $HOME"]);
     expect(argv.at(-1)).toBe(String.raw`sh -c 'echo '\''a  b'\'' $HOME'`);
     expect(argv.join(' ')).toMatch(/^ssh -F \/dev\/null -p 4022 -i \/lab\/key .*StrictHostKeyChecking=yes .*root@127\.0\.0\.1 -- /);
-    expect(quoted('')).toBe("''");
+    expect(shellWord('')).toBe("''");
   });
 
   it('enters pods by kubectl, and nothing that is not there or off', () => {

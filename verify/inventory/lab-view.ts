@@ -4,6 +4,7 @@ import { cidrContains, parseCidr } from '../../topology/cidr.ts';
 import { nodeDevices } from '../../topology/node-devices.ts';
 import type { ClusterPlan, LabPlan, MachinePlan, NodePlan, PodPlan } from '../../topology/plan.ts';
 import type { Family } from '../../topology/spec.ts';
+import { shellWord } from '../../topology/shell-word.ts';
 
 /** A pod or a node, or a host beside the clusters, as one end of a flow. */
 export interface EndpointView {
@@ -119,19 +120,15 @@ export function targetName(view: LabView, machine: MachinePlan): string {
 
 /** `cnilab exec LAB NODE -- argv…`, quoted for a POSIX shell. */
 export function execCommand(view: LabView, machine: MachinePlan, argv: readonly string[]): string {
-  return ['cnilab', 'exec', view.plan.name, targetName(view, machine), '--', ...argv].map(quoteWord).join(' ');
+  return ['cnilab', 'exec', view.plan.name, targetName(view, machine), '--', ...argv].map(shellWord).join(' ');
 }
 
 /** As {@link execCommand}, in a pod or container. */
 export function execInPod(view: LabView, pod: Pick<PodPlan, 'id'>, argv: readonly string[]): string {
-  return ['cnilab', 'exec', view.plan.name, pod.id, '--', ...argv].map(quoteWord).join(' ');
+  return ['cnilab', 'exec', view.plan.name, pod.id, '--', ...argv].map(shellWord).join(' ');
 }
 
 /** What only who programs a lab's nodes can write, it writes when the lab is built: a second `up` of the same file changes nothing. */
 export function rebuildLab(view: LabView): string {
   return `cnilab down ${view.plan.name}; cnilab up LAB-FILE`;
-}
-
-function quoteWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

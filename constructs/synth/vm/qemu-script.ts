@@ -1,14 +1,11 @@
 import { API_PORT, kernelArgv, labNetwork, mappedPorts, qemuArgv, SSH_PORT, type UserNetwork, type VmMachine } from '../../../topology/vm-machines.ts';
 import type { ClusterPlan, LabPlan } from '../../../topology/plan.ts';
 import { CLOUD_DISK_GIB, diskOf, type VmImage } from '../../../topology/vm-image.ts';
-
-/** A text as a word of a shell, whatever is in it: a lab file may be a stranger's. */
-export const literal = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+import { shellLiteral, shellWord } from '../../../topology/shell-word.ts';
 
 /** A word of our own for a shell: variables stay variables. */
 function word(text: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(text)) return text;
-  return text.includes('$') ? `"${text}"` : literal(text);
+  return text.includes('$') ? `"${text}"` : shellWord(text);
 }
 
 /** Flags of QEMU each with what belongs to it, on lines of their own. */
@@ -25,7 +22,7 @@ export interface HandPorts {
 /** The lines that say where the disk is. A cloud image lies at the top of the lab's files. */
 function whereItIs(image: VmImage | null, top: string): string {
   if (image === null) return 'IMAGE=${CNILAB_VM_IMAGE:?folder with disk.qcow2, and vmlinuz and initrd unless that has a boot loader}';
-  return image.kind === 'prepared' ? `DISK=${literal(image.folder)}\nIMAGE=\${CNILAB_VM_IMAGE:-$DISK}` : `IMAGE=$(cd ${top} && pwd)`;
+  return image.kind === 'prepared' ? `DISK=${shellLiteral(image.folder)}\nIMAGE=\${CNILAB_VM_IMAGE:-$DISK}` : `IMAGE=$(cd ${top} && pwd)`;
 }
 
 /** A prepared disk has its kernel beside it, or a boot loader: only who runs the script knows which. Cloud images have a boot loader. */

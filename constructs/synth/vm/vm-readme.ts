@@ -2,7 +2,7 @@ import type { LabPlan } from '../../../topology/plan.ts';
 import { diskOf, type CloudImage, type VmImage } from '../../../topology/vm-image.ts';
 import { HOST_KEY_ALIAS } from '../../../topology/vm-machines.ts';
 import { byHandSections, shell } from '../by-hand.ts';
-import { literal } from './qemu-script.ts';
+import { shellLiteral } from '../../../topology/shell-word.ts';
 import type { VmCluster } from './vm-cluster.ts';
 
 const KEY = 'key';
@@ -76,7 +76,7 @@ function fetchSection({ url, algorithm, digest }: CloudImage): readonly string[]
     '',
     'Fetched once, here; what lies there must have the digest that the lab names:',
     '',
-    shell([`curl --fail --location --output disk.qcow2 ${literal(url)}`, `echo '${digest}  disk.qcow2' | ${algorithm}sum --check`]),
+    shell([`curl --fail --location --output disk.qcow2 ${shellLiteral(url)}`, `echo '${digest}  disk.qcow2' | ${algorithm}sum --check`]),
     '',
   ];
 }

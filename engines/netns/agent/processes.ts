@@ -7,6 +7,7 @@ import { netns } from './namespaces.ts';
 import { netnsPath } from './netns-path.ts';
 import { type OwnEtc, withOwnEtc } from './own-etc.ts';
 import { inNamespace } from './sys.ts';
+import { shellWord } from '../../../topology/shell-word.ts';
 
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -154,12 +155,8 @@ export function programMissing(names: readonly string[], remedy: string): Enviro
 /** A shell line that repeats the process. */
 export function commandText(ns: string, argv: readonly string[], input = '', env: Readonly<Record<string, string>> = {}): string {
   const settings = Object.entries(env).map(([key, value]) => `${key}=${value}`);
-  const words = ['nsenter', `--net=${netnsPath(ns)}`, ...(settings.length > 0 ? ['env', ...settings] : []), ...argv].map(quote).join(' ');
+  const words = ['nsenter', `--net=${netnsPath(ns)}`, ...(settings.length > 0 ? ['env', ...settings] : []), ...argv].map(shellWord).join(' ');
   return input === '' ? words : `${words} <<'EOF'\n${input.trimEnd()}\nEOF`;
-}
-
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 export function lastLines(text: string, count = 40): string {
