@@ -30,7 +30,7 @@ export interface ProvideOptions {
 export async function providePlugins(plan: LabPlan, { offline, lockFile, signal, isHere }: ProvideOptions): Promise<readonly string[]> {
   const lacking = [...new Set(plan.clusters.flatMap(({ cni }) => pluginsLacking(cni)))];
   if (lacking.length === 0) return [];
-  const { findNodePlugin, ownPluginFolder } = await import('../engines/kind/plugins.ts');
+  const { findNodePlugin, ownPluginFolder } = await import('../engines/kubernetes/node-plugins.ts');
   const missing = lacking.filter((name) => !(isHere?.(name) ?? findNodePlugin(name) !== null));
   const archive = missing.length === 0 ? null : pluginArchive(plan, architecture());
   const lock = archive === null || lockFile === undefined ? null : await readLock(lockFile);

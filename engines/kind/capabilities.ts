@@ -6,7 +6,7 @@ import { hostFacts } from './host-facts.ts';
 import { lastLine } from './container-engine.ts';
 import { localImages } from './images.ts';
 import type { KindDeps } from './kind-deps.ts';
-import { judgePlugin, pluginsNeeded } from './plugins.ts';
+import { judgePlugin, pluginsNeeded } from '../kubernetes/node-plugins.ts';
 import { nodeImagesOf, trials, type Finding } from './trials.ts';
 
 /** Capabilities of this machine; with a plan also those that only it needs. */

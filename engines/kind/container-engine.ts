@@ -6,6 +6,9 @@ import type { KindDeps } from './kind-deps.ts';
 export const PROVIDERS = ['docker', 'podman'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
+/** What makes kind use the container engine that was looked at, whatever it would find. */
+export const chosen = (provider: Provider): Readonly<Record<string, string>> => ({ KIND_EXPERIMENTAL_PROVIDER: provider });
+
 /** Labels that kind gives every container of a cluster. */
 export const CLUSTER_LABEL = 'io.x-k8s.kind.cluster';
 export const ROLE_LABEL = 'io.x-k8s.kind.role';

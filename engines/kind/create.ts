@@ -1,24 +1,23 @@
 /** Bringing the clusters of a lab up. Everything is found again by the incarnation's directory from before the first container on. */
 import type { ArtifactSet, ClusterArtifacts } from '../../topology/artifacts.ts';
-import { InternalError } from '../../topology/errors.ts';
 import type { ClusterPlan, LabPlan } from '../../topology/plan.ts';
 import { kubectlFor, type Kubectl } from '../kubernetes/kubectl.ts';
 import { waitReady } from '../kubernetes/wait-ready.ts';
 import type { EngineHandle, UpContext } from '../port.ts';
-import { applyManifests } from './apply-manifests.ts';
+import { applyManifests } from '../kubernetes/apply-manifests.ts';
 import type { Provider } from './container-engine.ts';
 import { explained } from './failure-evidence.ts';
 import { accessTo, handleFor, handleOf } from './handle.ts';
 import { alwaysPulled, loadImages, pullNodeImage } from './images.ts';
 import { throwIfInterrupted } from '../interruption.ts';
 import type { KindDeps } from './kind-deps.ts';
-import { given, writeArtifacts } from './materials.ts';
+import { clusterOf, given, writeArtifacts } from '../kubernetes/materials.ts';
 import { writeOwner, type Owner } from './owner.ts';
-import { copyPlugins } from './plugins.ts';
+import { copyPlugins } from '../kubernetes/node-plugins.ts';
 import { preflight } from './preflight.ts';
 import { runKind } from './run-kind.ts';
 import { step } from '../step.ts';
-import { CLUSTER_DNS, workloadTargets } from './targets.ts';
+import { CLUSTER_DNS, workloadTargets } from '../kubernetes/rollout-targets.ts';
 
 /**
  * Creates all clusters of a lab, one after the other: kubeadm's time limits are made for a cluster that has the machine to itself.
@@ -147,12 +146,6 @@ export async function rollout(
 /** A node each, and the balancer that kind puts in front of several control planes. */
 function containersWanted({ nodes }: ClusterPlan): number {
   return nodes.length + (nodes.filter(({ role }) => role === 'control-plane').length > 1 ? 1 : 0);
-}
-
-export function clusterOf(plan: LabPlan, { name }: Pick<ClusterArtifacts, 'name'>): ClusterPlan {
-  const cluster = plan.clusters.find((one) => one.name === name);
-  if (cluster === undefined) throw new InternalError(`the files of lab ${plan.name} are of a cluster ${name}, which its plan lacks`);
-  return cluster;
 }
 
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

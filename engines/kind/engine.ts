@@ -9,7 +9,8 @@ import { accessTo, kindHandle, NAME, type KindHandle } from './handle.ts';
 import { kindDeps, type KindDeps } from './kind-deps.ts';
 import { ownedBy, readOwner, type Owner } from './owner.ts';
 import { placeArgv } from './place.ts';
-import { replaceReasons } from './replace-reasons.ts';
+import { replaceReasons } from '../kubernetes/replace-reasons.ts';
+import { FIXED_PARTS } from './fixed-parts.ts';
 import { kindSession } from './session.ts';
 
 /** `deps`: the lowest layer of a test. */
@@ -27,7 +28,7 @@ export function kindEngine(deps: KindDeps = kindDeps): Engine {
     title: 'Kubernetes in containers (kind)',
     artifacts: 'kind',
     refusals: kindRefusals,
-    replaceReasons,
+    replaceReasons: (from, to) => replaceReasons(FIXED_PARTS, from, to),
     kubernetes: (handle) => {
       const running = kindHandle(handle);
       return Object.entries(running.clusters).map(([cluster, engineName]) => accessTo(deps, running, cluster, engineName));

@@ -2,22 +2,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, EnvironmentError } from '../../topology/errors.ts';
+import { canonicalImage } from '../kubernetes/image-name.ts';
 import type { CommandOptions } from '../run-command.ts';
-import { lastLine, type Provider } from './container-engine.ts';
+import { chosen, lastLine, type Provider } from './container-engine.ts';
 import type { KindDeps } from './kind-deps.ts';
-import { markedEnvironment } from './leftover-processes.ts';
+import { markedEnvironment } from '../leftover-processes.ts';
 
 type Options = Pick<CommandOptions, 'signal'>;
-
-/** `docker.io/library/busybox:latest` for `busybox`: the one name that everything agrees on. */
-export function canonicalImage(image: string): string {
-  const [name = '', digest] = image.split('@');
-  const first = name.split('/')[0] ?? '';
-  const host = name.includes('/') && (/[.:]/.test(first) || first === 'localhost');
-  const full = host ? name : `docker.io/${name.includes('/') ? '' : 'library/'}${name}`;
-  const tagged = /:[^/]+$/.test(full) || digest !== undefined ? full : `${full}:latest`;
-  return digest === undefined ? tagged : `${tagged}@${digest}`;
-}
 
 /** Those among them that are on this machine. */
 export async function localImages(
@@ -122,7 +113,7 @@ export async function loadImages(deps: Pick<KindDeps, 'run'>, request: LoadReque
         ];
   try {
     for (const command of commands) {
-      const done = await deps.run(command, { env: markedEnvironment(directory, provider), signal, timeoutMs: LOAD_MS });
+      const done = await deps.run(command, { env: markedEnvironment(directory, chosen(provider)), signal, timeoutMs: LOAD_MS });
       if (signal.aborted) return loading;
       if (done.exitCode === 0) continue;
       throw new EngineError({

@@ -1,11 +1,9 @@
 /** The lowest layer of the engine, passed in so that tests can put another one under it. Files are real in tests too. */
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
 import type { PortMappingPlan } from '../../topology/plan.ts';
-import { endMarkedProcesses } from './leftover-processes.ts';
-import { findNodePlugin } from './plugins.ts';
+import { endMarkedProcesses } from '../leftover-processes.ts';
+import { findNodePlugin } from '../kubernetes/node-plugins.ts';
+import { evidenceDirectory, portInUse } from '../kubernetes/host.ts';
 import { runCommand, type CommandOptions, type FinishedCommand } from '../run-command.ts';
 
 export interface KindDeps {
@@ -16,7 +14,7 @@ export interface KindDeps {
   readonly findPlugin: (name: string) => string | null;
   /** Does somebody listen on a port of this machine? */
   readonly portInUse: (mapping: PortMappingPlan) => Promise<boolean>;
-  /** Ends what an interrupted run of an incarnation left working; see `leftover-processes.ts`. */
+  /** Ends what an interrupted run of an incarnation left working; see `engines/leftover-processes.ts`. */
   readonly endProcesses: typeof endMarkedProcesses;
   /** Folder that keeps the evidence of failures, one folder per lab. */
   readonly evidenceDirectory: () => string;
@@ -32,23 +30,7 @@ export const kindDeps: KindDeps = {
   findPlugin: findNodePlugin,
   portInUse,
   endProcesses: endMarkedProcesses,
-  evidenceDirectory: () => {
-    const base = process.env['XDG_STATE_HOME'];
-    return join(base !== undefined && isAbsolute(base) ? base : join(homedir(), '.local', 'state'), 'cnilab', 'evidence');
-  },
+  evidenceDirectory,
   readyWithinMs: 300_000,
   createWithinMs: 900_000,
 };
-
-/**
- * Only TCP ports are tried: UDP ports are rarely in use, and the container engine says so in time. It may also do what this process may not (ports
- * below 1024) and be on another machine, with other addresses: no other failure counts.
- */
-async function portInUse({ hostPort, listenAddress, protocol }: PortMappingPlan): Promise<boolean> {
-  if (hostPort === 0 || protocol !== 'TCP') return false;
-  const server = createServer();
-  return await new Promise((resolve) => {
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'));
-    server.listen({ port: hostPort, host: listenAddress, exclusive: true }, () => server.close(() => resolve(false)));
-  });
-}

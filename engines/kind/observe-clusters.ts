@@ -4,7 +4,7 @@ import { kubectlFor } from '../kubernetes/kubectl.ts';
 import { observeCluster } from '../kubernetes/observe.ts';
 import { accessTo, type KindHandle } from './handle.ts';
 import type { KindDeps } from './kind-deps.ts';
-import { readArtifacts } from './materials.ts';
+import { readArtifacts } from '../kubernetes/materials.ts';
 
 /** The plan with the nodes and pods that are really there. Identities stay those of the plan. */
 export async function observeClusters(deps: KindDeps, handle: KindHandle, plan: LabPlan): Promise<LabPlan> {

@@ -9,7 +9,7 @@ import { hostFacts } from './host-facts.ts';
 import { localImages, missing, requireLocal } from './images.ts';
 import type { KindDeps } from './kind-deps.ts';
 import { markOf, ownerText, readOwner } from './owner.ts';
-import { judgePlugin } from './plugins.ts';
+import { judgePlugin } from '../kubernetes/node-plugins.ts';
 import { trials } from './trials.ts';
 
 export interface Preflight {

@@ -1,23 +1,18 @@
-/** A running lab that becomes another in place: its Kubernetes objects. What its machines are made of is refused before (`replace-reasons.ts`). */
+/** A running lab that becomes another in place: its Kubernetes objects. What its machines are made of is refused before (`fixed-parts.ts`). */
 import { LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { diskOf } from '../../topology/vm-image.ts';
-import { applyManifests } from '../kind/apply-manifests.ts';
-import { changedPaths } from '../kind/change.ts';
-import { clusterOf } from '../kind/create.ts';
-import { given, readArtifacts, writeArtifacts } from '../kind/materials.ts';
-import { removedObjects, workloadTargets } from '../kind/targets.ts';
+import { applyChanges, objectChanges } from '../kubernetes/change-objects.ts';
+import { clusterOf, given, readArtifacts, writeArtifacts } from '../kubernetes/materials.ts';
+import { workloadTargets } from '../kubernetes/rollout-targets.ts';
 import { kubectlFor } from '../kubernetes/kubectl.ts';
 import type { EngineHandle, UpContext } from '../port.ts';
-import { step } from '../step.ts';
 import { ready, refuseLoading, requireImages } from './create.ts';
 import { explained } from './evidence.ts';
 import { accessTo, vmHandle } from './handle.ts';
 import { readRecords } from './records.ts';
 import type { VmDeps } from './vm-deps.ts';
 
-/** Deleting waits for what it deletes to be gone. For machines that KVM runs: for slower ones `kubectlFor` stretches it. */
-const DELETE_MS = 120_000;
 /** Made once for a lab: keys and tokens are those of the running machines. */
 const OF_MACHINES = /(^|\/)nodes\/[^/]+\/(seed\/|qemu\.sh$)|^(key|known_hosts)$/;
 
@@ -53,7 +48,7 @@ export async function mayChangeMachines(deps: VmDeps, to: LabPlan, context: UpCo
  * @throws CommandError with what the API server said, and EngineError NOT_READY, each with the folder that holds what the cluster said; LabError INTERRUPTED
  */
 export async function changeMachines(deps: VmDeps, handle: EngineHandle, from: LabPlan, to: LabPlan, context: UpContext): Promise<void> {
-  const { directory, materials, onEvent, signal } = context;
+  const { directory, materials } = context;
   const running = vmHandle(handle);
   const previous = await readArtifacts(directory);
   const wanted = given(materials.artifacts, to.name);
@@ -64,19 +59,11 @@ export async function changeMachines(deps: VmDeps, handle: EngineHandle, from: L
   try {
     for (const files of artifacts.clusters) {
       const kubectl = kubectlFor(accessTo(deps, running, files.name), deps);
-      const cluster = clusterOf(to, files);
-      const gone = removedObjects(clusterOf(from, files).objects, cluster.objects);
-      const paths = changedPaths(previous, artifacts, files);
-      if (gone.length > 0) {
-        const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: gone });
-        const what = gone.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ');
-        await step(onEvent, 'delete objects', what, () =>
-          kubectl.text(['delete', '--ignore-not-found', '--wait=true', '--filename=-'], { input, signal, timeoutMs: DELETE_MS }),
-        );
-      }
-      if (paths.length > 0) await step(onEvent, 'apply changes', paths.join(', '), () => applyManifests(kubectl, { artifacts, directory, paths, signal }));
-      if (gone.length + paths.length > 0)
-        await ready({ deps, context, limits }, kubectl, 'workloads ready', [...files.cniRollouts, ...workloadTargets(cluster)], false);
+      const changes = objectChanges(from, to, previous, artifacts, files);
+      if (changes.gone.length + changes.paths.length === 0) continue;
+      await applyChanges(kubectl, artifacts, changes, context);
+      const targets = [...files.cniRollouts, ...workloadTargets(clusterOf(to, files))];
+      await ready({ deps, context, limits }, kubectl, 'workloads ready', targets, false);
     }
   } catch (error) {
     throw await explained(deps, to, running, context, error);

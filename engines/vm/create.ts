@@ -1,5 +1,5 @@
 /** Bringing the machines of a lab up, and Kubernetes on them. Everything is found again by the incarnation's directory from before the first process on. */
-import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactSet, ClusterArtifacts } from '../../topology/artifacts.ts';
 import { EngineError, EnvironmentError } from '../../topology/errors.ts';
@@ -7,12 +7,12 @@ import type { LabPlan } from '../../topology/plan.ts';
 import { diskOf } from '../../topology/vm-image.ts';
 import { API_PORT, mappedPorts, SSH_PORT, vmMachines } from '../../topology/vm-machines.ts';
 import { throwIfInterrupted } from '../interruption.ts';
-import { applyManifests } from '../kind/apply-manifests.ts';
-import { clusterOf } from '../kind/create.ts';
-import { canonicalImage } from '../kind/images.ts';
-import { markedEnvironment } from '../kind/leftover-processes.ts';
-import { given, writeArtifacts } from '../kind/materials.ts';
-import { CLUSTER_DNS, workloadTargets } from '../kind/targets.ts';
+import { applyManifests } from '../kubernetes/apply-manifests.ts';
+import { canonicalImage } from '../kubernetes/image-name.ts';
+import { markedEnvironment } from '../leftover-processes.ts';
+import { clusterOf, given, writeArtifacts } from '../kubernetes/materials.ts';
+import { CLUSTER_DNS, workloadTargets } from '../kubernetes/rollout-targets.ts';
+import { copyPlugins } from '../kubernetes/node-plugins.ts';
 import { kubectlFor, type Kubectl } from '../kubernetes/kubectl.ts';
 import { waitReady } from '../kubernetes/wait-ready.ts';
 import type { EngineHandle, Materials, UpContext } from '../port.ts';
@@ -83,7 +83,10 @@ export async function createMachines(deps: VmDeps, plan: LabPlan, context: UpCon
   const fetched = disk.kind === 'cloud' && fetchDisk !== undefined ? () => step(onEvent, 'fetch disk', disk.url, fetchDisk) : undefined;
   const image = await imageOf(disk, fetched);
   await writeArtifacts(directory, artifacts);
-  await copyPlugins(deps, artifacts, directory);
+  for (const { config, plugins, nodes } of artifacts.clusters) {
+    // Plugins that prepared disks lack go with the seed of every node.
+    for (const { plan: node } of nodes) await copyPlugins(deps, plugins, join(directory, machineFolder(config, node), 'seed'));
+  }
   const slowness = accelerator.kvm ? 1 : SLOWNESS;
   const handle: VmHandle = { directory, slowness, clusters: Object.fromEntries(artifacts.clusters.map(({ name, engineName }) => [name, engineName])) };
   await onHandle(handleOf(handle));
@@ -121,22 +124,6 @@ export async function createMachines(deps: VmDeps, plan: LabPlan, context: UpCon
 
 /** Folder of a machine: beside that of the first control plane, whose `seed/kubeadm.yaml` the configuration of a cluster is. */
 const machineFolder = (config: string, node: string): string => join(config, '../../..', node);
-
-/** Plugins that prepared disks lack go with the seed of every node. */
-async function copyPlugins({ findPlugin }: Pick<VmDeps, 'findPlugin'>, artifacts: ArtifactSet, directory: string): Promise<void> {
-  for (const { config, plugins, nodes } of artifacts.clusters) {
-    for (const { plan: node } of nodes) {
-      const to = join(directory, machineFolder(config, node), 'seed', 'bin');
-      await mkdir(to, { recursive: true });
-      for (const plugin of plugins) {
-        const from = findPlugin(plugin);
-        if (from === null) continue;
-        await copyFile(from, join(to, plugin));
-        await chmod(join(to, plugin), 0o755);
-      }
-    }
-  }
-}
 
 async function startAll({ deps, plan, artifacts, context }: Coming, accelerator: string, image: Image): Promise<readonly MachineRecord[]> {
   const { directory, onEvent, signal } = context;

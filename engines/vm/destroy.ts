@@ -1,6 +1,6 @@
 /** Taking the machines of an incarnation down, by its directory alone: every process that carries it in its environment is ended. The disks go with the directory. */
 import { EngineError } from '../../topology/errors.ts';
-import { markedProcesses } from '../kind/leftover-processes.ts';
+import { markedProcesses } from '../leftover-processes.ts';
 import type { VmDeps } from './vm-deps.ts';
 
 /**

@@ -7,7 +7,8 @@ import { fidelity } from './fidelity.ts';
 import { accessTo, NAME, vmHandle, type VmHandle } from './handle.ts';
 import { placeArgv } from './place.ts';
 import { readRecords } from './records.ts';
-import { replaceReasons } from './replace-reasons.ts';
+import { replaceReasons } from '../kubernetes/replace-reasons.ts';
+import { FIXED_PARTS } from './fixed-parts.ts';
 import { vmSession } from './session.ts';
 import { vmDeps, type VmDeps } from './vm-deps.ts';
 
@@ -24,7 +25,7 @@ export function vmEngine(deps: VmDeps = vmDeps): Engine {
     title: 'Kubernetes on virtual machines (QEMU)',
     artifacts: 'vm',
     refusals: vmRefusals,
-    replaceReasons,
+    replaceReasons: (from, to) => replaceReasons(FIXED_PARTS, from, to),
     kubernetes: (handle) => {
       const running = vmHandle(handle);
       return Object.keys(running.clusters).map((cluster) => accessTo(deps, running, cluster));

@@ -8,7 +8,7 @@ import { textWithoutSecrets } from '../../topology/secrets.ts';
 import { diskOf } from '../../topology/vm-image.ts';
 import { API_PORT, labNetwork, qemuArgv, SSH_PORT, userNetwork, vmMachines } from '../../topology/vm-machines.ts';
 import { throwIfInterrupted } from '../interruption.ts';
-import { markedEnvironment } from '../kind/leftover-processes.ts';
+import { markedEnvironment } from '../leftover-processes.ts';
 import { processStat } from '../netns/proc-stat.ts';
 import { consoleState, lastPublicLines, readTail, type ConsoleState } from './serial.ts';
 import { qmp } from './qmp.ts';

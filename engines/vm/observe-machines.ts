@@ -1,6 +1,6 @@
 /** A running lab as it is: ranges, bridges and pods that Kubernetes and the CNI chose. */
 import type { LabPlan } from '../../topology/plan.ts';
-import { readArtifacts } from '../kind/materials.ts';
+import { readArtifacts } from '../kubernetes/materials.ts';
 import { kubectlFor } from '../kubernetes/kubectl.ts';
 import { observeCluster } from '../kubernetes/observe.ts';
 import { accessTo, type VmHandle } from './handle.ts';

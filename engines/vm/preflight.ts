@@ -5,7 +5,7 @@ import { EnvironmentError, InternalError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { machineBytes, vmMachines } from '../../topology/vm-machines.ts';
 import { CLOUD_DISK_GIB, diskOf, isImageUrl, vmImage, type VmImage } from '../../topology/vm-image.ts';
-import { judgePlugin, pluginsNeeded } from '../kind/plugins.ts';
+import { judgePlugin, pluginsNeeded } from '../kubernetes/node-plugins.ts';
 import type { Capability, FetchedDisk } from '../port.ts';
 import type { Accelerator } from './accelerator.ts';
 import { DISK } from './machine.ts';

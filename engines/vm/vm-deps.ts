@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { PortMappingPlan } from '../../topology/plan.ts';
-import { kindDeps } from '../kind/kind-deps.ts';
-import { endMarkedProcesses } from '../kind/leftover-processes.ts';
-import { findNodePlugin } from '../kind/plugins.ts';
+import { evidenceDirectory, portInUse } from '../kubernetes/host.ts';
+import { endMarkedProcesses } from '../leftover-processes.ts';
+import { findNodePlugin } from '../kubernetes/node-plugins.ts';
 import { runCommand } from '../run-command.ts';
 import { chooseAccelerator, type Run } from './accelerator.ts';
 import { runs } from './records.ts';
@@ -20,7 +20,7 @@ export interface VmDeps {
   readonly chooseAccelerator: typeof chooseAccelerator;
   /** Does the process of a machine run? */
   readonly isAlive: typeof runs;
-  /** Ends every process of an incarnation; see kind's `leftover-processes.ts`. */
+  /** Ends every process of an incarnation; see `engines/leftover-processes.ts`. */
   readonly endProcesses: typeof endMarkedProcesses;
   readonly evidenceDirectory: () => string;
   readonly limits: Limits;
@@ -44,12 +44,12 @@ export const vmDeps: VmDeps = {
   run: runCommand,
   readText: async (path) => await readFile(path, 'utf8').catch(() => null),
   findPlugin: findNodePlugin,
-  portInUse: kindDeps.portInUse,
+  portInUse,
   freePort,
   chooseAccelerator,
   isAlive: runs,
   endProcesses: endMarkedProcesses,
-  evidenceDirectory: kindDeps.evidenceDirectory,
+  evidenceDirectory,
   limits: { bootMs: 120_000, packagesMs: 600_000, kubeadmMs: 300_000, readyMs: 300_000, pollMs: 500 },
 };
 

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { RUN_VARIABLE } from '../../engines/kind/leftover-processes.ts';
+import { RUN_VARIABLE } from '../../engines/leftover-processes.ts';
 import type { CommandOptions, FinishedCommand } from '../../engines/run-command.ts';
 import type { VmDeps } from '../../engines/vm/vm-deps.ts';
 import type { RolloutTarget } from '../../topology/artifacts.ts';

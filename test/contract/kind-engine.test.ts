@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { kindEngine } from '../../engines/kind/engine.ts';
-import { CLUSTER_DNS, workloadTargets } from '../../engines/kind/targets.ts';
+import { CLUSTER_DNS, workloadTargets } from '../../engines/kubernetes/rollout-targets.ts';
 import type { EngineEvent, EngineHandle, UpContext } from '../../engines/port.ts';
 import type { ArtifactSet, RolloutTarget } from '../../topology/artifacts.ts';
 import type { FinishedCommand } from '../../engines/run-command.ts';

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CLUSTER_DNS, workloadTargets } from '../../engines/kind/targets.ts';
+import { CLUSTER_DNS, workloadTargets } from '../../engines/kubernetes/rollout-targets.ts';
 import type { EngineEvent } from '../../engines/port.ts';
 import { vmEngine } from '../../engines/vm/engine.ts';
 import { needs } from '../../engines/vm/preflight.ts';

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { synthesizeVm } from '../../constructs/synth/synthesize-vm.ts';
-import { CLUSTER_DNS, workloadTargets } from '../../engines/kind/targets.ts';
+import { CLUSTER_DNS, workloadTargets } from '../../engines/kubernetes/rollout-targets.ts';
 import type { EngineHandle, NodeAction } from '../../engines/port.ts';
 import { vmEngine } from '../../engines/vm/engine.ts';
 import { readRecords, type MachineRecord } from '../../engines/vm/records.ts';

@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { changedPaths } from '../../engines/kind/change.ts';
+import { changedPaths } from '../../engines/kubernetes/change-objects.ts';
 import { fidelity } from '../../engines/kind/fidelity.ts';
-import { endMarkedProcesses, makesContainer, markedEnvironment, markedProcesses } from '../../engines/kind/leftover-processes.ts';
-import { replaceReasons } from '../../engines/kind/replace-reasons.ts';
-import { removedObjects, workloadTargets } from '../../engines/kind/targets.ts';
+import { endMarkedProcesses, makesContainer, markedEnvironment, markedProcesses } from '../../engines/leftover-processes.ts';
+import { FIXED_PARTS } from '../../engines/kind/fixed-parts.ts';
+import { replaceReasons } from '../../engines/kubernetes/replace-reasons.ts';
+import { removedObjects, workloadTargets } from '../../engines/kubernetes/rollout-targets.ts';
 import type { ArtifactSet } from '../../topology/artifacts.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan } from '../../topology/plan.ts';
@@ -103,12 +104,14 @@ describe('reasons to replace', () => {
     ],
   ])('%s', (_, to, reasons) => {
     const from = plan();
-    expect(replaceReasons(from, to)).toEqual(reasons);
-    if (reasons.length > 0) expect(replaceReasons(to, from)).toHaveLength(reasons.length);
+    expect(replaceReasons(FIXED_PARTS, from, to)).toEqual(reasons);
+    if (reasons.length > 0) expect(replaceReasons(FIXED_PARTS, to, from)).toHaveLength(reasons.length);
   });
   it('a cluster', () => {
     const from = plan();
-    expect(replaceReasons(from, { ...from, clusters: [] })).toEqual(['cluster c1 is removed: a lab on kind keeps the clusters that it was created with']);
+    expect(replaceReasons(FIXED_PARTS, from, { ...from, clusters: [] })).toEqual([
+      'cluster c1 is removed: a lab on kind keeps the clusters that it was created with',
+    ]);
   });
 });
 
@@ -127,7 +130,7 @@ describe.skipIf(process.platform !== 'linux')('processes of a run that was kille
   const started = async (argv: readonly [string, ...string[]]): Promise<string> => {
     const directory = mkdtempSync(join(tmpdir(), 'cnilab-test-'));
     folders.push(directory);
-    await once(spawn(argv[0], argv.slice(1), { cwd: directory, env: markedEnvironment(directory, 'docker'), stdio: 'ignore' }), 'spawn');
+    await once(spawn(argv[0], argv.slice(1), { cwd: directory, env: markedEnvironment(directory, { MORE: 'x' }), stdio: 'ignore' }), 'spawn');
     return directory;
   };
   it('are found by their environment, children too, and ended', async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { groups } from '../../engines/kind/apply-manifests.ts';
+import { groups } from '../../engines/kubernetes/apply-manifests.ts';
 import { collisions, collisionText, networkRanges, routeRanges } from '../../engines/kind/collisions.ts';
 import { parseContainers, type Container } from '../../engines/kind/container-engine.ts';
-import { alwaysPulled, canonicalImage } from '../../engines/kind/images.ts';
+import { alwaysPulled } from '../../engines/kind/images.ts';
+import { canonicalImage } from '../../engines/kubernetes/image-name.ts';
 import { kindFailure } from '../../engines/kind/kind-failure.ts';
 import { kindSteps, parseKindLine } from '../../engines/kind/kind-steps.ts';
 import { ownedBy, type Owner } from '../../engines/kind/owner.ts';

@@ -12,7 +12,7 @@ import { imageOf, kernelOf, requireNeeds } from '../../engines/vm/preflight.ts';
 import { writeRecords, type MachineRecord } from '../../engines/vm/records.ts';
 import { sshArgv } from '../../engines/vm/ssh.ts';
 import { SLOWNESS, vmDeps } from '../../engines/vm/vm-deps.ts';
-import { writeArtifacts } from '../../engines/kind/materials.ts';
+import { writeArtifacts } from '../../engines/kubernetes/materials.ts';
 import { makeVmSecrets } from '../../lab/vm-secrets.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { Outcome } from '../integration/cnilab.ts';

@@ -236,8 +236,7 @@ await() {
   pause=0.003
   over=0
   while :; do
-    sleep "$pause"
-    pause=0.01
+    nap
     all=
     IFS= read -r all <"$out"
     if [ "$all" != "$said" ]; then
@@ -255,6 +254,17 @@ await() {
       over=28
     fi
   done
+}
+
+# Sleeps, each time longer: every look costs a process, and where processes are dear looking often takes the CPU from the answer itself.
+nap() {
+  sleep "$pause"
+  case $pause in
+    0.003) pause=0.01 ;;
+    0.01) pause=0.02 ;;
+    0.02) pause=0.05 ;;
+    *) pause=0.1 ;;
+  esac
 }
 
 # A process that has ended is a zombie until it is waited for.
@@ -346,8 +356,9 @@ message() {
   printf %s "$text" | base64 -d >&3
   now
   until=$((now + hundredths))
+  pause=0.003
   while ! heard; do
-    sleep 0.01
+    nap
     now
     # What came at the last moment is looked at once more.
     if ! alive "$child"; then

@@ -1,8 +1,9 @@
-/** The files of an incarnation on disk: what kind and kubectl are given, and what is needed to find the lab again. */
+/** The files of an incarnation on disk: what kind, machines and kubectl are given, and what is needed to find the lab again. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ArtifactSet } from '../../topology/artifacts.ts';
+import type { ArtifactSet, ClusterArtifacts } from '../../topology/artifacts.ts';
 import { EnvironmentError, InternalError } from '../../topology/errors.ts';
+import type { ClusterPlan, LabPlan } from '../../topology/plan.ts';
 
 const LIST = 'artifacts.json';
 
@@ -34,6 +35,13 @@ export async function readArtifacts(directory: string): Promise<ArtifactSet> {
 
 /** What the engine must have been given. */
 export function given(artifacts: ArtifactSet | null, lab: string): ArtifactSet {
-  if (artifacts === null) throw new InternalError(`lab ${lab} has no files for kind`);
+  if (artifacts === null) throw new InternalError(`lab ${lab} has no files for its engine`);
   return artifacts;
+}
+
+/** The cluster that files are of. */
+export function clusterOf(plan: LabPlan, { name }: Pick<ClusterArtifacts, 'name'>): ClusterPlan {
+  const cluster = plan.clusters.find((one) => one.name === name);
+  if (cluster === undefined) throw new InternalError(`the files of lab ${plan.name} are of a cluster ${name}, which its plan lacks`);
+  return cluster;
 }

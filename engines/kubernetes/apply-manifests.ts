@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactSet } from '../../topology/artifacts.ts';
 import { LabError } from '../../topology/errors.ts';
-import type { Kubectl } from '../kubernetes/kubectl.ts';
+import type { Kubectl } from './kubectl.ts';
 
 const APPLY = ['apply', '--server-side', '--force-conflicts', '--field-manager=cnilab'];
-/** What passes by itself: the controllers of a young cluster have not made the accounts of a namespace yet, or the API of a definition is not served yet. */
-const PASSING = /serviceaccount|service account|no matches for kind|ensure CRDs are installed first|connection refused|was refused|etcdserver: leader changed/i;
+/** What passes by itself: the controllers of a young cluster have not made the accounts of a namespace yet, the API of a definition is not served yet, or the disk is busy. */
+const PASSING =
+  /serviceaccount|service account|no matches for kind|ensure CRDs are installed first|connection refused|was refused|etcdserver: (?:leader changed|request timed out)/i;
 const PASSING_MS = 20_000;
 const DEFINED_MS = 60_000;
 

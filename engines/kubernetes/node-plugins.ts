@@ -1,12 +1,16 @@
-/** CNI plugins that kind's node images lack: looked for on this machine, copied into the incarnation's folder, mounted from there. */
+/** CNI plugins that the images of nodes lack: looked for on this machine, copied into the incarnation's folder. */
 import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LabPlan } from '../../topology/plan.ts';
 import { pluginsLacking } from '../../topology/upstream.ts';
 import { cacheDirectory } from '../netns/agent-environment.ts';
 import { findPlugin, pluginFolders } from '../netns/find-executable.ts';
-import type { Finding } from './trials.ts';
-import type { KindDeps } from './kind-deps.ts';
+import type { Capability } from '../port.ts';
+
+/** Finds a CNI plugin of this machine by its name. */
+interface Finder {
+  readonly findPlugin: (name: string) => string | null;
+}
 
 /** Where plugins can be put for cnilab alone. */
 export function ownPluginFolder(): string {
@@ -23,7 +27,7 @@ export function pluginsNeeded(plan: LabPlan): readonly string[] {
 }
 
 /** Is a plugin on this machine? */
-export function judgePlugin(deps: Pick<KindDeps, 'findPlugin'>, name: string): Finding {
+export function judgePlugin(deps: Finder, name: string): Pick<Capability, 'ok' | 'detail' | 'remedy'> {
   const path = deps.findPlugin(name);
   if (path !== null) return { ok: true, detail: path, remedy: '' };
   const folder = ownPluginFolder();
@@ -35,7 +39,7 @@ export function judgePlugin(deps: Pick<KindDeps, 'findPlugin'>, name: string): F
 }
 
 /** Copies plugins to `bin/`, executable: what a node runs does not change when this machine is upgraded. */
-export async function copyPlugins(deps: Pick<KindDeps, 'findPlugin'>, names: readonly string[], directory: string): Promise<void> {
+export async function copyPlugins(deps: Finder, names: readonly string[], directory: string): Promise<void> {
   await mkdir(join(directory, 'bin'), { recursive: true });
   for (const name of new Set(names)) {
     const from = deps.findPlugin(name);

@@ -5,14 +5,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Provider } from './container-engine.ts';
 
 export const RUN_VARIABLE = 'CNILAB_RUN';
 
-/** The environment of what runs for an incarnation: marked, and for kind with the container engine that was looked at, whatever kind would find. */
-export function markedEnvironment(directory: string, provider?: Provider): Readonly<Record<string, string>> {
+/** The environment of what runs for an incarnation: marked, with `more` besides. */
+export function markedEnvironment(directory: string, more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const own = Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  return { ...Object.fromEntries(own), ...(provider === undefined ? {} : { KIND_EXPERIMENTAL_PROVIDER: provider }), [RUN_VARIABLE]: directory };
+  return { ...Object.fromEntries(own), ...more, [RUN_VARIABLE]: directory };
 }
 
 export interface MarkedProcess {

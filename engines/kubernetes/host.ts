@@ -1,0 +1,26 @@
+/** What engines that make clusters use of this machine. */
+import { createServer } from 'node:net';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import type { PortMappingPlan } from '../../topology/plan.ts';
+
+/** Folder that keeps the evidence of failures, one folder per lab. */
+export function evidenceDirectory(): string {
+  const base = process.env['XDG_STATE_HOME'];
+  return join(base !== undefined && isAbsolute(base) ? base : join(homedir(), '.local', 'state'), 'cnilab', 'evidence');
+}
+
+/**
+ * Does somebody listen on a port of this machine?
+ *
+ * Only TCP ports are tried: UDP ports are rarely in use, and the container engine says so in time. It may also do what this process may not (ports
+ * below 1024) and be on another machine, with other addresses: no other failure counts.
+ */
+export async function portInUse({ hostPort, listenAddress, protocol }: PortMappingPlan): Promise<boolean> {
+  if (hostPort === 0 || protocol !== 'TCP') return false;
+  const server = createServer();
+  return await new Promise((resolve) => {
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'));
+    server.listen({ port: hostPort, host: listenAddress, exclusive: true }, () => server.close(() => resolve(false)));
+  });
+}
