@@ -6,6 +6,7 @@ import { environmentOf } from '../topology/services/environment.ts';
 import { podNames } from '../verify/lesson/names.ts';
 import type { LabState } from './lab-state.ts';
 import { loadEngine, type LoadEngine } from './load-engine.ts';
+import { presentLab } from './present-plan.ts';
 import { readLab } from './read.ts';
 import { requireUp, TO_BE_LOOKED_AT } from './require-up.ts';
 
@@ -84,9 +85,13 @@ export async function enterArgv(
   argv: readonly string[],
   options: { readonly loadEngine?: LoadEngine } = {},
 ): Promise<readonly string[]> {
-  const state = await readLab(name, options);
+  const recorded = await readLab(name, options);
+  const handle = requireUp(recorded, TO_BE_LOOKED_AT);
+  const engine = await (options.loadEngine ?? loadEngine)(recorded.engine);
+  const [node] = findTargets(recorded, target);
+  const stays = node !== undefined && recorded.plan.clusters.some(({ nodes }) => nodes.some(({ id }) => id === node.id));
+  // Pods come and go, and are asked for; a node is entered also where the API does not answer.
+  const state = stays ? recorded : await presentLab(engine, handle, recorded);
   const { netns, id } = resolveTarget(state, target);
-  const handle = requireUp(state, TO_BE_LOOKED_AT);
-  const engine = await (options.loadEngine ?? loadEngine)(state.engine);
   return await engine.enter(handle, netns, argv, id, environmentOf(state.plan, id));
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheDirectory, makePrivateDirectory } from './directories.ts';
+import { makePrivateDirectory } from './directories.ts';
+import { cacheDirectory } from '../engines/directories.ts';
 import { installationFingerprint } from './installation.ts';
 import { writeAtomically } from './state-file.ts';
 import type { LoadedBy } from './load-report.ts';

@@ -165,7 +165,7 @@ export function qemuArgv(machine: VmMachine, place: VmPlace): readonly string[] 
     ['-name', machine.node.id, '-uuid', machine.uuid],
     ['-nodefaults', '-no-user-config', '-display', 'none'],
     ['-machine', 'q35', '-accel', place.accelerator, '-cpu', 'max', '-smp', String(machine.cpus), '-m', String(machine.memoryMiB)],
-    kernel === null ? [] : kernelArgv(kernel),
+    kernel === null ? [] : kernelArgv(kernel, place.accelerator),
     ['-drive', `file=${value(place.disk)},if=virtio,format=qcow2,cache=unsafe,discard=unmap`],
     ['-drive', `file.driver=vvfat,file.dir=${value(place.seed)},file.label=${SEED_LABEL},if=virtio,format=raw,readonly=on`],
     ['-netdev', `socket,id=lab,mcast=${network.group}:${network.port},localaddr=127.0.0.1`],
@@ -179,9 +179,10 @@ export function qemuArgv(machine: VmMachine, place: VmPlace): readonly string[] 
   ].flat();
 }
 
-/** The options for a kernel that is started directly: that of a disk without a boot loader. */
-export function kernelArgv({ vmlinuz, initrd }: NonNullable<VmPlace['kernel']>): readonly string[] {
-  return ['-kernel', vmlinuz, '-initrd', initrd, '-append', 'root=/dev/vda rw console=ttyS0 net.ifnames=0'];
+/** The options for a kernel that is started directly: that of a disk without a boot loader. An emulated processor guesses nothing: guards against that only cost. */
+export function kernelArgv({ vmlinuz, initrd }: NonNullable<VmPlace['kernel']>, accelerator: string): readonly string[] {
+  const guards = accelerator.startsWith('tcg') ? ' mitigations=off' : '';
+  return ['-kernel', vmlinuz, '-initrd', initrd, '-append', `root=/dev/vda rw console=ttyS0 net.ifnames=0${guards}`];
 }
 
 /** Ports of this machine that lead to a node, but for the ones of ssh and the API. */

@@ -1,13 +1,12 @@
 /** What engines that make clusters use of this machine. */
 import { createServer } from 'node:net';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import type { PortMappingPlan } from '../../topology/plan.ts';
+import { stateDirectory } from '../directories.ts';
 
 /** Folder that keeps the evidence of failures, one folder per lab. */
 export function evidenceDirectory(): string {
-  const base = process.env['XDG_STATE_HOME'];
-  return join(base !== undefined && isAbsolute(base) ? base : join(homedir(), '.local', 'state'), 'cnilab', 'evidence');
+  return join(stateDirectory(), 'evidence');
 }
 
 /**

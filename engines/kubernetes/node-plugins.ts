@@ -3,8 +3,8 @@ import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LabPlan } from '../../topology/plan.ts';
 import { pluginsLacking } from '../../topology/upstream.ts';
-import { cacheDirectory } from '../netns/agent-environment.ts';
-import { findPlugin, pluginFolders } from '../netns/find-executable.ts';
+import { cacheDirectory } from '../directories.ts';
+import { findPlugin, pluginFolders } from '../executables.ts';
 import type { Capability } from '../port.ts';
 
 /** Finds a CNI plugin of this machine by its name. */

@@ -1,6 +1,6 @@
 /** What all trials share: how a scratch namespace is entered here. */
 import { type CommandOptions, type FinishedCommand, runCommand } from '../run-command.ts';
-import { SYSTEM_PATH } from './agent-environment.ts';
+import { SYSTEM_PATH } from '../executables.ts';
 
 export interface HostFacts {
   /** argv prefix that runs a program in fresh network, mount and pid namespaces; null when none can be made. */

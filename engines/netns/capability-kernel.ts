@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Trial } from './capabilities.ts';
 import { type HostFacts, inScratch, saidBy } from './capability-facts.ts';
-import { findProgram } from './find-executable.ts';
+import { findProgram } from '../executables.ts';
 import { canOpenTun, kernelHasIpvs, TUN_FILE } from './kernel-feature.ts';
 import { REMEDIES } from './remedies.ts';
 import { userNamespaceRemedy } from './user-namespaces.ts';

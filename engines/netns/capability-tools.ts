@@ -1,7 +1,8 @@
 /** Programs, plugins and limits, each by using it. */
 import type { Trial } from './capabilities.ts';
 import { execute, type HostFacts, inScratch, saidBy } from './capability-facts.ts';
-import { findBird, findDnsmasq, findDnsServer, findNginx, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import { findPlugin, findProgram, pluginFolders } from '../executables.ts';
+import { findBird, findDnsmasq, findDnsServer, findNginx } from './find-servers.ts';
 import type { DnsServer } from './dns/compile.ts';
 import type { PlanNeeds } from './plan-needs.ts';
 import { REMEDIES } from './remedies.ts';

@@ -10,7 +10,7 @@ import type * as Building from './building.ts';
 import type { CompileOptions } from './compile-options.ts';
 import { endHolder } from './destroy.ts';
 import { netnsArgv } from './enter-holder.ts';
-import { findDnsmasq, findDnsServer, findNginx } from './find-executable.ts';
+import { findDnsmasq, findDnsServer, findNginx } from './find-servers.ts';
 import { fidelity } from './fidelity.ts';
 import { type Holder, isHolderAlive, startHolder } from './holder.ts';
 import type { NetnsDeps } from './netns-deps.ts';

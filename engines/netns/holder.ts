@@ -7,8 +7,8 @@ import { existsSync, openSync, closeSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentError, LabError } from '../../topology/errors.ts';
-import { SYSTEM_PATH } from './agent-environment.ts';
-import { bootId, isAlive } from './proc-stat.ts';
+import { SYSTEM_PATH } from '../executables.ts';
+import { bootId, isAlive } from '../proc-stat.ts';
 import { asRoot, userNamespaceRemedy } from './user-namespaces.ts';
 
 export interface Holder {

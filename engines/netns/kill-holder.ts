@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../topology/errors.ts';
 import type { HolderProcess } from './holder.ts';
-import { bootId, isAlive, processStat } from './proc-stat.ts';
+import { bootId, isAlive, processStat } from '../proc-stat.ts';
 
 /**
  * SIGKILL to the holder, PID 1 of its namespace: the kernel ends every process in it before it ends itself, so when it is gone all are gone. Its parent

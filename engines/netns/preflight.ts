@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { EnvironmentError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
-import { findBird, findDnsmasq, findDnsServer, findNginx, findPlugin, findProgram, pluginFolders } from './find-executable.ts';
+import { findPlugin, findProgram, pluginFolders } from '../executables.ts';
+import { findBird, findDnsmasq, findDnsServer, findNginx } from './find-servers.ts';
 import { canOpenTun, kernelHasIpvs, TUN_FILE } from './kernel-feature.ts';
 import { planNeeds } from './plan-needs.ts';
 import { REMEDIES } from './remedies.ts';

@@ -9,7 +9,7 @@ import { diskOf } from '../../topology/vm-image.ts';
 import { API_PORT, labNetwork, qemuArgv, SSH_PORT, userNetwork, vmMachines } from '../../topology/vm-machines.ts';
 import { throwIfInterrupted } from '../interruption.ts';
 import { markedEnvironment } from '../leftover-processes.ts';
-import { processStat } from '../netns/proc-stat.ts';
+import { processStat } from '../proc-stat.ts';
 import { consoleState, lastPublicLines, readTail, type ConsoleState } from './serial.ts';
 import { qmp } from './qmp.ts';
 import { updateRecord, type MachineRecord } from './records.ts';

@@ -3,7 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../topology/errors.ts';
 import type { VmForward } from '../../topology/vm-machines.ts';
-import { isAlive } from '../netns/proc-stat.ts';
+import { isAlive } from '../proc-stat.ts';
 
 export interface Image {
   readonly folder: string;

@@ -75,6 +75,9 @@ function forbidden({ from, to, typeOnly }: Edge): string | null {
   return files === undefined || files.includes(from) ? null : `${from} → ${to}: only ${files.join(', ')} may`;
 }
 
+/** Folders of engines: `engines/kubernetes` is what those with an API share. */
+const ENGINES = ['netns', 'kind', 'vm', 'existing'];
+
 describe('rooms', () => {
   it.each(Object.keys(rooms))('%s imports only what it may', (room) => {
     const offending = sources(room)
@@ -89,6 +92,19 @@ describe('rooms', () => {
     expect(forbidden({ from: 'verify/oracle.ts', to: '../engines/port.ts', typeOnly: false })).toContain('engines/port.ts');
     expect(forbidden({ from: 'verify/oracle.ts', to: '../engines/port.ts', typeOnly: true })).toBeNull();
     expect(forbidden({ from: 'lab/up.ts', to: 'execa', typeOnly: false })).toContain('lab may use');
+  });
+
+  it('keeps engines apart: none imports another, and what they share imports none', () => {
+    const offending = ['netns', 'kubernetes', 'kind', 'vm', 'existing'].flatMap((one) =>
+      sources(`engines/${one}`)
+        .flatMap(edges)
+        .filter(({ to }) => to.startsWith('.'))
+        .map(({ from, to }) => ({ from, engine: relative(root, resolve(root, dirname(from), to)).split('/')[1] ?? '' }))
+        .filter(({ engine }) => ENGINES.includes(engine) && engine !== one)
+        .map(({ from, engine }) => `${from} → engines/${engine}`),
+    );
+    expect(offending).toEqual([]);
+    expect(ENGINES.every((one) => sources(`engines/${one}`).length > 0)).toBe(true);
   });
 
   it('has no catch-all folder or file', () => {

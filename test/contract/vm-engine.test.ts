@@ -114,6 +114,18 @@ describe('engine contract: vm', () => {
     expect(worker).toContain('localaddr=127.0.0.1');
   });
 
+  it('gives cluster DNS on emulated machines the time to say that it is there, before the nodes are', async () => {
+    const machine = machineFor(one());
+    await vmEngine(machine.deps).create(one(), up(one()).context);
+    const of = (...words: readonly string[]): number => machine.log.findIndex((argv) => words.every((word) => argv.includes(word)));
+    expect(machine.log[of('patch', 'coredns')]?.at(-1)).toContain('"readinessProbe":{"timeoutSeconds":30}');
+    expect(of('patch', 'coredns')).toBeLessThan(of('apply'));
+    const fast = machineFor(one());
+    const kvm = { ...fast.deps, chooseAccelerator: () => Promise.resolve({ option: 'kvm', kvm: true, detail: 'KVM' }) };
+    await vmEngine(kvm).create(one(), up(one()).context);
+    expect(fast.log.filter((argv) => argv.includes('patch'))).toEqual([]);
+  });
+
   it('puts machines of one lab into one group, and those of another coming up into another', async () => {
     const plan = one();
     const machine = machineFor(plan);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { birdConfig } from '../../engines/netns/bird-config.ts';
-import { findBird } from '../../engines/netns/find-executable.ts';
+import { findBird } from '../../engines/netns/find-servers.ts';
 import type { NodePlan } from '../../topology/plan.ts';
 import { smallPlan } from './compile-fixture.ts';
 

@@ -8,7 +8,7 @@ import type { CompileOptions } from '../../engines/netns/compile-options.ts';
 import type { DnsServer } from '../../engines/netns/dns/compile.ts';
 import { dnsmasqFiles } from '../../engines/netns/dns/dnsmasq-config.ts';
 import { servedZone } from '../../engines/netns/dns/zone.ts';
-import { findProgram } from '../../engines/netns/find-executable.ts';
+import { findProgram } from '../../engines/executables.ts';
 import type { Op } from '../../engines/netns/ops.ts';
 import { reconcile } from '../../engines/netns/reconcile.ts';
 import type { LabPlan } from '../../topology/plan.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../engines/netns/compile.ts';
 import { fidelity } from '../../engines/netns/fidelity.ts';
-import { findNginx } from '../../engines/netns/find-executable.ts';
+import { findNginx } from '../../engines/netns/find-servers.ts';
 import { nginxConfig } from '../../engines/netns/ingress/nginx-config.ts';
 import type { Op } from '../../engines/netns/ops.ts';
 import { planNeeds } from '../../engines/netns/plan-needs.ts';

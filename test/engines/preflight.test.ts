@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { findDnsServer, findNginx, findPlugin } from '../../engines/netns/find-executable.ts';
+import { findPlugin } from '../../engines/executables.ts';
+import { findDnsServer, findNginx } from '../../engines/netns/find-servers.ts';
 import { planNeeds } from '../../engines/netns/plan-needs.ts';
 import { preflight } from '../../engines/netns/preflight.ts';
 import { ownedByFirstUsers } from '../../engines/netns/user-namespaces.ts';

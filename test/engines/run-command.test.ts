@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lineReader } from '../../engines/netns/line-reader.ts';
-import { isAlive, processStat } from '../../engines/netns/proc-stat.ts';
+import { isAlive, processStat } from '../../engines/proc-stat.ts';
 import { runCommand } from '../../engines/run-command.ts';
 
 describe('runCommand', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compile } from '../../engines/netns/compile.ts';
 import type { DnsServer } from '../../engines/netns/dns/compile.ts';
-import { findProgram } from '../../engines/netns/find-executable.ts';
+import { findProgram } from '../../engines/executables.ts';
 import { reconcile } from '../../engines/netns/reconcile.ts';
 import { planLab } from '../../topology/plan-lab.ts';
 import type { LabPlan, PodPlan } from '../../topology/plan.ts';

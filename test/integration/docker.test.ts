@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../engines/netns/compile.ts';
-import { findDnsServer } from '../../engines/netns/find-executable.ts';
+import { findDnsServer } from '../../engines/netns/find-servers.ts';
 import { reconcile } from '../../engines/netns/reconcile.ts';
 import type { ContainerSpec, DockerSpec, PublishedPortSpec } from '../../topology/docker/docker-spec.ts';
 import { planLab } from '../../topology/plan-lab.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../engines/netns/compile.ts';
-import { findNginx } from '../../engines/netns/find-executable.ts';
+import { findNginx } from '../../engines/netns/find-servers.ts';
 import { reconcile } from '../../engines/netns/reconcile.ts';
 import { controllerPods } from '../../topology/ingress/controller.ts';
 import { planLab } from '../../topology/plan-lab.ts';

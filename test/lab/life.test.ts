@@ -14,6 +14,7 @@ import { listLabs, readLab } from '../../lab/read.ts';
 import { up, type UpOptions, type UpResult } from '../../lab/up.ts';
 import type { Diagnostic } from '../../topology/diagnostic.ts';
 import { EngineError } from '../../topology/errors.ts';
+import type { LabPlan } from '../../topology/plan.ts';
 import type { LabSpec } from '../../topology/spec.ts';
 import { FileEngine } from './file-engine.ts';
 import { useScratch } from './scratch.ts';
@@ -338,6 +339,29 @@ describe('a target', () => {
     const inPod = await enterArgv('a', pod.id, ['env'], withEngine);
     expect(inPod.slice(0, 4)).toEqual(['enter', expect.any(String), pod.netns, 'KUBERNETES_SERVICE_HOST=10.96.0.1']);
     expect(inPod.at(-1)).toBe('env');
+  });
+
+  it('that is a pod is one that is there now, where a cluster names pods', async () => {
+    engine.observe = (_handle, plan) => Promise.resolve(plan);
+    const { state } = await bringUp(lab());
+    const renamed = (plan: LabPlan): LabPlan => ({
+      ...plan,
+      clusters: plan.clusters.map((cluster) => ({
+        ...cluster,
+        pods: cluster.pods.map((pod, i) => (i === 0 ? { ...pod, id: 'c1/default/web-new', name: 'web-new', netns: 'netns-new' } : pod)),
+      })),
+    });
+    const before = state.observed?.clusters[0]?.pods[0]?.name ?? '';
+    let asked = 0;
+    engine.observe = (_handle, plan) => {
+      asked++;
+      return Promise.resolve(renamed(plan));
+    };
+    expect(await enterArgv('a', 'web-new', ['env'], withEngine)).toContain('netns-new');
+    await expect(enterArgv('a', before, ['env'], withEngine)).rejects.toMatchObject({ code: 'TARGET_UNKNOWN' });
+    expect(asked).toBe(2);
+    await enterArgv('a', 'worker1', ['ip'], withEngine);
+    expect(asked).toBe(2);
   });
 
   it('that is unknown or ambiguous lists what there is', async () => {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { findPlugin } from '../../engines/netns/find-executable.ts';
+import { findPlugin } from '../../engines/executables.ts';
 import { compile } from '../build.ts';
 import { root } from '../integration/cnilab.ts';
 

@@ -40,11 +40,14 @@ export interface FlannelChartProps {
 /** Since 0.28.6 the image brings a program for it, and no promise of a shell or `cp`. */
 const installConf = (version: string): readonly string[] => (isCniAtLeast(version, '0.28.6') ? ['/opt/bin/install-conf'] : ['cp', '-f']);
 
-/** Since 0.28.9 flannel says itself when routes and rules are in; before, the file that it writes last of all does. */
-function readiness(version: string): Probe {
+/**
+ * Since 0.28.9 flannel says itself when routes and rules are in; before, the file that it writes last of all does. That one is asked for until it is there and
+ * never again: each time is a process in a container, which takes an emulated processor seconds.
+ */
+function readiness(version: string): { readonly readinessProbe: Probe } | { readonly startupProbe: Probe } {
   return isCniAtLeast(version, '0.28.9')
-    ? { httpGet: { path: '/readyz', port: HEALTH_PORT }, periodSeconds: 2 }
-    : { exec: { command: ['test', '-s', SUBNET_FILE] }, periodSeconds: 2 };
+    ? { readinessProbe: { httpGet: { path: '/readyz', port: HEALTH_PORT }, periodSeconds: 2 } }
+    : { startupProbe: { exec: { command: ['test', '-s', SUBNET_FILE] }, periodSeconds: 2, timeoutSeconds: 10, failureThreshold: 300 } };
 }
 
 /** flannel's objects as its own manifest has them, with the lab's network in them. */
@@ -146,7 +149,7 @@ export class FlannelChart extends ManifestChart {
                 resources: { requests: { cpu: '100m', memory: '50Mi' } },
                 securityContext: { privileged: opensTun, capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } },
                 livenessProbe: { httpGet: { path: '/healthz', port: HEALTH_PORT }, initialDelaySeconds: 10, periodSeconds: 30 },
-                readinessProbe: readiness(version),
+                ...readiness(version),
                 volumeMounts: [
                   { name: 'run', mountPath: '/run/flannel' },
                   { name: 'config', mountPath: '/etc/kube-flannel' },

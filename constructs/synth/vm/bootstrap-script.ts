@@ -1,4 +1,4 @@
-import { IMAGE_VERSION_PREFIX, PATCHES } from './kubeadm-config.ts';
+import { IMAGE_VERSION_PREFIX, NODE_GRACE, PATCHES } from './kubeadm-config.ts';
 
 /** What each line on the console begins with that tells how far a machine is. */
 export const CONSOLE_MARK = 'cnilab:';
@@ -69,7 +69,10 @@ case $version in
   v"$KUBERNETES" | v"$KUBERNETES".*) ;;
   *) fail "the image has Kubernetes $version, the lab asks for $KUBERNETES" ;;
 esac
-(umask 077; sed "s/^kubernetesVersion: ${IMAGE_VERSION_PREFIX}.*/kubernetesVersion: $version/" "$seed/kubeadm.yaml" >$config)
+# "qemu" is an emulated processor, a machine of KVM is "kvm". There a kubelet that is alive may be silent for a minute.
+grace=${NODE_GRACE.usual}
+[ "$(systemd-detect-virt --vm 2>/dev/null)" != qemu ] || grace=${NODE_GRACE.emulated}
+(umask 077; sed "s/^kubernetesVersion: ${IMAGE_VERSION_PREFIX}.*/kubernetesVersion: $version/; s/: ${NODE_GRACE.usual}\$/: $grace/" "$seed/kubeadm.yaml" >$config)
 # Without KVM an API server may not answer for minutes, and would be restarted for it; a handshake of TLS for each probe, every second, takes a processor from it.
 mkdir -p ${PATCHES}
 minor=\${version#v*.} minor=\${minor%%.*}

@@ -47,6 +47,9 @@ const TIMEOUTS = {
 /** Folder of a machine with changes to the static pods, written by the bootstrap script: a busy processor is no dead program. */
 export const PATCHES = '/etc/kubernetes/cnilab-patches';
 
+/** After which a silent node is not ready, as kube-controller-manager has it by default since 1.32; the bootstrap script writes the other value where nothing but QEMU runs the processor. */
+export const NODE_GRACE = { usual: '50s', emulated: '180s' } as const;
+
 /** `major.minor` stands for the version that the image has: the bootstrap script writes it here. */
 export const IMAGE_VERSION_PREFIX = 'stable-';
 const fullVersion = (version: string): string => (version.split('.').length === 3 ? `v${version}` : `${IMAGE_VERSION_PREFIX}${version}`);
@@ -93,7 +96,7 @@ function clusterConfiguration(cluster: ClusterPlan, machines: readonly VmMachine
     kubernetesVersion: fullVersion(cluster.kubernetesVersion),
     controlPlaneEndpoint: apiEndpoint(vmApiHost(machines)),
     apiServer: { certSANs: ['127.0.0.1', 'localhost'], ...(api === 'v1beta3' ? { timeoutForControlPlane: TIMEOUTS.controlPlaneComponentHealthCheck } : {}) },
-    controllerManager: { extraArgs: extraArgs(api, { ...masks, ...election }) },
+    controllerManager: { extraArgs: extraArgs(api, { ...masks, ...election, 'node-monitor-grace-period': NODE_GRACE.usual }) },
     scheduler: { extraArgs: extraArgs(api, election) },
     networking: { podSubnet: cluster.podCIDRs.join(','), serviceSubnet: cluster.serviceCIDRs.join(','), dnsDomain: cluster.dnsDomain },
   };

@@ -28,7 +28,7 @@ function whereItIs(image: VmImage | null, top: string): string {
 /** A prepared disk has its kernel beside it, or a boot loader: only who runs the script knows which. Cloud images have a boot loader. */
 const BESIDE: readonly string[] = [
   'set --',
-  `if [ -e "$IMAGE/vmlinuz" ]; then set -- ${kernelArgv({ vmlinuz: '$IMAGE/vmlinuz', initrd: '$IMAGE/initrd' }).map(word).join(' ')}; fi`,
+  `if [ -e "$IMAGE/vmlinuz" ]; then set -- ${kernelArgv({ vmlinuz: '$IMAGE/vmlinuz', initrd: '$IMAGE/initrd' }, '$ACCEL').map(word).join(' ')}; fi`,
 ];
 
 /** The script that runs a machine by hand: its disk is made at first, and kept. `top`: the way from its folder to that of the lab. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../../topology/errors.ts';
-import { isAlive, processStat } from '../proc-stat.ts';
+import { isAlive, processStat } from '../../proc-stat.ts';
 import { LAB_FOLDER, writeLabFile } from './files.ts';
 import { netns } from './namespaces.ts';
 import { lastLines, processEnvironment } from './processes.ts';

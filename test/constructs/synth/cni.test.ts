@@ -153,15 +153,15 @@ describe('flannel', () => {
   });
 
   it.each([
-    ['0.28.4', 'cp', { exec: { command: ['test', '-s', '/run/flannel/subnet.env'] } }],
-    ['0.28.6', '/opt/bin/install-conf', { exec: { command: ['test', '-s', '/run/flannel/subnet.env'] } }],
-    ['0.28.9', '/opt/bin/install-conf', { httpGet: { path: '/readyz', port: 8081 } }],
-    ['0.29.0', '/opt/bin/install-conf', { httpGet: { path: '/readyz', port: 8081 } }],
+    ['0.28.4', 'cp', { startupProbe: { exec: { command: ['test', '-s', '/run/flannel/subnet.env'] } } }],
+    ['0.28.6', '/opt/bin/install-conf', { startupProbe: { exec: { command: ['test', '-s', '/run/flannel/subnet.env'] } } }],
+    ['0.28.9', '/opt/bin/install-conf', { readinessProbe: { httpGet: { path: '/readyz', port: 8081 } } }],
+    ['0.29.0', '/opt/bin/install-conf', { readinessProbe: { httpGet: { path: '/readyz', port: 8081 } } }],
   ])('%s is installed and judged ready as that version can', (version, program, probe) => {
     const object = daemonSet(flannel({ type: 'flannel', version }));
     expect(container(object, 'install-cni')).toMatchObject({ image: `ghcr.io/flannel-io/flannel:v${version}` });
     expect(container(object, 'install-cni').command?.[0]).toBe(program);
-    expect(container(object, 'kube-flannel').readinessProbe).toMatchObject(probe);
+    expect(container(object, 'kube-flannel')).toMatchObject(probe);
   });
 
   it('follows the version of the image that replaces its own', () => {
