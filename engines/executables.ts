@@ -1,4 +1,4 @@
-/** Where the programs and plugins are that the agent will run: the same folders that it searches. */
+/** Programs and CNI plugins of this machine. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 

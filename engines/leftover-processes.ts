@@ -1,5 +1,5 @@
 /**
- * Processes of a run that creates clusters: kind, and what it started. kind goes on when cnilab is killed, and `docker run` when kind is. All of
+ * Processes of a run that creates clusters: QEMU, kind and what it started. They go on when cnilab is killed, and `docker run` when kind is. All of
  * them carry the incarnation's directory in their environment, so that taking down finds them without a process id that was written too late.
  */
 import { readdir, readFile } from 'node:fs/promises';

@@ -30,6 +30,9 @@ export interface Capability {
   readonly neededBy: string;
 }
 
+/** What was found of one capability. */
+export type Finding = Pick<Capability, 'ok' | 'detail' | 'remedy'>;
+
 /** What an engine does not do for real. */
 export interface FidelityStatement {
   readonly engine: string;

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stateDirectory } from '../engines/directories.ts';
+import { stateDirectory } from '../engines/own-directories.ts';
 import { LabError } from '../topology/errors.ts';
 
 /** Every lab has a directory here. */

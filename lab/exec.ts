@@ -75,7 +75,18 @@ export function resolveTarget(state: LabState, target: string): Target {
 }
 
 /**
- * The argument vector that runs a program in a place of a lab that runs, or that failed and was kept, to be started with inherited stdio.
+ * Does a word mean the same whatever became of the pods of a cluster? It does when it is a node or a pod's own name; a name of the plan is that of the pod which
+ * stands in its place now, and a name that nobody had may be a new pod's. To ask a cluster takes seconds, and of a node nothing need be asked.
+ */
+function isKnown(state: LabState, target: string): boolean {
+  const pods = (state.observed?.clusters ?? []).flatMap((cluster) => cluster.pods);
+  const found = findTargets(state, target);
+  return found.length > 0 && found.every(({ id }) => pods.every((pod) => pod.id !== id || [pod.name, `${pod.namespace}/${pod.name}`, pod.id].includes(target)));
+}
+
+/**
+ * The argument vector that runs a program in a place of a lab that runs, or that failed and was kept, to be started with inherited stdio. Pods that came after
+ * the lab are known, too.
  *
  * @throws LabError LAB_UNKNOWN, LAB_LOST, TARGET_UNKNOWN
  */
@@ -88,10 +99,7 @@ export async function enterArgv(
   const recorded = await readLab(name, options);
   const handle = requireUp(recorded, TO_BE_LOOKED_AT);
   const engine = await (options.loadEngine ?? loadEngine)(recorded.engine);
-  const [node] = findTargets(recorded, target);
-  const stays = node !== undefined && recorded.plan.clusters.some(({ nodes }) => nodes.some(({ id }) => id === node.id));
-  // Pods come and go, and are asked for; a node is entered also where the API does not answer.
-  const state = stays ? recorded : await presentLab(engine, handle, recorded);
+  const state = isKnown(recorded, target) ? recorded : await presentLab(engine, handle, recorded);
   const { netns, id } = resolveTarget(state, target);
   return await engine.enter(handle, netns, argv, id, environmentOf(state.plan, id));
 }

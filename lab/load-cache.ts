@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePrivateDirectory } from './directories.ts';
-import { cacheDirectory } from '../engines/directories.ts';
+import { cacheDirectory } from '../engines/own-directories.ts';
 import { installationFingerprint } from './installation.ts';
 import { writeAtomically } from './state-file.ts';
 import type { LoadedBy } from './load-report.ts';

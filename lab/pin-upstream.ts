@@ -1,6 +1,6 @@
 import type { LoadedLab } from './load-lab.ts';
 import { pluginArchive, upstreamFiles } from '../topology/upstream.ts';
-import { cacheDirectory } from '../engines/directories.ts';
+import { cacheDirectory } from '../engines/own-directories.ts';
 import { lockPathFor, lockText, readLock, type LockedFile } from './lock-file.ts';
 import { planLabFile } from './plan.ts';
 import { lockUpstream } from './upstream.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { LabPlan } from '../topology/plan.ts';
 import type { LabSpec } from '../topology/spec.ts';
 import { makePrivateDirectory } from './directories.ts';
-import { cacheDirectory } from '../engines/directories.ts';
+import { cacheDirectory } from '../engines/own-directories.ts';
 import { installationFingerprint, runsFromSource } from './installation.ts';
 import { sha256 } from './load-cache.ts';
 import type { LoadedLab } from './load-lab.ts';

@@ -5,7 +5,7 @@ import { EnvironmentError } from '../topology/errors.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import { pluginArchive, pluginsLacking } from '../topology/upstream.ts';
 import { fileOfArchive } from './archive-file.ts';
-import { cacheDirectory } from '../engines/directories.ts';
+import { cacheDirectory } from '../engines/own-directories.ts';
 import { pinnedDigest, readLock } from './lock-file.ts';
 import { architecture } from './pin-upstream.ts';
 import { fetchUpstreamFile } from './upstream.ts';

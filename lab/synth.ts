@@ -5,7 +5,7 @@ import { kindRefusals } from '../topology/kind-refusals.ts';
 import type { LabPlan } from '../topology/plan.ts';
 import { upstreamFiles, type UpstreamObjects } from '../topology/upstream.ts';
 import { vmRefusals } from '../topology/vm-refusals.ts';
-import { cacheDirectory } from '../engines/directories.ts';
+import { cacheDirectory } from '../engines/own-directories.ts';
 import type { LoadedLab } from './load-lab.ts';
 import { lockPathFor, readLock } from './lock-file.ts';
 import { withOverrides, type Overrides } from './overrides.ts';

@@ -6,7 +6,7 @@ import { diskOf } from '../topology/vm-image.ts';
 import { changeLab } from './change-lab.ts';
 import { createLab } from './create-lab.ts';
 import { labDirectory } from './directories.ts';
-import { cacheDirectory } from '../engines/directories.ts';
+import { cacheDirectory } from '../engines/own-directories.ts';
 import { refusedByDisk } from './disk.ts';
 import type { LabState } from './lab-state.ts';
 import { lessonOnOtherEngine } from './lesson/other-engine.ts';

@@ -333,6 +333,11 @@ function notesOf({ facts, collected, untracked }: Verified): readonly string[] {
       ? [`connection tracking of ${facts.cluster}: its nodes cannot be entered, so a translation that two nodes undo for each other would not be seen`]
       : []),
     ...untracked.map((node) => `connection tracking of ${node} (${facts.cluster}): it has no entry of probes that were answered, so it proves nothing there`),
+    ...collected.behind.map((node) => `Services on ${node} (${facts.cluster}) as they settle: its kube-proxy had not programmed all that it was told`),
+    ...collected.unsteady.map(
+      (node) =>
+        `steadiness of ${node} (${facts.cluster}): it became ready, or not ready, while it was asked, and with that its pods come and go behind Services`,
+    ),
     ...collected.notRun.map((one) => `${facts.cluster}: ${one.requirement} on ${one.node}: ${one.reason}`),
   ];
 }

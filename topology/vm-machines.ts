@@ -143,9 +143,12 @@ export function labNetwork(identity: string): LabNetwork {
 
 export const TCG: string = `tcg,thread=multi,tb-size=${TRANSLATION_MIB}`;
 
+/** Is the processor of a machine nothing but QEMU's work? */
+const isEmulated = (accelerator: string): boolean => accelerator.startsWith('tcg');
+
 /** Memory of a machine in bytes, QEMU's own included. */
 export function machineBytes(machine: Pick<VmMachine, 'memoryMiB'>, accelerator: string): number {
-  return (machine.memoryMiB + 128 + (accelerator.startsWith('tcg') ? TRANSLATION_MIB : 0)) * 1024 * 1024;
+  return (machine.memoryMiB + 128 + (isEmulated(accelerator) ? TRANSLATION_MIB : 0)) * 1024 * 1024;
 }
 
 /** A value of QEMU's options, in which a comma is written twice. */
@@ -165,7 +168,7 @@ export function qemuArgv(machine: VmMachine, place: VmPlace): readonly string[] 
     ['-name', machine.node.id, '-uuid', machine.uuid],
     ['-nodefaults', '-no-user-config', '-display', 'none'],
     ['-machine', 'q35', '-accel', place.accelerator, '-cpu', 'max', '-smp', String(machine.cpus), '-m', String(machine.memoryMiB)],
-    kernel === null ? [] : kernelArgv(kernel, place.accelerator),
+    kernel === null ? [] : kernelArgv(kernel, isEmulated(place.accelerator) ? UNGUARDED : ''),
     ['-drive', `file=${value(place.disk)},if=virtio,format=qcow2,cache=unsafe,discard=unmap`],
     ['-drive', `file.driver=vvfat,file.dir=${value(place.seed)},file.label=${SEED_LABEL},if=virtio,format=raw,readonly=on`],
     ['-netdev', `socket,id=lab,mcast=${network.group}:${network.port},localaddr=127.0.0.1`],
@@ -179,10 +182,12 @@ export function qemuArgv(machine: VmMachine, place: VmPlace): readonly string[] 
   ].flat();
 }
 
-/** The options for a kernel that is started directly: that of a disk without a boot loader. An emulated processor guesses nothing: guards against that only cost. */
-export function kernelArgv({ vmlinuz, initrd }: NonNullable<VmPlace['kernel']>, accelerator: string): readonly string[] {
-  const guards = accelerator.startsWith('tcg') ? ' mitigations=off' : '';
-  return ['-kernel', vmlinuz, '-initrd', initrd, '-append', `root=/dev/vda rw console=ttyS0 net.ifnames=0${guards}`];
+/** For a kernel on an emulated processor, which guesses nothing: guards against what processors guess only cost. */
+export const UNGUARDED = ' mitigations=off';
+
+/** The options for a kernel that is started directly: that of a disk without a boot loader. `more` is added to its command line. */
+export function kernelArgv({ vmlinuz, initrd }: NonNullable<VmPlace['kernel']>, more: string): readonly string[] {
+  return ['-kernel', vmlinuz, '-initrd', initrd, '-append', `root=/dev/vda rw console=ttyS0 net.ifnames=0${more}`];
 }
 
 /** Ports of this machine that lead to a node, but for the ones of ssh and the API. */

@@ -1,13 +1,13 @@
 /** What this machine has for kind, for `doctor`: every need with what was found and how it is mended. */
 import type { LabPlan } from '../../topology/plan.ts';
-import type { Capability } from '../port.ts';
+import type { Capability, Finding } from '../port.ts';
 import type { Provider } from './container-engine.ts';
 import { hostFacts } from './host-facts.ts';
 import { lastLine } from './container-engine.ts';
 import { localImages } from './images.ts';
 import type { KindDeps } from './kind-deps.ts';
 import { judgePlugin, pluginsNeeded } from '../kubernetes/node-plugins.ts';
-import { nodeImagesOf, trials, type Finding } from './trials.ts';
+import { nodeImagesOf, trials } from './trials.ts';
 
 /** Capabilities of this machine; with a plan also those that only it needs. */
 export async function capabilities(deps: KindDeps, plan: LabPlan | null): Promise<readonly Capability[]> {

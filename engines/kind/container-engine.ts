@@ -7,7 +7,7 @@ export const PROVIDERS = ['docker', 'podman'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 /** What makes kind use the container engine that was looked at, whatever it would find. */
-export const chosen = (provider: Provider): Readonly<Record<string, string>> => ({ KIND_EXPERIMENTAL_PROVIDER: provider });
+export const providerVariable = (provider: Provider): Readonly<Record<string, string>> => ({ KIND_EXPERIMENTAL_PROVIDER: provider });
 
 /** Labels that kind gives every container of a cluster. */
 export const CLUSTER_LABEL = 'io.x-k8s.kind.cluster';

@@ -22,6 +22,7 @@ const NODES = 8;
 const LINES = '300';
 const TEXT_BYTES = 100_000;
 
+/** Writes the folder and resolves to its path; null when nothing came of it. */
 export async function keepEvidence(deps: KindDeps, failed: Failed): Promise<string | null> {
   return await keepIn(join(deps.evidenceDirectory(), failed.lab), async (folder) => {
     if (failed.kindOutput !== '') await keep(folder, 'kind', failed.kindOutput);

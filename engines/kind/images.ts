@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EngineError, EnvironmentError } from '../../topology/errors.ts';
 import { canonicalImage } from '../kubernetes/image-name.ts';
 import type { CommandOptions } from '../run-command.ts';
-import { chosen, lastLine, type Provider } from './container-engine.ts';
+import { lastLine, providerVariable, type Provider } from './container-engine.ts';
 import type { KindDeps } from './kind-deps.ts';
 import { markedEnvironment } from '../leftover-processes.ts';
 
@@ -113,7 +113,7 @@ export async function loadImages(deps: Pick<KindDeps, 'run'>, request: LoadReque
         ];
   try {
     for (const command of commands) {
-      const done = await deps.run(command, { env: markedEnvironment(directory, chosen(provider)), signal, timeoutMs: LOAD_MS });
+      const done = await deps.run(command, { env: markedEnvironment(directory, providerVariable(provider)), signal, timeoutMs: LOAD_MS });
       if (signal.aborted) return loading;
       if (done.exitCode === 0) continue;
       throw new EngineError({

@@ -1,7 +1,7 @@
 /** `kind create cluster`, and its end when nobody wants it any more. */
 import type { ClusterArtifacts } from '../../topology/artifacts.ts';
 import type { OnEvent } from '../port.ts';
-import { chosen, type Provider } from './container-engine.ts';
+import { providerVariable, type Provider } from './container-engine.ts';
 import { markCreating, unmarkCreating } from './creating-mark.ts';
 import { endedNodes } from './failure-evidence.ts';
 import { kubeconfigPath } from './handle.ts';
@@ -54,7 +54,7 @@ export async function runKind(deps: KindDeps, { directory, provider, files, outp
   const created = await deps.run(['kind', 'create', 'cluster', '--name', files.engineName, '--config', files.config, '--kubeconfig', kubeconfig, '--retain'], {
     // Paths of mounts in the configuration are relative to this folder.
     cwd: directory,
-    env: markedEnvironment(directory, chosen(provider)),
+    env: markedEnvironment(directory, providerVariable(provider)),
     // Ctrl-C must not end the programs that kind runs: the container engine would go on unseen with what they had asked for.
     detached: true,
     signal: end.signal,

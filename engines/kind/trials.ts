@@ -2,13 +2,8 @@
 import { kindNodeImage } from '../../topology/kind-images.ts';
 import { isAtLeast, parseKubernetesVersion } from '../../topology/kubernetes-version.ts';
 import type { LabPlan } from '../../topology/plan.ts';
+import type { Finding } from '../port.ts';
 import type { HostFacts } from './host-facts.ts';
-
-export interface Finding {
-  readonly ok: boolean;
-  readonly detail: string;
-  readonly remedy: string;
-}
 
 export interface Trial {
   readonly id: string;

@@ -1,14 +1,12 @@
 /** Manifests to the API server, by server-side apply, in the order given. */
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactSet } from '../../topology/artifacts.ts';
 import { LabError } from '../../topology/errors.ts';
-import type { Kubectl } from './kubectl.ts';
+import { patient, type Kubectl } from './kubectl.ts';
 
 const APPLY = ['apply', '--server-side', '--force-conflicts', '--field-manager=cnilab'];
-/** What passes by itself: the controllers of a young cluster have not made the accounts of a namespace yet, the API of a definition is not served yet, or the disk is busy. */
-const PASSING =
-  /serviceaccount|service account|no matches for kind|ensure CRDs are installed first|connection refused|was refused|etcdserver: (?:leader changed|request timed out)/i;
+/** What passes by itself in a young cluster: its controllers have not made the accounts of a namespace yet, or the API of a definition is not served yet. */
+const YOUNG = /serviceaccount|service account|no matches for kind|ensure CRDs are installed first/i;
 const PASSING_MS = 20_000;
 const DEFINED_MS = 60_000;
 
@@ -50,14 +48,10 @@ export function groups<T>(items: readonly T[], isOne: (item: T) => boolean): rea
 }
 
 async function applied(kubectl: Kubectl, args: readonly string[], signal: AbortSignal): Promise<void> {
-  for (const deadline = performance.now() + PASSING_MS * kubectl.slowness; ; await sleep(200, undefined, { signal })) {
-    try {
-      await kubectl.text(args, { signal });
-      return;
-    } catch (error) {
-      // Also what looks like a want of rights: "pods is forbidden: error looking up service account".
-      const said = error instanceof LabError ? `${error.message}\n${String(error.details['stderr'] ?? '')}` : '';
-      if (!PASSING.test(said) || performance.now() > deadline) throw error;
-    }
-  }
+  await patient(() => kubectl.text(args, { signal }), PASSING_MS * kubectl.slowness, signal, isYoung);
+}
+
+/** Also what looks like a want of rights: "pods is forbidden: error looking up service account". */
+function isYoung(error: unknown): boolean {
+  return error instanceof LabError && YOUNG.test(`${error.message}\n${String(error.details['stderr'] ?? '')}`);
 }

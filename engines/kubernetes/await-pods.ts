@@ -1,7 +1,8 @@
 /** Waiting for the pods of a verification: what does not come up is told with its reason, and the rest goes on. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LabError } from '../../topology/errors.ts';
 import { isReady, nodeOf, podIPsOf, type EventObject, type NodeObject, type ObjectList, type PodObject } from './api-objects.ts';
-import type { NodeFacts } from './facts.ts';
+import { nodeFacts, type NodeFacts } from './facts.ts';
 import { interrupted, type Kubectl } from './kubectl.ts';
 import { isRequirement, RESPONDERS, roleOf, type Requirement, type Role } from './recorded-pods.ts';
 import { nodeReason, podReason, type Reason } from './rollout-state.ts';
@@ -26,7 +27,7 @@ export interface Waiting {
 const POLL_MS: Readonly<Record<'responders' | 'jobs', number>> = { responders: 250, jobs: 500 };
 /** What time alone hardly ever mends is waited for this long once nothing else is missing, times the slowness of the cluster. */
 const STUCK_MS = 10_000;
-/** A node may be lost while its pods are waited for: its lease of 40 s runs out, and nothing says so at the pods. */
+/** A node may be lost while its pods are waited for: its lease runs out after 40 s or more, and nothing says so at the pods. */
 const NODES_MS = 5_000;
 /** Pods of nodes that are in trouble anyway get this much longer than all others took. */
 const GRACE_MS = 2_000;
@@ -88,11 +89,32 @@ export async function reasonsFor(
 }
 
 /** Nodes that are not ready by now, with their words; none where the API does not tell. */
-async function nodesInTrouble({ kubectl, signal }: Pick<Waiting, 'kubectl' | 'signal'>): Promise<ReadonlyMap<string, string>> {
+async function nodesInTrouble(waiting: Pick<Waiting, 'kubectl' | 'signal'>): Promise<ReadonlyMap<string, string>> {
+  const nodes = await readNodes(waiting);
+  return new Map(nodes.filter((node) => !isReady(node)).map((node) => [node.metadata.name, nodeReason(node).text]));
+}
+
+/**
+ * Those among `waiting.nodes` that have become ready, or not ready, since they were read: what Services lead to has changed with each of them. A remark on what is
+ * known by now: none where the API does not answer.
+ *
+ * @throws {LabError} INTERRUPTED
+ */
+export async function unsteadyNodes(waiting: Pick<Waiting, 'kubectl' | 'signal' | 'nodes'>): Promise<readonly string[]> {
+  const nodes = await readNodes(waiting).catch((error: unknown): readonly NodeObject[] => {
+    if (error instanceof LabError && error.code !== 'INTERRUPTED') return [];
+    throw error;
+  });
+  const now = new Map(nodes.map((node) => [node.metadata.name, nodeFacts(node).readyChangedAt]));
+  return waiting.nodes.flatMap(({ name, readyChangedAt }) => {
+    const later = now.get(name);
+    return readyChangedAt === undefined || later === undefined || later === readyChangedAt ? [] : [name];
+  });
+}
+
+async function readNodes({ kubectl, signal }: Pick<Waiting, 'kubectl' | 'signal'>): Promise<readonly NodeObject[]> {
   const { exitCode, stdout } = await kubectl.patiently(() => kubectl.run(['get', '--raw', '/api/v1/nodes'], { signal }), signal);
-  if (exitCode !== 0) return new Map();
-  const { items } = JSON.parse(stdout) as ObjectList<NodeObject>;
-  return new Map(items.filter((node) => !isReady(node)).map((node) => [node.metadata.name, nodeReason(node).text]));
+  return exitCode === 0 ? (JSON.parse(stdout) as ObjectList<NodeObject>).items : [];
 }
 
 /** The pod of a Job that runs is not expected to be ready, but to end. */

@@ -6,7 +6,8 @@ import type { KubernetesObject } from '../../topology/spec.ts';
 import type { KubernetesAccess, OnEvent } from '../port.ts';
 import { step } from '../step.ts';
 import type { PodObject } from './api-objects.ts';
-import { awaitJobs, awaitResponders, keysOf, reasonsFor, type NotRun, type Waiting } from './await-pods.ts';
+import { awaitProxies } from './await-proxies.ts';
+import { awaitJobs, awaitResponders, keysOf, reasonsFor, unsteadyNodes, type NotRun, type Waiting } from './await-pods.ts';
 import { conntrackReadings, conntrackScript, conntrackUnread, type RecordedConntrack } from './conntrack-text.ts';
 import { parseEvidence, type ParsedEvidence } from './evidence.ts';
 import type { ClusterFacts } from './facts.ts';
@@ -61,6 +62,10 @@ export interface Collected {
   readonly conntrack: readonly RecordedConntrack[];
   /** What is missing, and why: pairs of it prove nothing. */
   readonly notRun: readonly NotRun[];
+  /** Nodes that became ready, or not ready, while they were asked. */
+  readonly unsteady: readonly string[];
+  /** Nodes whose kube-proxy had not programmed all that it was told when probing began; none where Services were not asked for. */
+  readonly behind: readonly string[];
   /** The removal of the namespace, under way. Await it before the command ends. @throws {EngineError} CLEANUP_FAILED */
   readonly cleanup: Promise<void>;
 }
@@ -133,6 +138,8 @@ async function run(
   await step(input.onEvent, 'create responders', '', () => kubectl.create([owned, ...first.responders, first.script], { signal }));
   const responders = await step(input.onEvent, 'wait for responders', '', () => awaitResponders(waiting('wait for responders', respondersMs)));
   const unfit = new Set(responders.missing.filter((one) => one.requirement === 'responder').map((one) => one.node));
+  // Services lead where kube-proxy has programmed them to: what it has not done yet is no fault of the network.
+  const behind = beyond === null ? [] : await step(input.onEvent, 'wait for kube-proxy', '', () => awaitProxies(access, facts, signal));
   const up = recordedPods(responders.pods).filter((pod) => !responders.missing.some((one) => one.node === pod.node && one.requirement === pod.role));
   const targets = targetLines(
     facts,
@@ -160,7 +167,10 @@ async function run(
   const entered = parseEvidence(beyond === null ? '' : await step(input.onEvent, 'ask from the pods of the lab', '', beyond.enter));
   const wanted = facts.nodes.flatMap((node) => REQUIREMENTS.map((role) => ({ node: node.name, role })));
   const reported = reportedPods(round.evidence);
-  const silent = await reasonsFor(waiting('', 0), round.pods, wanted, (pod) => reported.has(pod.metadata.name));
+  const [silent, unsteady] = await Promise.all([
+    reasonsFor(waiting('', 0), round.pods, wanted, (pod) => reported.has(pod.metadata.name)),
+    unsteadyNodes(waiting('', 0)),
+  ]);
   return {
     evidence: both(
       {
@@ -175,6 +185,8 @@ async function run(
     targets,
     conntrack: round.conntrack,
     notRun: [...responders.missing, ...silent],
+    unsteady,
+    behind,
   };
 }
 

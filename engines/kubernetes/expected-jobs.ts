@@ -24,6 +24,8 @@ export function expectedJobs(namespace: string, jobs: readonly ExpectedJob[], fa
     targets: [],
     conntrack: [],
     notRun: [],
+    unsteady: [],
+    behind: [],
     cleanup: Promise.resolve(),
   };
 }

@@ -26,6 +26,8 @@ export interface NodeFacts {
   readonly ready: boolean;
   /** Why it is not ready; '' when it is. */
   readonly notReady: string;
+  /** When it became ready, or not, in the words of the API; absent where that does not tell. */
+  readonly readyChangedAt?: string;
   readonly kubeletVersion: string;
   readonly containerRuntime: string;
   /** Absent where the CNI notes nothing. */
@@ -164,6 +166,7 @@ export function settle(cluster: string, raw: Raw): ClusterFacts {
 export function nodeFacts(node: NodeObject): NodeFacts {
   const { metadata, spec, status } = node;
   const labels = metadata.labels ?? {};
+  const changedAt = status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime;
   return {
     name: metadata.name,
     controlPlane: 'node-role.kubernetes.io/control-plane' in labels || 'node-role.kubernetes.io/master' in labels,
@@ -172,6 +175,7 @@ export function nodeFacts(node: NodeObject): NodeFacts {
     podCIDRs: spec?.podCIDRs ?? (spec?.podCIDR === undefined ? [] : [spec.podCIDR]),
     ready: isReady(node),
     notReady: isReady(node) ? '' : nodeReason(node).text,
+    ...(changedAt === undefined ? {} : { readyChangedAt: changedAt }),
     kubeletVersion: status?.nodeInfo?.kubeletVersion ?? '',
     containerRuntime: status?.nodeInfo?.containerRuntimeVersion ?? '',
     ...overlaysOf(metadata.annotations ?? {}),

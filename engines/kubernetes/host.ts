@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { PortMappingPlan } from '../../topology/plan.ts';
-import { stateDirectory } from '../directories.ts';
+import { stateDirectory } from '../own-directories.ts';
 
 /** Folder that keeps the evidence of failures, one folder per lab. */
 export function evidenceDirectory(): string {
@@ -12,7 +12,7 @@ export function evidenceDirectory(): string {
 /**
  * Does somebody listen on a port of this machine?
  *
- * Only TCP ports are tried: UDP ports are rarely in use, and the container engine says so in time. It may also do what this process may not (ports
+ * Only TCP ports are tried: UDP ports are rarely in use, and what opens one says so in time. A container engine may do what this process may not (ports
  * below 1024) and be on another machine, with other addresses: no other failure counts.
  */
 export async function portInUse({ hostPort, listenAddress, protocol }: PortMappingPlan): Promise<boolean> {

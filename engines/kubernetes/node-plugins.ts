@@ -3,9 +3,9 @@ import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LabPlan } from '../../topology/plan.ts';
 import { pluginsLacking } from '../../topology/upstream.ts';
-import { cacheDirectory } from '../directories.ts';
+import { cacheDirectory } from '../own-directories.ts';
 import { findPlugin, pluginFolders } from '../executables.ts';
-import type { Capability } from '../port.ts';
+import type { Finding } from '../port.ts';
 
 /** Finds a CNI plugin of this machine by its name. */
 interface Finder {
@@ -27,7 +27,7 @@ export function pluginsNeeded(plan: LabPlan): readonly string[] {
 }
 
 /** Is a plugin on this machine? */
-export function judgePlugin(deps: Finder, name: string): Pick<Capability, 'ok' | 'detail' | 'remedy'> {
+export function judgePlugin(deps: Finder, name: string): Finding {
   const path = deps.findPlugin(name);
   if (path !== null) return { ok: true, detail: path, remedy: '' };
   const folder = ownPluginFolder();

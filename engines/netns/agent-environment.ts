@@ -1,5 +1,5 @@
 /** What the processes of a lab get as environment: the search path, and nothing of the user's that could change what they do. */
-import { cacheDirectory } from '../directories.ts';
+import { cacheDirectory } from '../own-directories.ts';
 import { SYSTEM_PATH } from '../executables.ts';
 
 export function agentEnvironment(): Record<string, string> {

@@ -1,6 +1,6 @@
 /** Where the servers are that labs run: installed, or unpacked for cnilab alone. */
 import { join, resolve } from 'node:path';
-import { cacheDirectory } from '../directories.ts';
+import { cacheDirectory } from '../own-directories.ts';
 import { findProgram, firstExecutable } from '../executables.ts';
 import type { DnsServer } from './dns/compile.ts';
 

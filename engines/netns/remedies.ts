@@ -1,6 +1,6 @@
 /** The commands that mend a lack. None of them starts a service or changes the machine's network. */
 import { existsSync } from 'node:fs';
-import { cacheDirectory } from '../directories.ts';
+import { cacheDirectory } from '../own-directories.ts';
 
 /** dnf where there is no apt: Fedora, RHEL and their kin. */
 function install(apt: string, dnf: string): string {

@@ -207,7 +207,7 @@ async function fillCluster(coming: Coming, files: ClusterArtifacts, records: rea
   );
   const kubectl = kubectlFor(await fetchKubeconfig(coming, files, first), deps);
   if (!fetches) await requireImages(coming, first, artifacts.images);
-  if (kubectl.slowness > 1) await giveDnsTime(kubectl, signal);
+  if (kubectl.slowness > 1) await step(onEvent, 'give cluster DNS time', cluster.name, () => giveDnsTime(kubectl, signal));
   const apply = async (paths: readonly string[]): Promise<void> => await applyManifests(kubectl, { artifacts, directory, paths, signal });
   if (files.cni.length > 0) await step(onEvent, 'install CNI', cluster.cni.type, () => apply(files.cni));
   for (const record of others) {
@@ -243,7 +243,7 @@ async function fetchKubeconfig({ deps, context, handle }: Coming, files: Cluster
   return accessTo(deps, handle, files.name);
 }
 
-/** kubeadm's probe of cluster DNS waits a second. An emulated node that is busy answers later, and its DNS servers would be taken out of the Service meanwhile. */
+/** kubeadm's probes of cluster DNS wait one second and five. An emulated node that is busy answers later: its DNS servers would be taken out of the Service, or started anew. */
 async function giveDnsTime(kubectl: Kubectl, signal: AbortSignal): Promise<void> {
   const containers = [{ name: 'coredns', readinessProbe: { timeoutSeconds: 30 }, livenessProbe: { timeoutSeconds: 60 } }];
   const patch = JSON.stringify({ spec: { template: { spec: { containers } } } });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { capabilityBounds, dockerFacts, kernelHasOpenvswitch, podmanFacts, type HostFacts } from '../../engines/kind/host-facts.ts';
-import { trials, type Finding } from '../../engines/kind/trials.ts';
+import { trials } from '../../engines/kind/trials.ts';
+import type { Finding } from '../../engines/port.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { smallPlan } from './compile-fixture.ts';
 

@@ -13,6 +13,8 @@ const LOST = { status: 'Unknown', message: 'Kubelet stopped posting node status.
 interface World {
   /** A node that the API calls not ready. */
   readonly lost?: string;
+  /** When the nodes became ready, each time they are read. */
+  readonly readyAt?: () => string;
   /** Pods (by the beginning of their name) that never become ready or end, with what their status says. */
   readonly stuck?: Readonly<Record<string, object>>;
   /** Jobs whose log says nothing. */
@@ -76,9 +78,12 @@ function apiOf(world: World = {}): Api {
     if (path.includes('selfsubjectrulesreviews'))
       return { stdout: JSON.stringify({ status: { resourceRules: world.granted ?? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] } }) };
     if (path === '/api/v1/nodes') {
+      const at = world.readyAt?.();
       const items = NODES.map((name) => ({
         metadata: { name },
-        status: { conditions: [{ type: 'Ready', ...(world.lost === name ? LOST : { status: 'True' }) }] },
+        status: {
+          conditions: [{ type: 'Ready', ...(at === undefined ? {} : { lastTransitionTime: at }), ...(world.lost === name ? LOST : { status: 'True' }) }],
+        },
       }));
       return { stdout: JSON.stringify({ items }) };
     }
@@ -301,6 +306,17 @@ describe('collectVerification', () => {
     expect(result.pods.find((pod) => pod.role === 'r2' && pod.node === NODES[1])?.name).toBe('r2-1-round1-x');
     expect(result.pods.filter((pod) => pod.role === 'r2')).toHaveLength(3);
   });
+  it('says which nodes became ready, or not, meanwhile, and nothing of those that stayed', async () => {
+    const facts = { ...recordedFacts(), nodes: recordedFacts().nodes.map((node) => ({ ...node, readyChangedAt: '2026-01-01T00:00:00Z' })) };
+    const unsteadyAt = async (at: string): Promise<readonly string[]> => {
+      const found = await collectVerification(inputOf(apiOf({ readyAt: () => at }), { facts }));
+      await found.cleanup;
+      return found.unsteady;
+    };
+    expect(await unsteadyAt('2026-01-01T00:00:00Z')).toEqual([]);
+    expect(await unsteadyAt('2026-01-01T00:01:00Z')).toEqual(NODES);
+  });
+
   it('says of a node that never reports that it did not', async () => {
     const result = await collected(apiOf({ mute: new Set(['r2-1', 'r2-1-round1']) }));
     expect(result.notRun).toMatchObject([{ node: NODES[1], requirement: 'r2' }]);

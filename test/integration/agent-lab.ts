@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentFailure, AgentMethods } from '../../engines/netns/agent/protocol.ts';
 import type { Op, Stage } from '../../engines/netns/ops.ts';
 import type { CommandResult, EngineEvent, NamespaceSnapshot } from '../../engines/port.ts';
-import { cacheDirectory } from '../../engines/directories.ts';
+import { cacheDirectory } from '../../engines/own-directories.ts';
 
 const HOLDER = `
 read -r pid rest < /proc/self/stat

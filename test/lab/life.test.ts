@@ -342,26 +342,30 @@ describe('a target', () => {
   });
 
   it('that is a pod is one that is there now, where a cluster names pods', async () => {
-    engine.observe = (_handle, plan) => Promise.resolve(plan);
-    const { state } = await bringUp(lab());
-    const renamed = (plan: LabPlan): LabPlan => ({
+    // The plan calls the first pod otherwise, and it has gone through two names.
+    const withFirst = (plan: LabPlan, name: string): LabPlan => ({
       ...plan,
       clusters: plan.clusters.map((cluster) => ({
         ...cluster,
-        pods: cluster.pods.map((pod, i) => (i === 0 ? { ...pod, id: 'c1/default/web-new', name: 'web-new', netns: 'netns-new' } : pod)),
+        pods: cluster.pods.map((pod, i) => (i === 0 ? { ...pod, plannedName: pod.name, id: `c1/default/${name}`, name, netns: `netns-${name}` } : pod)),
       })),
     });
-    const before = state.observed?.clusters[0]?.pods[0]?.name ?? '';
+    engine.observe = (_handle, plan) => Promise.resolve(withFirst(plan, 'old'));
+    const { state } = await bringUp(lab());
     let asked = 0;
     engine.observe = (_handle, plan) => {
       asked++;
-      return Promise.resolve(renamed(plan));
+      return Promise.resolve(withFirst(plan, 'new'));
     };
-    expect(await enterArgv('a', 'web-new', ['env'], withEngine)).toContain('netns-new');
-    await expect(enterArgv('a', before, ['env'], withEngine)).rejects.toMatchObject({ code: 'TARGET_UNKNOWN' });
+    const [first, second] = state.plan.clusters[0]?.pods ?? [];
+    expect(await enterArgv('a', 'new', ['env'], withEngine)).toContain('netns-new');
+    expect(await enterArgv('a', first?.name ?? '', ['env'], withEngine)).toContain('netns-new');
     expect(asked).toBe(2);
+    expect(await enterArgv('a', 'old', ['env'], withEngine)).toContain('netns-old');
+    expect(await enterArgv('a', second?.name ?? '', ['env'], withEngine)).toContain(second?.netns);
     await enterArgv('a', 'worker1', ['ip'], withEngine);
     expect(asked).toBe(2);
+    await expect(enterArgv('a', 'newer', ['env'], withEngine)).rejects.toMatchObject({ code: 'TARGET_UNKNOWN' });
   });
 
   it('that is unknown or ambiguous lists what there is', async () => {

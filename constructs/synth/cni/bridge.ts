@@ -111,8 +111,9 @@ export class BridgeChart extends ManifestChart {
                 resources: { requests: { cpu: '10m', memory: '32Mi' } },
                 // Routes and rules; raw sockets, by which iptables-legacy talks to the kernel; the change of root. Files are root's own.
                 securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW', 'SYS_CHROOT'] } },
-                startupProbe: { ...isReady, periodSeconds: 1, failureThreshold: 600 },
-                readinessProbe: { ...isReady, periodSeconds: 5 },
+                // A process in a container, which takes an emulated processor seconds.
+                startupProbe: { ...isReady, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 600 },
+                readinessProbe: { ...isReady, periodSeconds: 5, timeoutSeconds: 10 },
                 volumeMounts: [
                   { name: 'node', mountPath: HOST },
                   { name: 'settings', mountPath: `${HOST}${SETTINGS}`, readOnly: true },

@@ -42,9 +42,9 @@ const installConf = (version: string): readonly string[] => (isCniAtLeast(versio
 
 /**
  * Since 0.28.9 flannel says itself when routes and rules are in; before, the file that it writes last of all does. That one is asked for until it is there and
- * never again: each time is a process in a container, which takes an emulated processor seconds.
+ * never again: each time is a process in a container, which takes an emulated processor seconds. When it is not there after ten minutes, the container is started anew.
  */
-function readiness(version: string): { readonly readinessProbe: Probe } | { readonly startupProbe: Probe } {
+function probes(version: string): { readonly readinessProbe: Probe } | { readonly startupProbe: Probe } {
   return isCniAtLeast(version, '0.28.9')
     ? { readinessProbe: { httpGet: { path: '/readyz', port: HEALTH_PORT }, periodSeconds: 2 } }
     : { startupProbe: { exec: { command: ['test', '-s', SUBNET_FILE] }, periodSeconds: 2, timeoutSeconds: 10, failureThreshold: 300 } };
@@ -149,7 +149,7 @@ export class FlannelChart extends ManifestChart {
                 resources: { requests: { cpu: '100m', memory: '50Mi' } },
                 securityContext: { privileged: opensTun, capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } },
                 livenessProbe: { httpGet: { path: '/healthz', port: HEALTH_PORT }, initialDelaySeconds: 10, periodSeconds: 30 },
-                ...readiness(version),
+                ...probes(version),
                 volumeMounts: [
                   { name: 'run', mountPath: '/run/flannel' },
                   { name: 'config', mountPath: '/etc/kube-flannel' },

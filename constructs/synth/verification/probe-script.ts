@@ -171,7 +171,7 @@ tcp_error() {
 }
 
 # One nc, one source port, three datagrams, each answered before the next is sent. A reply has no end of line and nc no deadline in parts of a
-# second: what nc writes to a file is looked at in small steps, and nc is ended by its process id.
+# second: what nc writes to a file is looked at, in steps that grow,, and nc is ended by its process id.
 udp() {
   exit=0
   if [ -z "$source" ]; then
@@ -247,11 +247,11 @@ await() {
     [ "$over" -eq 0 ] || return "$over"
     now
     if ! alive "$child"; then
-      over=7
+      over=7 pause=0.003
     elif [ "$state" != S ]; then
       until=$((now + hundredths))
     elif [ "$now" -ge "$until" ]; then
-      over=28
+      over=28 pause=0.003
     fi
   done
 }

@@ -1,9 +1,12 @@
-import { IMAGE_VERSION_PREFIX, NODE_GRACE, PATCHES } from './kubeadm-config.ts';
+import { GRACE_FLAG, IMAGE_VERSION_PREFIX, PATCHES, SYNC_FIELD, USUAL_SYNC } from './kubeadm-config.ts';
 
 /** What each line on the console begins with that tells how far a machine is. */
 export const CONSOLE_MARK = 'cnilab:';
 /** The step of machines on a cloud image, whose seed has `packages.sh`. */
 export const PACKAGES_STEP = 'packages';
+
+const EMULATED_GRACE = '180s';
+const EMULATED_SYNC = '15m0s';
 
 /** The host names, the CNI plugins and the settings that a machine finds on its disk with the files of cloud-init. */
 export interface BootstrapSettings {
@@ -69,10 +72,10 @@ case $version in
   v"$KUBERNETES" | v"$KUBERNETES".*) ;;
   *) fail "the image has Kubernetes $version, the lab asks for $KUBERNETES" ;;
 esac
-# "qemu" is an emulated processor, a machine of KVM is "kvm". There a kubelet that is alive may be silent for a minute.
-grace=${NODE_GRACE.usual}
-[ "$(systemd-detect-virt --vm 2>/dev/null)" != qemu ] || grace=${NODE_GRACE.emulated}
-(umask 077; sed "s/^kubernetesVersion: ${IMAGE_VERSION_PREFIX}.*/kubernetesVersion: $version/; s/: ${NODE_GRACE.usual}\$/: $grace/" "$seed/kubeadm.yaml" >$config)
+# An emulated processor is called "qemu" ("kvm" is one of KVM). A kubelet that is alive may be silent there for a minute, and kube-proxy takes two to program everything.
+slow=
+[ "$(systemd-detect-virt --vm 2>/dev/null)" != qemu ] || slow='/${GRACE_FLAG}/,+1s/: [45]0s$/: ${EMULATED_GRACE}/; s/${SYNC_FIELD}: ${USUAL_SYNC}$/${SYNC_FIELD}: ${EMULATED_SYNC}/'
+(umask 077; sed "s/^kubernetesVersion: ${IMAGE_VERSION_PREFIX}.*/kubernetesVersion: $version/; $slow" "$seed/kubeadm.yaml" >$config)
 # Without KVM an API server may not answer for minutes, and would be restarted for it; a handshake of TLS for each probe, every second, takes a processor from it.
 mkdir -p ${PATCHES}
 minor=\${version#v*.} minor=\${minor%%.*}

@@ -47,8 +47,17 @@ const TIMEOUTS = {
 /** Folder of a machine with changes to the static pods, written by the bootstrap script: a busy processor is no dead program. */
 export const PATCHES = '/etc/kubernetes/cnilab-patches';
 
-/** After which a silent node is not ready, as kube-controller-manager has it by default since 1.32; the bootstrap script writes the other value where nothing but QEMU runs the processor. */
-export const NODE_GRACE = { usual: '50s', emulated: '180s' } as const;
+/** After which a silent node is not ready. */
+export const GRACE_FLAG = 'node-monitor-grace-period';
+/** kube-controller-manager's own value, which 1.32 changed from 40 s; the bootstrap script writes another one where nothing but QEMU runs the processor. */
+function usualGrace(kubernetesVersion: string): string {
+  const version = parseKubernetesVersion(kubernetesVersion);
+  return version !== null && isAtLeast(version, '1.32') ? '50s' : '40s';
+}
+
+/** How often kube-proxy programs everything anew though nothing changed, and its own value. */
+export const SYNC_FIELD = 'syncPeriod';
+export const USUAL_SYNC = '30s';
 
 /** `major.minor` stands for the version that the image has: the bootstrap script writes it here. */
 export const IMAGE_VERSION_PREFIX = 'stable-';
@@ -96,7 +105,7 @@ function clusterConfiguration(cluster: ClusterPlan, machines: readonly VmMachine
     kubernetesVersion: fullVersion(cluster.kubernetesVersion),
     controlPlaneEndpoint: apiEndpoint(vmApiHost(machines)),
     apiServer: { certSANs: ['127.0.0.1', 'localhost'], ...(api === 'v1beta3' ? { timeoutForControlPlane: TIMEOUTS.controlPlaneComponentHealthCheck } : {}) },
-    controllerManager: { extraArgs: extraArgs(api, { ...masks, ...election, 'node-monitor-grace-period': NODE_GRACE.usual }) },
+    controllerManager: { extraArgs: extraArgs(api, { ...masks, ...election, [GRACE_FLAG]: usualGrace(cluster.kubernetesVersion) }) },
     scheduler: { extraArgs: extraArgs(api, election) },
     networking: { podSubnet: cluster.podCIDRs.join(','), serviceSubnet: cluster.serviceCIDRs.join(','), dnsDomain: cluster.dnsDomain },
   };
@@ -120,12 +129,13 @@ function kubeProxyConfiguration(plan: LabPlan, cluster: ClusterPlan): readonly o
   const ports = nodePortAddresses(plan, cluster);
   // Without strictARP every node answers ARP for the addresses of Services that ipvs puts on a device of its own.
   const ipvs = { ...(scheduler === null ? {} : { scheduler }), strictARP: true };
+  const syncs = { [SYNC_FIELD]: USUAL_SYNC };
   return [
     {
       apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
       kind: 'KubeProxyConfiguration',
       mode,
-      ...(mode === 'ipvs' ? { ipvs } : {}),
+      [mode]: { ...(mode === 'ipvs' ? ipvs : {}), ...syncs },
       ...(ports.length === 0 ? {} : { nodePortAddresses: ports }),
     },
   ];

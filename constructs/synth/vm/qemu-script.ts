@@ -1,4 +1,14 @@
-import { API_PORT, kernelArgv, labNetwork, mappedPorts, qemuArgv, SSH_PORT, type UserNetwork, type VmMachine } from '../../../topology/vm-machines.ts';
+import {
+  API_PORT,
+  kernelArgv,
+  labNetwork,
+  mappedPorts,
+  qemuArgv,
+  SSH_PORT,
+  UNGUARDED,
+  type UserNetwork,
+  type VmMachine,
+} from '../../../topology/vm-machines.ts';
 import type { ClusterPlan, LabPlan } from '../../../topology/plan.ts';
 import { CLOUD_DISK_GIB, diskOf, type VmImage } from '../../../topology/vm-image.ts';
 import { shellLiteral, shellWord } from '../../../topology/shell-word.ts';
@@ -28,7 +38,8 @@ function whereItIs(image: VmImage | null, top: string): string {
 /** A prepared disk has its kernel beside it, or a boot loader: only who runs the script knows which. Cloud images have a boot loader. */
 const BESIDE: readonly string[] = [
   'set --',
-  `if [ -e "$IMAGE/vmlinuz" ]; then set -- ${kernelArgv({ vmlinuz: '$IMAGE/vmlinuz', initrd: '$IMAGE/initrd' }, '$ACCEL').map(word).join(' ')}; fi`,
+  `case $ACCEL in tcg*) MORE='${UNGUARDED}' ;; *) MORE= ;; esac`,
+  `if [ -e "$IMAGE/vmlinuz" ]; then set -- ${kernelArgv({ vmlinuz: '$IMAGE/vmlinuz', initrd: '$IMAGE/initrd' }, '$MORE').map(word).join(' ')}; fi`,
 ];
 
 /** The script that runs a machine by hand: its disk is made at first, and kept. `top`: the way from its folder to that of the lab. */

@@ -42,10 +42,10 @@ case $version in
   v"$KUBERNETES" | v"$KUBERNETES".*) ;;
   *) fail "the image has Kubernetes $version, the lab asks for $KUBERNETES" ;;
 esac
-# "qemu" is an emulated processor, a machine of KVM is "kvm". There a kubelet that is alive may be silent for a minute.
-grace=50s
-[ "$(systemd-detect-virt --vm 2>/dev/null)" != qemu ] || grace=180s
-(umask 077; sed "s/^kubernetesVersion: stable-.*/kubernetesVersion: $version/; s/: 50s$/: $grace/" "$seed/kubeadm.yaml" >$config)
+# An emulated processor is called "qemu" ("kvm" is one of KVM). A kubelet that is alive may be silent there for a minute, and kube-proxy takes two to program everything.
+slow=
+[ "$(systemd-detect-virt --vm 2>/dev/null)" != qemu ] || slow='/node-monitor-grace-period/,+1s/: [45]0s$/: 180s/; s/syncPeriod: 30s$/syncPeriod: 15m0s/'
+(umask 077; sed "s/^kubernetesVersion: stable-.*/kubernetesVersion: $version/; $slow" "$seed/kubeadm.yaml" >$config)
 # Without KVM an API server may not answer for minutes, and would be restarted for it; a handshake of TLS for each probe, every second, takes a processor from it.
 mkdir -p /etc/kubernetes/cnilab-patches
 minor=${version#v*.} minor=${minor%%.*}
