@@ -16,7 +16,7 @@ import { onMachine } from './ssh.ts';
 import type { VmDeps } from './vm-deps.ts';
 
 /**
- * Does something to one machine of a running lab, and keeps it in its records. `start` and `reboot` wait until the node is ready again; the others until it is done.
+ * Does something to one machine of a running lab, and keeps it in its records. `start`, `reboot` and `mend` wait until the node is ready again; the others until it is done.
  *
  * @throws LabError USAGE for what the machine is already; EngineError when it does not follow; LabError INTERRUPTED
  */
@@ -105,7 +105,9 @@ const actions: Readonly<Record<NodeAction, (controlled: Controlled) => Promise<s
   },
   mend: async (controlled) => {
     await link(controlled, true);
-    return "the lab's cable is in again";
+    // What runs on a node that is not ready is taken out of Services, and a verification does not wait for it.
+    await readyAgain(controlled, null);
+    return 'ready';
   },
 };
 
@@ -133,8 +135,8 @@ async function bootOf({ deps, handle, record, context }: Controlled): Promise<st
 const toldBoot = (node: NodeObject): string => (node.status as { readonly nodeInfo?: { readonly bootID?: string } } | undefined)?.nodeInfo?.bootID ?? '';
 const isReady = (node: NodeObject): boolean => node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
-/** Waits until a node that booted after `before` is ready: what the API says of a node is that of the last boot, for as long as it takes. */
-async function readyAgain(controlled: Controlled, before: string): Promise<void> {
+/** Waits until a node is ready that booted after `before`, or that did not boot (null): what the API says of a node is that of the last boot, for as long as it takes. */
+async function readyAgain(controlled: Controlled, before: string | null): Promise<void> {
   const { deps, handle, record, context, progress } = controlled;
   const withinMs = (deps.limits.bootMs + deps.limits.readyMs) * handle.slowness;
   for (const until = performance.now() + withinMs; performance.now() < until; await sleep(1000, undefined, { signal: context.signal }).catch(() => undefined)) {

@@ -129,7 +129,12 @@ describe('nodes that are machines of QEMU', () => {
     await control('cut');
     await expect(control('reboot')).rejects.toMatchObject({ code: 'USAGE', hint: '`cnilab node mend small worker1` puts it in again' });
     expect(await record()).toMatchObject({ cut: true, wanted: 'running' });
-    await control('mend');
+    machine.log.length = 0;
+    expect(await control('mend')).toBe('ready');
+    expect(
+      machine.log.some((argv) => argv.includes('get') && argv.includes('node')),
+      'the API is asked whether the node is ready',
+    ).toBe(true);
     expect(await record()).toMatchObject({ cut: false });
     expect(asked).toEqual(['set_link {"name":"lab0","up":false}', 'set_link {"name":"lab0","up":true}']);
   });

@@ -100,6 +100,30 @@ describe('files of engine vm', () => {
     );
   });
 
+  it.each(['v1beta3', 'control-planes-dual'])('%s gives Kubernetes time on an emulated processor alone', (name) => {
+    const files = filesOf(LABS[name] ?? lab());
+    const script = files.get('nodes/control-plane1/seed/bootstrap.sh') ?? '';
+    const lines = script.slice(script.indexOf('slow=\n'), script.indexOf('# Without KVM'));
+    const folder = mkdtempSync(join(tmpdir(), 'cnilab-grace-'));
+    try {
+      const config = files.get('nodes/control-plane1/seed/kubeadm.yaml') ?? '';
+      writeFileSync(join(folder, 'kubeadm.yaml'), config);
+      const written = (processor: string): readonly string[] => {
+        const input = `systemd-detect-virt() { echo ${processor}; }\nversion=v1.34.4 seed=${folder} config=${folder}/out\n${lines}cat ${folder}/out\n`;
+        const { stdout, stderr } = spawnSync('sh', ['-eu'], { input, encoding: 'utf8' });
+        expect(stderr).toBe('');
+        return stdout.split('\n');
+      };
+      const before = config.split('\n');
+      const changed = (processor: string): readonly string[] =>
+        written(processor).filter((line, at) => line !== before[at] && !line.startsWith('kubernetesVersion'));
+      expect(changed('kvm')).toEqual([]);
+      expect(changed('qemu').map((line) => line.trim().replace(/.*: /, ''))).toEqual(['180s', '15m0s']);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('of a cloud image are read by a shell, and pin the version that the lab names', () => {
     const image = LABS['cloud-image']?.clusters?.[0]?.nodeImage ?? '';
     for (const [kubernetesVersion, pinned] of [
