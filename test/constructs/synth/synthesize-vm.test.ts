@@ -109,7 +109,8 @@ describe('files of engine vm', () => {
       const config = files.get('nodes/control-plane1/seed/kubeadm.yaml') ?? '';
       writeFileSync(join(folder, 'kubeadm.yaml'), config);
       const written = (processor: string): readonly string[] => {
-        const input = `systemd-detect-virt() { echo ${processor}; }\nversion=v1.34.4 seed=${folder} config=${folder}/out\n${lines}cat ${folder}/out\n`;
+        writeFileSync(join(folder, 'systemd-detect-virt'), `#!/bin/sh\necho ${processor}\n`, { mode: 0o755 });
+        const input = `PATH=${folder}:$PATH version=v1.34.4 seed=${folder} config=${folder}/out\n${lines}cat ${folder}/out\n`;
         const { stdout, stderr } = spawnSync('sh', ['-eu'], { input, encoding: 'utf8' });
         expect(stderr).toBe('');
         return stdout.split('\n');
