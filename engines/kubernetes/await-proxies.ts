@@ -13,7 +13,8 @@ const POLL_MS = 250;
 
 /**
  * Has kube-proxy programmed all that it was told? By its metrics `sync_proxy_rules_last_queued_timestamp_seconds` and `sync_proxy_rules_last_timestamp_seconds`
- * (https://kubernetes.io/docs/reference/instrumentation/metrics/), with the label `ip_family` in newer versions. A family that says nothing is not waited for.
+ * (https://kubernetes.io/docs/reference/instrumentation/metrics/), with the label `ip_family` in newer versions. A family that says nothing is not waited for. What is
+ * told while a sync runs counts as done when that sync ends: the metrics do not say when one began.
  */
 export function hasProgrammed(metrics: string, families: readonly Family[]): boolean {
   const read = (name: string, family: Family): number | null => {

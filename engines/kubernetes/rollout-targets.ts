@@ -1,5 +1,6 @@
 /** What `up` waits for, and what a change removes, read off the plan. Pure. */
 import type { RolloutTarget } from '../../topology/artifacts.ts';
+import { isNamespaced } from '../../topology/object-scope.ts';
 import type { ClusterPlan } from '../../topology/plan.ts';
 import type { KubernetesObject } from '../../topology/spec.ts';
 
@@ -39,25 +40,12 @@ export function removedObjects(from: readonly KubernetesObject[], to: readonly K
     ...gone.map((object) => ({
       apiVersion: object.apiVersion,
       kind: object.kind,
-      metadata: { name: object.metadata.name, ...(namespaced(object) ? { namespace: namespaceOf(object) } : {}) },
+      metadata: { name: object.metadata.name, ...(isNamespaced(object) ? { namespace: namespaceOf(object) } : {}) },
     })),
     ...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
   ];
 }
 
-/** Kinds without a namespace that labs may hold. */
-const CLUSTER_KINDS = new Set([
-  'Namespace',
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'CustomResourceDefinition',
-  'PriorityClass',
-  'StorageClass',
-  'PersistentVolume',
-  'IngressClass',
-]);
-
-const namespaced = ({ kind }: KubernetesObject): boolean => !CLUSTER_KINDS.has(kind);
-const namespaceOf = (object: KubernetesObject): string => (namespaced(object) ? (object.metadata.namespace ?? 'default') : 'default');
+const namespaceOf = (object: KubernetesObject): string => (isNamespaced(object) ? (object.metadata.namespace ?? 'default') : 'default');
 const identity = (object: KubernetesObject): string =>
-  `${object.apiVersion} ${object.kind} ${namespaced(object) ? namespaceOf(object) : ''} ${object.metadata.name}`;
+  `${object.apiVersion} ${object.kind} ${isNamespaced(object) ? namespaceOf(object) : ''} ${object.metadata.name}`;

@@ -5,27 +5,16 @@ import type { KubernetesObject, LabSpec } from '../spec.ts';
 import { lowerWorkloads, POD_KINDS, templateOf } from '../workloads.ts';
 import { note, problem, type Path } from './findings.ts';
 import { clustersOf, type ClusterView } from './lab-view.ts';
+import { isNamespaced } from '../object-scope.ts';
 import { MAX_PODS, podsAskedFor, scheduledPods } from './pods-view.ts';
 
 /** Kinds that become something in the lab. */
 const KNOWN_KINDS: readonly string[] = [...POD_KINDS, 'Namespace', 'Service', 'EndpointSlice', 'Endpoints', 'NetworkPolicy', 'Ingress', 'IngressClass'];
-/** Kinds that live outside of any namespace, of those that labs write. */
-const CLUSTER_SCOPED: readonly string[] = [
-  'Namespace',
-  'Node',
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'CustomResourceDefinition',
-  'PriorityClass',
-  'StorageClass',
-  'PersistentVolume',
-  'IngressClass',
-];
 
 /** `apps/Deployment default/web`: API group, kind, namespace and name, as the API server tells objects apart. */
 function identity(object: KubernetesObject): string {
   const group = object.apiVersion.includes('/') ? `${object.apiVersion.split('/')[0] ?? ''}/` : '';
-  const scope = CLUSTER_SCOPED.includes(object.kind) ? '' : `${object.metadata.namespace ?? 'default'}/`;
+  const scope = isNamespaced(object) ? `${object.metadata.namespace ?? 'default'}/` : '';
   return `${group}${object.kind} ${scope}${object.metadata.name}`;
 }
 
