@@ -568,7 +568,7 @@ export const commands: Readonly<Record<CommandName, CommandRow>> = {
   'node start': nodeRow('start', 'start a node that was stopped, and wait until it is ready'),
   'node reboot': nodeRow('reboot', 'reboot a node, and wait until it is ready again'),
   'node cut': nodeRow('cut', "pull the cable of a node's lab network; it keeps running"),
-  'node mend': nodeRow('mend', 'put the cable in again'),
+  'node mend': nodeRow('mend', 'put the cable in again, and wait until the node is ready'),
   selftest: {
     summary: 'prove the verifier: break scratch labs in every known way',
     arguments: [],

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, LabError } from '../../topology/errors.ts';
 import type { LabPlan } from '../../topology/plan.ts';
 import { throwIfInterrupted } from '../interruption.ts';
-import type { NodeObject } from '../kubernetes/api-objects.ts';
+import { isReady, type NodeObject } from '../kubernetes/api-objects.ts';
 import { kubectlFor, type Kubectl } from '../kubernetes/kubectl.ts';
 import type { NodeAction, NodeControlContext } from '../port.ts';
 import { step } from '../step.ts';
@@ -133,7 +133,6 @@ async function bootOf({ deps, handle, record, context }: Controlled): Promise<st
 
 /** The boot of which kubelet told the API last. */
 const toldBoot = (node: NodeObject): string => (node.status as { readonly nodeInfo?: { readonly bootID?: string } } | undefined)?.nodeInfo?.bootID ?? '';
-const isReady = (node: NodeObject): boolean => node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
 /** Waits until a node is ready that booted after `before`, or that did not boot (null): what the API says of a node is that of the last boot, for as long as it takes. */
 async function readyAgain(controlled: Controlled, before: string | null): Promise<void> {

@@ -171,7 +171,7 @@ tcp_error() {
 }
 
 # One nc, one source port, three datagrams, each answered before the next is sent. A reply has no end of line and nc no deadline in parts of a
-# second: what nc writes to a file is looked at, in steps that grow,, and nc is ended by its process id.
+# second: what nc writes to a file is looked at, in steps that grow, and nc is ended by its process id.
 udp() {
   exit=0
   if [ -z "$source" ]; then

@@ -1,23 +1,18 @@
 /** Calls one CNI plugin binary in the node's namespace. */
 import { delimiter, join } from 'node:path';
 import { CommandError, EnvironmentError } from '../../../topology/errors.ts';
+import { pluginFolders } from '../../executables.ts';
 import type { CniCall } from '../../port.ts';
 import { cniFolders } from './cni-folders.ts';
 import { type ChainLink, type CniCommand, type CniOp, type Json, pluginConfig, pluginEnvironment } from './cni-config.ts';
 import { commandText, isExecutable, lastLines, runProcess } from './processes.ts';
 
-const USUAL_FOLDERS = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];
 /** Far above what any plugin needs (5 ms), far below what a person waits for. */
 const TIMEOUT_MS = 30_000;
 
 /** Folders in which plugins are looked for, first match wins: the node's own; without a set-up of the node, those of the machine. */
-export function pluginFolders(op: CniOp): string[] {
-  return op.configured ? [cniFolders(op.node).plugins] : machinePluginFolders([]);
-}
-
-/** The lab's own, $CNI_PATH, then where distributions and installers put them. */
-export function machinePluginFolders(own: readonly string[]): string[] {
-  return [...new Set([...own, ...(process.env['CNI_PATH'] ?? '').split(delimiter).filter((part) => part !== ''), ...USUAL_FOLDERS])];
+function foldersFor(op: CniOp): readonly string[] {
+  return op.configured ? [cniFolders(op.node).plugins] : pluginFolders();
 }
 
 /**
@@ -55,7 +50,7 @@ export async function invokePlugin(
   previous: Json | null,
   more: Readonly<Record<string, string>> = {},
 ): Promise<CniCall & { readonly stdout: string }> {
-  const folders = pluginFolders(op);
+  const folders = foldersFor(op);
   const program = requirePlugin(link.type, op);
   const stdin = pluginConfig(link, op, previous);
   const env = { ...pluginEnvironment(command, link, op, folders.join(delimiter)), ...more };
@@ -66,7 +61,7 @@ export async function invokePlugin(
 
 /** Path of a plugin. @throws EnvironmentError when there is none */
 export function requirePlugin(type: string, op: CniOp): string {
-  const folders = pluginFolders(op);
+  const folders = foldersFor(op);
   const program = findPlugin(type, folders);
   if (program !== null) return program;
   throw new EnvironmentError({

@@ -6,7 +6,7 @@ import type { CniSetupSnapshot } from '../../port.ts';
 import type { Op } from '../ops.ts';
 import type { Json } from './cni-config.ts';
 import { cniFolders } from './cni-folders.ts';
-import { machinePluginFolders } from './cni-plugin.ts';
+import { pluginFolders } from '../../executables.ts';
 import { writeLabFile } from './files.ts';
 import { isExecutable } from './processes.ts';
 
@@ -25,7 +25,7 @@ export function installCni({ ns, list, pluginDirs }: Extract<Op, { readonly op: 
 
 function machinePlugins(own: readonly string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const folder of machinePluginFolders(own)) {
+  for (const folder of pluginFolders(own)) {
     for (const name of namesIn(folder)) {
       const path = resolve(folder, name);
       if (!found.has(name) && isExecutable(path)) found.set(name, path);
